@@ -1,0 +1,1 @@
+"""Save a trained model once, load it anywhere: safely, fast, and provably the same."""

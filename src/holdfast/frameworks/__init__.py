@@ -1,0 +1,28 @@
+"""Between a model and its tree: one file per library, and the walk and the build that they plug into.
+
+The one rule: an adapter converts, and nothing else: no paths, no bytes, no environment, no decision about trust.
+
+To add a library: write ``frameworks/<library>_.py`` with a table ``ADAPTERS`` and add its line to ``LIBRARIES``.
+"""
+
+from __future__ import annotations
+
+LIBRARIES: dict[str, str] = {
+    "builtins": "holdfast.frameworks.python_",
+    "collections": "holdfast.frameworks.python_",
+    "datetime": "holdfast.frameworks.python_",
+    "decimal": "holdfast.frameworks.python_",
+    "fractions": "holdfast.frameworks.python_",
+    "functools": "holdfast.frameworks.python_",
+    "pathlib": "holdfast.frameworks.python_",
+    "random": "holdfast.frameworks.python_",
+    "re": "holdfast.frameworks.python_",
+    "types": "holdfast.frameworks.python_",
+    "uuid": "holdfast.frameworks.python_",
+    "zoneinfo": "holdfast.frameworks.python_",
+    "numpy": "holdfast.frameworks.numpy_",
+    "scipy": "holdfast.frameworks.scipy_",
+    "pandas": "holdfast.frameworks.pandas_",
+    "sklearn": "holdfast.frameworks.sklearn_",
+}
+"""First part of a type's name -> the module that holds the adapters of its library."""

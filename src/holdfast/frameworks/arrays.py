@@ -1,0 +1,198 @@
+"""How arrays go into the tree: their group, their bytes, and arrays that share memory.
+
+The one rule: what is digested is defined. Padding inside structured items is zeroed, and memory is only stored once
+when two arrays of one model really look into the same bytes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+from bisect import bisect_left
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from holdfast.values import tree as t
+from holdfast.values.dtypes import padding
+
+SMALL = 16 * 1024
+"""Bytes up to which an array may ride in a pool."""
+
+PIECE = 16 * 1024 * 1024
+"""Bytes of the largest temporary copy while an array is written."""
+
+AnyArray = np.ndarray[Any, Any]
+_MEMORY = (np.ndarray, memoryview, mmap.mmap, bytearray, bytes)
+
+
+def array_key(array: AnyArray, text: str) -> tuple[str, int, str, bool, bool]:
+    """Return what arrays of one table share: dtype, rank, order, writeable, small."""
+    return (text, array.ndim, memory_order(array), is_writeable(array), array.nbytes <= SMALL)
+
+
+def memory_order(array: AnyArray) -> str:
+    """Return the order, C or F, in which an array is stored: its own, or for a strided one the nearer of the two.
+
+    Linear algebra libraries give other last bits for another order, so a slice of a Fortran array stays Fortran.
+    """
+    flags = array.flags
+    if flags.c_contiguous:
+        return "C"
+    if flags.f_contiguous:
+        return "F"
+    strides = [abs(stride) for stride, length in zip(array.strides, array.shape, strict=True) if length > 1]
+    return "F" if strides != sorted(strides, reverse=True) and strides == sorted(strides) else "C"
+
+
+def is_writeable(array: AnyArray) -> bool:
+    """Say whether an array is meant to be writeable.
+
+    One that looks into bytes or into a read-only map cannot be written to, and is no different model for that.
+    """
+    if array.flags.writeable:
+        return True
+    base = array.base
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return isinstance(base, bytes | mmap.mmap) or (isinstance(base, memoryview) and base.readonly)
+
+
+def is_string_array(array: AnyArray) -> bool:
+    """Say whether an array holds numpy's variable-width strings."""
+    return array.dtype.kind == "T"
+
+
+def number_bytes(number: np.generic) -> bytes:
+    """Return the bytes of a numpy scalar with its padding zeroed."""
+    if number.dtype.itemsize and padding(number.dtype):
+        return b"".join(bytes(piece) for piece in pieces(np.asarray(number).reshape(1)))
+    return number.tobytes()
+
+
+def pieces(array: AnyArray) -> Iterator[Any]:
+    """Yield contiguous buffers that together are the array's bytes, in C order (Fortran arrays: of the transpose)."""
+    if memory_order(array) == "F":
+        array = array.T
+    if not array.flags.c_contiguous:
+        yield from _copied(array)
+        return
+    if array.nbytes == 0:
+        return
+    if array.dtype.names is not None or array.dtype.itemsize == 16:
+        holes = padding(array.dtype)
+        if holes:
+            yield from zeroed(array.reshape(-1), holes)
+            return
+    yield array.reshape(-1).view(np.uint8)
+
+
+def _copied(array: AnyArray) -> Iterator[Any]:
+    step = max(1, PIECE // max(1, array.nbytes // len(array)))
+    for start in range(0, len(array), step):
+        yield from pieces(np.ascontiguousarray(array[start : start + step]))
+
+
+def zeroed(array: AnyArray, holes: tuple[int, ...]) -> Iterator[Any]:
+    """Yield copies of a contiguous array of structured items, piece by piece, their padding zeroed."""
+    size = array.dtype.itemsize
+    rows = array.view(np.uint8).reshape(-1, size)
+    runs: list[list[int]] = []
+    for hole in holes:
+        if runs and runs[-1][1] == hole:
+            runs[-1][1] = hole + 1
+        else:
+            runs.append([hole, hole + 1])
+    step = max(1, PIECE // size // 16)
+    for start in range(0, len(rows), step):
+        piece = rows[start : start + step].copy()
+        for low, high in runs:
+            piece[:, low:high] = 0
+        yield piece.reshape(-1)
+
+
+def _bounds(array: AnyArray) -> tuple[int, int]:
+    start = int(array.__array_interface__["data"][0])
+    if array.flags.forc:
+        return start, start + array.nbytes
+    low, high = np.lib.array_utils.byte_bounds(array)
+    return int(low), int(high)
+
+
+class SharedMemory:
+    """Finds the arrays of a walk that share memory, and stores that memory once."""
+
+    def __init__(self) -> None:
+        self.by_base: dict[int, list[tuple[int, AnyArray]]] = {}
+        self.windows: dict[int, tuple[int, int]] = {}
+
+    def see(self, node: int, array: AnyArray) -> None:
+        """Note an array that does not own its memory."""
+        base = array.base
+        if base is not None and array.size and isinstance(base, _MEMORY):
+            self.by_base.setdefault(id(base), []).append((node, array))
+
+    def settle(self, walker: Any) -> SharedMemory:
+        """Turn arrays that overlap another array of the model into views of one stored buffer."""
+        for base, members in list(self.by_base.items()):
+            owner = walker.memo.get(base)
+            if owner is not None and isinstance(walker.queue[owner], np.ndarray):
+                members.append((int(owner), walker.queue[owner]))
+            if len(members) < 2:
+                continue
+            spans = sorted((*_bounds(array), node, array) for node, array in members if not array.dtype.hasobject)
+            for cluster in _clusters(spans):
+                self._share(walker, cluster)
+        return self
+
+    def _share(self, walker: Any, cluster: list[tuple[int, int, int, AnyArray]]) -> None:
+        low = cluster[0][0]
+        high = max(span[1] for span in cluster)
+        memory = np.frombuffer((ctypes.c_uint8 * (high - low)).from_address(low), np.uint8)
+        buffer = len(walker.queue)
+        walker.queue.append((memory, [span[3] for span in cluster]))
+        walker.parents.append(walker.parents[min(span[2] for span in cluster)])
+        walker.current = buffer
+        key = ("|u1", 1, "C", True, memory.nbytes <= SMALL)
+        walker.add(walker.group(t.Arrays, key), memory)
+        for start, _, node, array in sorted(cluster, key=lambda span: span[2]):
+            old = walker.group_of[node]
+            place = bisect_left(old.nodes, node)
+            del old.nodes[place], old.rows[place]
+            group = walker.group(t.Views, (old.key[0], array.ndim, array.flags.writeable))
+            group.nodes.append(node)
+            group.rows.append((buffer, start if array.flags.forc else _first(array), low, array))
+            walker.group_of[node] = group
+
+    def table(self, group: Any, final: list[int]) -> t.Views:
+        """Return the table of a group of views."""
+        dtype, ndim, writeable = group.key
+        return t.Views(
+            dtype,
+            ndim,
+            writeable,
+            len(group.rows),
+            [final[row[0]] for row in group.rows],
+            [row[1] - row[2] for row in group.rows],
+            [n for row in group.rows for n in row[3].shape],
+            [n for row in group.rows for n in row[3].strides],
+        )
+
+
+def _first(array: AnyArray) -> int:
+    return int(array.__array_interface__["data"][0])
+
+
+def _clusters(spans: list[Any]) -> Iterator[list[Any]]:
+    cluster: list[Any] = []
+    end = -1
+    for span in spans:
+        if span[0] >= end:
+            if len(cluster) > 1:
+                yield cluster
+            cluster = []
+        cluster.append(span)
+        end = max(end, span[1])
+    if len(cluster) > 1:
+        yield cluster

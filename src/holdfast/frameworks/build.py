@@ -1,0 +1,477 @@
+"""From a frozen plan to the model: everything empty first, then one-step values in order, then the fillings.
+
+Strategy. `objects` has one place a node. Tables are visited in file order: arrays and other leaves, then one-step
+values, whose references lead to earlier nodes or to shells that already exist. Containers that a one-step value is
+given directly are filled just before it; all other containers are filled at the end, attributes first and dicts and
+sets last, because a key may need its attributes for its hash.
+
+The one rule: only what the plan names is imported, and what is built is exactly the plan.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from itertools import accumulate
+from typing import Any, Protocol
+
+import numpy as np
+
+from holdfast.errors import Corrupt, FormatError, HoldfastError, InvalidState, UnsupportedModel, quoted
+from holdfast.frameworks.adapter import REGISTERED, Record, Shell, adapter_named
+from holdfast.frameworks.names import find
+from holdfast.frameworks.objects import attributes_of, is_enum, is_named_tuple, problem
+from holdfast.values import tree as t
+from holdfast.values.dtypes import parse_dtype
+from holdfast.values.graph import Graph, Node, elements
+
+_CONTAINERS = frozenset({t.Lists, t.Maps, t.Dicts, t.Sets, t.ObjectArrays})
+_UNBUILT = type("Unbuilt", (), {})()
+
+
+class Plan(Protocol):
+    """What has been accepted: the graph, the classes that stand for its type names, and its tensors."""
+
+    graph: Graph
+    given: dict[str, type]
+    """Type name -> class object that the caller handed over."""
+
+    def buffer(self, tensor: int) -> Any:
+        """Return the raw bytes of a tensor: the private copy, where a validator has looked at it."""
+
+
+def build(plan: Plan) -> Any:
+    """Return the model that a plan describes.
+
+    Raises:
+        LibraryMissing: a library is not installed.
+        InvalidState: an adapter found that its fields cannot be genuine.
+        UnsupportedModel: a class the caller trusts cannot be rebuilt by its attributes.
+    """
+    return _Builder(plan).run()
+
+
+class _Builder:
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.graph = plan.graph
+        self.objects: list[Any] = [_UNBUILT] * self.graph.total
+        self.early: set[int] = set()
+        self.fills: list[Callable[[], None]] = []
+        self.last: list[Callable[[], None]] = []
+
+    def run(self) -> Any:
+        tables, bases = self.graph.tables, self.graph.bases
+        shells = [(i, table) for i, table in enumerate(tables) if bases[i] >= self.graph.shells]
+        for index, table in shells:
+            self.make_shells(index, table)
+        for index, table in enumerate(tables):
+            if bases[index] < self.graph.shells:
+                self.put(index, self.one_step(index, table))
+        for index, table in sorted(shells, key=lambda one: (_FILL_ORDER[type(one[1])], one[0])):
+            self.fill(index, table)
+        for finish in self.fills:
+            finish()
+        root = self.graph.root
+        return self.objects[root] if type(root) is Node else root
+
+    def put(self, index: int, made: list[Any]) -> None:
+        base = self.graph.bases[index]
+        self.objects[base : base + len(made)] = made
+
+    # -- columns ---------------------------------------------------------------------------------------------------
+
+    def cells(self, column: t.Column, rows: int) -> list[Any]:
+        """Return a column as a list of built objects."""
+        kind = type(column)
+        objects = self.objects
+        if kind is t.Plain:
+            return column.values  # type: ignore[union-attr]
+        if kind is t.Same:
+            return [column.value] * rows  # type: ignore[union-attr]
+        if kind is t.SameRef:
+            return [objects[column.node]] * rows  # type: ignore[union-attr]
+        if kind is t.Run:
+            start = column.start  # type: ignore[union-attr]
+            return objects[start : start + rows]
+        if kind is t.Refs:
+            return list(map(objects.__getitem__, column.nodes))  # type: ignore[union-attr]
+        values: list[Any] = list(column.values)  # type: ignore[union-attr]
+        for i in column.refs:  # type: ignore[union-attr]
+            values[i] = objects[values[i]]
+        return values
+
+    def rows_of(self, table: Any, rows: int) -> Any:
+        columns = [self.cells(column, rows) for column in table.columns]
+        return zip(*columns, strict=True) if columns else [()] * rows
+
+    def split(self, lengths: t.Column, items: t.Column, rows: int) -> list[list[Any]]:
+        if type(lengths) is t.Same:
+            each: int = lengths.value  # type: ignore[assignment]
+            flat = self.cells(items, each * rows)
+            if rows == 1:
+                return [list(flat)]
+            return [flat[i * each : i * each + each] for i in range(rows)]
+        counts: list[int] = lengths.values  # type: ignore[union-attr, assignment]
+        ends = list(accumulate(counts))
+        flat = self.cells(items, ends[-1])
+        return [flat[end - count : end] for end, count in zip(ends, counts, strict=True)]
+
+    # -- leaves and one-step values --------------------------------------------------------------------------------
+
+    def one_step(self, index: int, table: Any) -> list[Any]:
+        kind = type(table)
+        rows = t.row_count(table)
+        if kind is t.Arrays:
+            return self.arrays(table, rows)
+        if kind is t.Numbers:
+            dtype = parse_dtype(table.dtype)
+            if dtype.itemsize == 0:
+                return [np.zeros((), dtype)[()] for _ in range(rows)]
+            return list(np.frombuffer(bytes(table.data), dtype)) if rows != 1 else [np.frombuffer(table.data, dtype)[0]]
+        if kind is t.Atoms:
+            return [_atom(table.kind, value) for value in table.values]
+        if kind is t.Names:
+            return [self.named(name) for name in table.names]
+        if kind is t.Views:
+            return self.views(table, rows)
+        self.fill_early(table, rows)
+        if kind is t.Tuples:
+            made: list[Any] = list(self.rows_of(table, rows))
+        elif kind is t.LongTuples:
+            made = [tuple(row) for row in self.split(table.lengths, table.items, rows)]
+        elif kind is t.FrozenSets:
+            made = [_distinct(frozenset(row), len(row)) for row in self.split(table.lengths, table.items, rows)]
+        else:
+            make = self.record_maker(table)
+            made = [make(row) for row in self.rows_of(table, rows)]
+        return made
+
+    def arrays(self, table: t.Arrays, rows: int) -> list[Any]:
+        dtype, ndim, order = parse_dtype(table.dtype), table.ndim, table.order
+        shapes = table.shapes
+        made: list[Any] = []
+        if table.pooled:
+            buffer = self.plan.buffer(table.tensor)
+            size = dtype.itemsize
+            counts = elements(table, rows)
+            if sum(counts) * size != len(buffer):
+                raise Corrupt(f"a pool of arrays holds {len(buffer)} bytes, where its shapes need {sum(counts) * size}")
+            flat = np.frombuffer(buffer, dtype) if len(buffer) else np.empty(0, dtype)
+            end = 0
+            for row, count in enumerate(counts):
+                start, end = end, end + count
+                one = flat[start:end]
+                if ndim != 1:
+                    one = one.reshape(shapes[row * ndim : row * ndim + ndim], order=order)  # type: ignore[call-overload]
+                made.append(one)
+        else:
+            for row, count in enumerate(elements(table, rows)):
+                buffer = self.plan.buffer(table.tensor + row)
+                if count * dtype.itemsize != len(buffer):
+                    raise Corrupt(f"an array of {count} elements of {table.dtype} has {len(buffer)} bytes")
+                shape = shapes[row * ndim : row * ndim + ndim]
+                made.append(np.ndarray(shape, dtype, buffer, order=order) if len(buffer) else np.empty(shape, dtype, order))  # type: ignore[call-overload]
+        if not table.writeable:
+            for array in made:
+                array.flags.writeable = False
+        return made
+
+    def views(self, table: t.Views, rows: int) -> list[Any]:
+        dtype, ndim = parse_dtype(table.dtype), table.ndim
+        made = []
+        for row in range(rows):
+            memory = self.objects[table.buffers[row]]
+            cut = slice(row * ndim, row * ndim + ndim)
+            array = np.ndarray(table.shapes[cut], dtype, memory, table.offsets[row], table.strides[cut])
+            if not table.writeable:
+                array.flags.writeable = False
+            made.append(array)
+        return made
+
+    def named(self, name: str) -> Any:
+        return self.plan.given[name] if name in self.plan.given else find(name, "the model")
+
+    def class_named(self, name: str) -> type:
+        cls = self.plan.given.get(name)
+        if cls is None:
+            cls = find(name, "the model")
+        if not isinstance(cls, type):
+            raise FormatError(f"{quoted(name)} is not a class")
+        return cls
+
+    def record_maker(self, table: t.Records) -> Callable[[Any], Any]:
+        fields = tuple(table.fields)
+        adapter = self.adapter(table.type)
+        if isinstance(adapter, Record):
+            construct = adapter.build
+            name = table.type
+
+            def make(row: Any) -> Any:
+                try:
+                    return construct(dict(zip(fields, row, strict=True)))
+                except HoldfastError:
+                    raise
+                except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, ArithmeticError, RecursionError) as error:
+                    raise InvalidState(
+                        f"{quoted(name)} cannot be rebuilt from its fields ({type(error).__name__}: {quoted(error)}); "
+                        "the file is damaged or was altered."
+                    ) from None
+
+            return make
+        if adapter is not None:
+            raise FormatError(f"{quoted(table.type)} is not built in one step")
+        cls = self.class_named(table.type)
+        if is_enum(cls):
+            return lambda row: _member(cls, fields, row)
+        if is_named_tuple(cls):
+            if cls._fields != fields:  # type: ignore[attr-defined]
+                raise InvalidState(f"{quoted(table.type)} has the fields {cls._fields}, and the file holds {quoted(fields)}")  # type: ignore[attr-defined]
+            return lambda row: tuple.__new__(cls, row)
+        raise FormatError(f"{quoted(table.type)} is not built in one step")
+
+    def adapter(self, name: str) -> Record | Shell | None:
+        given = self.plan.given.get(name)
+        if given is not None:
+            registered = REGISTERED.get(given)
+            return None if registered is None else registered.adapter
+        return adapter_named(name)
+
+    # -- shells ----------------------------------------------------------------------------------------------------
+
+    def make_shells(self, index: int, table: Any) -> None:
+        kind = type(table)
+        rows = t.row_count(table)
+        made: list[Any]
+        if kind is t.Objects:
+            make = self.shell_maker(table)
+            made = [make() for _ in range(rows)]
+        elif kind is t.Lists:
+            made = [[] for _ in range(rows)]
+        elif kind is t.Sets:
+            made = [set() for _ in range(rows)]
+        elif kind is t.ObjectArrays:
+            ndim = table.ndim
+            made = [np.empty(table.shapes[i * ndim : i * ndim + ndim], object, table.order) for i in range(rows)]
+        else:
+            made = [{} for _ in range(rows)]
+        self.put(index, made)
+
+    def shell_maker(self, table: t.Objects) -> Callable[[], Any]:
+        adapter = self.adapter(table.type)
+        if isinstance(adapter, Shell):
+            return adapter.make
+        if adapter is not None:
+            raise FormatError(f"{quoted(table.type)} is not made empty first")
+        cls = self.class_named(table.type)
+        reason = "it is an enumeration or a named tuple" if is_enum(cls) or is_named_tuple(cls) else problem(cls)
+        if reason is not None:
+            raise UnsupportedModel(f"cannot rebuild {quoted(table.type)} from its attributes: {reason}")
+        check_fields(cls, table.type, table.fields)
+        return lambda: object.__new__(cls)
+
+    def fill(self, index: int, table: Any) -> None:
+        kind = type(table)
+        rows = t.row_count(table)
+        base = self.graph.bases[index]
+        shells = self.objects[base : base + rows]
+        if kind is t.Objects:
+            self.fill_objects(table, rows, shells)
+        elif kind is t.Lists:
+            for shell, items in zip(shells, self.split(table.lengths, table.items, rows), strict=True):
+                if not shell:
+                    shell.extend(items)
+        elif kind is t.Sets:
+            for shell, items in zip(shells, self.split(table.lengths, table.items, rows), strict=True):
+                shell.update(items)
+                _distinct(shell, len(items))
+        elif kind is t.Maps:
+            keys = table.keys
+            for shell, row in zip(shells, self.rows_of(table, rows), strict=True):
+                shell.update(zip(keys, row, strict=True))
+        elif kind is t.Dicts:
+            all_keys = self.split(table.lengths, table.keys, rows)
+            all_values = self.split(table.lengths, table.values, rows)
+            for shell, keys, values in zip(shells, all_keys, all_values, strict=True):
+                shell.update(zip(keys, values, strict=True))
+                _distinct(shell, len(keys))
+        else:
+            self.fill_object_arrays(table, rows, shells)
+
+    def fill_objects(self, table: t.Objects, rows: int, shells: list[Any]) -> None:
+        fields = table.fields
+        adapter = self.adapter(table.type)
+        if isinstance(adapter, Shell):
+            put = adapter.fill
+            states = [dict(zip(fields, row, strict=True)) for row in self.rows_of(table, rows)]
+
+            def finish() -> None:
+                for shell, state in zip(shells, states, strict=True):
+                    try:
+                        put(shell, state)
+                    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+                        raise InvalidState(
+                            f"{quoted(table.type)} cannot be rebuilt from its fields ({type(error).__name__}: {quoted(error)}); "
+                            "the file is damaged or was altered."
+                        ) from None
+
+            self.fills.append(finish)
+            return
+        cls = type(shells[0])
+        slots = set(attributes_of(cls).slots)
+        if slots.intersection(fields):
+            for shell, row in zip(shells, self.rows_of(table, rows), strict=True):
+                for field, value in zip(fields, row, strict=True):
+                    if field in slots:
+                        object.__setattr__(shell, field, value)
+                    else:
+                        shell.__dict__[field] = value
+            return
+        if fields:
+            for shell, row in zip(shells, self.rows_of(table, rows), strict=True):
+                shell.__dict__.update(zip(fields, row, strict=True))
+
+    def fill_object_arrays(self, table: t.ObjectArrays, rows: int, shells: list[Any]) -> None:
+        flat = self.cells(table.items, sum(elements(table, rows)))
+        start = 0
+        for shell in shells:
+            # fromiter puts each item into one place; assigning a list would take nested lists apart
+            part = np.fromiter(flat[start : start + shell.size], object, shell.size)
+            start += shell.size
+            shell[...] = part.reshape(shell.shape)
+            if not table.writeable:
+                shell.flags.writeable = False
+
+    # -- containers that a one-step value is given -------------------------------------------------------------------
+
+    def fill_early(self, table: Any, rows: int) -> None:
+        kind = type(table)
+        if kind not in (t.Records, t.FrozenSets):
+            return
+        shells = self.graph.shells
+        for column in t.columns_of(table):
+            for node in _nodes(column, rows):
+                if node >= shells and node not in self.early:
+                    index, row = self.graph.locate(node)
+                    kind_there = type(self.graph.tables[index])
+                    if kind_there in _CONTAINERS or (kind is t.FrozenSets and kind_there is t.Objects):
+                        self.early.add(node)
+                        self.fill_row(index, row)
+
+    def fill_row(self, index: int, row: int) -> None:
+        """Fill one container from its row; a table of several rows is cut to the one."""
+        table = self.graph.tables[index]
+        kind = type(table)
+        rows = t.row_count(table)
+        shell = self.objects[self.graph.bases[index] + row]
+        cells = self.cells
+        if kind is t.Lists:
+            shell.extend(self.built(self.split(table.lengths, table.items, rows)[row]))
+        elif kind is t.Maps:
+            shell.update(zip(table.keys, self.built([cells(column, rows)[row] for column in table.columns]), strict=True))
+        elif kind is t.Dicts:
+            keys = self.built(self.split(table.lengths, table.keys, rows)[row])
+            shell.update(zip(keys, self.built(self.split(table.lengths, table.values, rows)[row]), strict=True))
+        elif kind is t.Sets:
+            shell.update(self.built(self.split(table.lengths, table.items, rows)[row]))
+        elif kind is t.ObjectArrays:
+            counts = elements(table, rows)
+            start = sum(counts[:row])
+            part = self.built(cells(table.items, sum(counts))[start : start + counts[row]])
+            shell[...] = np.fromiter(part, object, shell.size).reshape(shell.shape)
+        elif kind is t.Objects and not isinstance(self.adapter(table.type), Shell):
+            values = self.built([cells(column, rows)[row] for column in table.columns])
+            for field, value in zip(table.fields, values, strict=True):
+                object.__setattr__(shell, field, value)
+
+    def built(self, values: list[Any]) -> list[Any]:
+        if any(value is _UNBUILT for value in values):
+            raise FormatError("a value is needed before it can be built; the tree is out of order")
+        return values
+
+
+_FILL_ORDER = {t.Objects: 0, t.Lists: 1, t.ObjectArrays: 2, t.Maps: 3, t.Dicts: 4, t.Sets: 5}
+
+
+def _nodes(column: t.Column, rows: int) -> Any:
+    kind = type(column)
+    if kind is t.SameRef:
+        return (column.node,)  # type: ignore[union-attr]
+    if kind is t.Run:
+        return range(column.start, column.start + rows)  # type: ignore[union-attr]
+    if kind is t.Refs:
+        return column.nodes  # type: ignore[union-attr]
+    if kind is t.Mixed:
+        return [column.values[i] for i in column.refs]  # type: ignore[union-attr]
+    return ()
+
+
+def _distinct(made: Any, count: int) -> Any:
+    if len(made) != count:
+        raise Corrupt("a set or a dict holds an item or a key twice")
+    return made
+
+
+def _atom(kind: str, value: bytes) -> Any:
+    if kind == "bytes":
+        return bytes(value)
+    if kind == "bytearray":
+        return bytearray(value)
+    if kind == "complex" and len(value) == 16:
+        return complex(np.frombuffer(value, "<c16")[0])
+    if kind == "int":
+        from holdfast.values import limits
+
+        if len(value) <= limits.INT_DIGITS:
+            number = int(value, 16) if value.lstrip(b"-").isalnum() else 0
+            if format(number, "x").encode() == value and not -(2**63) <= number < 2**64:
+                return number
+    elif kind == "surrogates":
+        try:
+            text = value.decode("utf-8", "surrogatepass")
+            text.encode()
+        except UnicodeDecodeError:
+            pass
+        except UnicodeEncodeError:
+            return text
+    elif kind == "singleton" and value in t.SINGLETONS:
+        return t.SINGLETONS[value]
+    raise FormatError(f"an atom of kind {quoted(kind)!r} is not in its one canonical form")
+
+
+def _member(cls: Any, fields: tuple[str, ...], row: tuple[Any, ...]) -> Any:
+    state = dict(zip(fields, row, strict=True))
+    name = state.get("name")
+    if type(name) is str and name in cls.__members__:
+        return cls.__members__[name]
+    if issubclass(cls, enum.Flag) and type(state.get("value")) is int:
+        return cls(state["value"])
+    raise InvalidState(f"{quoted(cls.__qualname__)} has no member {quoted(name)!r}; the file is damaged or was altered.")
+
+
+def check_fields(cls: type, name: str, fields: list[str]) -> None:
+    """Refuse attribute names that would shadow a method, a property or the machinery of Python.
+
+    Raises:
+        InvalidState: names the attribute.
+    """
+    slots = attributes_of(cls).slots
+    for field in fields:
+        if not field.isidentifier() and not field.replace(".", "_").isidentifier() and (not field or field.startswith("_")):
+            raise InvalidState(f"{quoted(name)} has an attribute with the odd name {quoted(field)!r}")
+        if field.startswith("__") and field.endswith("__"):
+            raise InvalidState(f"{quoted(name)}: the attribute {quoted(field)!r} would change how Python treats the object; it is never loaded")
+        found = getattr_static(cls, field)
+        if found is not None and field not in slots and (callable(found) or hasattr(type(found), "__get__")):
+            raise InvalidState(
+                f"{quoted(name)}: the attribute {quoted(field)!r} would shadow a method or a property of the class; "
+                "the file is damaged or was altered."
+            )
+
+
+def getattr_static(cls: type, field: str) -> Any:
+    """Return what a class itself holds under a name, without running any of it."""
+    for owner in cls.__mro__:
+        if field in vars(owner):
+            return vars(owner)[field]
+    return None

@@ -1,0 +1,51 @@
+"""One column of values, in its one encoding.
+
+The one rule: the choice follows from the values alone. In order: one scalar throughout, scalars, one node throughout,
+consecutive nodes, nodes, a mixture.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+from holdfast.values import tree as t
+
+
+class Ref(int):
+    """A provisional node number, told from an integer by its type."""
+
+    __slots__ = ()
+
+
+def column(values: list[Any], final: list[int]) -> t.Column:
+    """Return the column of these values; `final` maps provisional node numbers to final ones."""
+    count = len(values)
+    if not count:
+        return t.Plain([])
+    first = values[0]
+    if count == 1:
+        return t.SameRef(final[first]) if type(first) is Ref else t.Same(first)
+    kinds = set(map(type, values))
+    if Ref not in kinds:
+        return t.Same(first) if len(kinds) == 1 and _all_same(values, first) else t.Plain(values)
+    if len(kinds) > 1:
+        refs = [i for i, v in enumerate(values) if type(v) is Ref]
+        return t.Mixed([final[v] if type(v) is Ref else v for v in values], refs)
+    nodes = [final[v] for v in values]
+    start = nodes[0]
+    if nodes[-1] == start and nodes.count(start) == count:
+        return t.SameRef(start)
+    if nodes[-1] == start + count - 1 and nodes == list(range(start, start + count)):
+        return t.Run(start)
+    return t.Refs(nodes)
+
+
+def _all_same(values: list[Any], first: Any) -> bool:
+    if type(first) is float:
+        # By bits: 0.0 equals -0.0, and a NaN equals nothing, not even another NaN of the same bits.
+        if values[-1] != first and first == first:
+            return False
+        bits = struct.pack("<d", first)
+        return all(struct.pack("<d", v) == bits for v in values)
+    return bool(values[-1] == first) and values.count(first) == len(values)

@@ -1,0 +1,92 @@
+"""Classes and functions as values: their exact names, and back.
+
+The one rule: a name stands for an object only if importing it gives that very object.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import numpy as np
+
+from holdfast.errors import LibraryMissing, UntrustedType, quoted
+
+
+def name_of(obj: Any) -> str | None:
+    """Return the name under which an object is found again, or None.
+
+    >>> import numpy as np
+    >>> name_of(np.log1p)
+    'numpy.log1p'
+    """
+    if isinstance(obj, np.ufunc):
+        for module_name in ("numpy", "scipy.special"):
+            module = sys.modules.get(module_name)
+            if module is not None and getattr(module, obj.__name__, None) is obj:
+                return f"{module_name}.{obj.__name__}"
+        return None
+    module_name = getattr(obj, "__module__", None)
+    qualname = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
+    if not isinstance(module_name, str) or not isinstance(qualname, str) or "<" in qualname:
+        return None
+    found: Any = sys.modules.get(module_name)
+    for part in qualname.split("."):
+        found = getattr(found, part, None)
+    return f"{module_name}.{qualname}" if found is obj else None
+
+
+def find(name: str, where: str) -> Any:
+    """Import the object that a trusted name stands for. Called only with names that the plan has accepted.
+
+    Raises:
+        LibraryMissing: its module is not installed.
+        UntrustedType: the module has no such object, or the object defines itself elsewhere.
+    """
+    module_name, parts = split(name)
+    try:
+        found: Any = importlib.import_module(module_name)
+    except ImportError as error:
+        raise missing(name, error) from None
+    for part in parts:
+        try:
+            found = getattr(found, part)
+        except AttributeError:
+            raise LibraryMissing(
+                f"{where} needs {quoted(name)}, which {quoted(module_name)} as installed here does not have; "
+                "install the version that the model was saved with (holdfast inspect shows it)"
+            ) from None
+    if name_of(found) != name:
+        raise UntrustedType(f"{where}: {quoted(name)} is another name for {quoted(name_of(found))}; trust the defining name", names=(name,))
+    return found
+
+
+def split(name: str) -> tuple[str, list[str]]:
+    """Split an exact name into its module and the attributes below it, by what is imported or can be."""
+    parts = name.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        module_name = ".".join(parts[:cut])
+        if module_name in sys.modules:
+            return module_name, parts[cut:]
+    for cut in range(len(parts) - 1, 0, -1):
+        module_name = ".".join(parts[:cut])
+        try:
+            importlib.import_module(module_name)
+        except ImportError:
+            continue
+        return module_name, parts[cut:]
+    return ".".join(parts[:-1]), parts[-1:]
+
+
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "cv2": "opencv-python", "yaml": "PyYAML", "skimage": "scikit-image"}
+"""Top-level modules whose distribution has another name."""
+
+
+def missing(name: str, error: ImportError) -> LibraryMissing:
+    """Return the error for a library that is not installed, with the command that installs it."""
+    top = name.partition(".")[0]
+    return LibraryMissing(
+        f"the model holds {quoted(name)}, and {quoted(top)} cannot be imported here ({quoted(error)}); "
+        f"install it with: pip install {DISTRIBUTIONS.get(top, top)}"
+    )

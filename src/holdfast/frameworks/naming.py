@@ -1,0 +1,123 @@
+"""Paths to the parts of a model, and from them the names of its tensors.
+
+A path is what a person would write: attribute names, dict keys and list positions joined by dots; a named step
+``("clf", model)`` of a pipeline is known by its name: ``steps.clf.coef_``.
+
+The one rule: a name is for people and other tools. It is unique and deterministic, and no reader takes it apart.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_left
+from typing import Any
+
+from holdfast.values import limits
+from holdfast.values import tree as t
+
+
+class TensorNames:
+    """Names for the tensors of one walk."""
+
+    def __init__(self, walker: Any, prefix: str) -> None:
+        self.walker = walker
+        self.prefix = prefix
+        self.taken: set[str] = set()
+        self.known: dict[int, str] = {-1: ""}
+        self.labels: dict[int, dict[int, str]] = {}
+
+    def name(self, node: int) -> str:
+        """Return an unused name for the array of a node."""
+        return self.unused(self.prefix + _clean(self.path(node) or "array"))
+
+    def unused(self, wanted: str) -> str:
+        """Return a name that no tensor has yet: the wanted one, or it with a number."""
+        name, count = wanted, 2
+        while name in self.taken:
+            name = f"{wanted}~{count}"
+            count += 1
+        self.taken.add(name)
+        return name
+
+    def path(self, node: int) -> str:
+        """Return the path of the first way on which a node was met; the root's is empty."""
+        chain: list[int] = []
+        at = node
+        while at not in self.known:
+            chain.append(at)
+            at = self.walker.parents[at]
+        path = self.known[at]
+        for step in reversed(chain):
+            label = self.label(self.walker.parents[step], step)
+            if label:
+                path = f"{path}.{label}" if path else label
+            self.known[step] = path
+        return path
+
+    def label(self, parent: int, node: int) -> str:
+        if parent < 0:
+            return ""
+        labels = self.labels.get(parent)
+        if labels is None:
+            labels = self.labels[parent] = self._labels(parent)
+        return labels.get(node, "?")
+
+    def _labels(self, parent: int) -> dict[int, str]:
+        if parent >= len(self.walker.group_of):
+            return {}
+        group = self.walker.group_of[parent]
+        row = group.rows[bisect_left(group.nodes, parent)] if group.nodes else ()
+        kind = group.kind
+        keys: Any
+        if kind is t.Objects or kind is t.Records:
+            keys, values = group.key[1], row
+        elif kind is t.Maps:
+            keys, values = group.key, row
+        elif kind is t.Dicts:
+            keys, values = [str(k) if isinstance(k, str | int | float) else f"#{i}" for i, k in enumerate(row[0])], row[1]
+            found = {int(v): f"key#{i}" for i, v in enumerate(row[0]) if type(v) not in _SCALARS}
+            found.update({int(v): k for k, v in reversed(list(zip(keys, values, strict=True))) if type(v) not in _SCALARS})
+            return found
+        elif kind is t.ObjectArrays:
+            keys, values = range(len(row[1])), row[1]
+        elif kind is t.Tuples:
+            keys, values = _pair_keys(row), row
+        elif kind is t.Lists:
+            keys, values = [self._step_name(v, i) for i, v in enumerate(row)], row
+        elif kind in (t.Sets, t.FrozenSets, t.LongTuples):
+            keys, values = range(len(row)), row
+        else:
+            return {}
+        return {int(v): str(k) for k, v in reversed(list(zip(keys, values, strict=True))) if type(v) not in _SCALARS}
+
+    def _step_name(self, value: Any, position: int) -> str:
+        if type(value) not in _SCALARS:
+            item = self.walker.queue[value]
+            if is_step(item):
+                return str(item[0])
+        return str(position)
+
+
+_SCALARS = frozenset({type(None), bool, int, float, str})
+
+
+def is_step(item: Any) -> bool:
+    """Say whether a list item is a named step: a tuple that starts with a name, such as ``("clf", model)``."""
+    return type(item) is tuple and len(item) in (2, 3) and type(item[0]) is str and bool(item[0])
+
+
+def _pair_keys(row: Any) -> list[str]:
+    if len(row) in (2, 3) and type(row[0]) is str and row[0]:
+        return ["0", "", "2"][: len(row)]
+    return [str(i) for i in range(len(row))]
+
+
+def _clean(path: str) -> str:
+    name = "".join(c if c.isprintable() and c not in "|/" else "_" for c in path)
+    if name.startswith(("holdfast.", "__", "~")):
+        name = "_" + name
+    raw = name.encode("utf-8", "replace")
+    if len(raw) > limits.TENSOR_NAME_BYTES // 2:
+        keep = limits.TENSOR_NAME_BYTES // 2 - 20
+        name = raw[:keep].decode("utf-8", "ignore") + "~" + hashlib.sha256(raw).hexdigest()[:16]
+    return name

@@ -1,0 +1,98 @@
+"""Objects whose state is their attributes: estimators, the user's own classes, enums and named tuples.
+
+The one rule: state is read from ``__dict__`` and slots and written back there. ``__reduce__``, ``__getstate__`` and
+``__setstate__`` are never called; a class that needs them is refused with the recipe for registering it.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+from types import MemberDescriptorType
+from typing import Any, NamedTuple
+
+GENERIC_HOOKS = {
+    "sklearn.base.BaseEstimator",
+    "sklearn.base._HTMLDocumentationLinkMixin",
+    "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.BaseHistGradientBoosting",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.utils._metadata_requests._MetadataRequester",
+    "sklearn.utils._metadata_requests.MetadataRequest",
+}
+"""Classes whose pickle hooks only add or drop what can be recomputed; checked one by one, see decision 6."""
+
+
+class Attributes(NamedTuple):
+    """How the state of one class is read: the names of its slots, and whether it has a ``__dict__``."""
+
+    slots: tuple[str, ...]
+    has_dict: bool
+
+
+def problem(cls: type) -> str | None:
+    """Return why instances of a class cannot be saved by their attributes, or None when they can."""
+    for name in ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__"):
+        for owner in cls.__mro__:
+            if name in vars(owner):
+                if owner is not object and f"{owner.__module__}.{owner.__qualname__}" not in GENERIC_HOOKS:
+                    return f"it defines its own {name}, which holdfast never runs; register the class: docs/extend/framework.md"
+                break
+    if cls.__new__ is not object.__new__ and not _plain_new(cls):
+        return "it is made by a C type or its own __new__; register the class: docs/extend/framework.md"
+    return None
+
+
+def _plain_new(cls: type) -> bool:
+    # typing.Generic and Protocol define __new__ in old versions only; object.__new__ through them is the same.
+    for owner in cls.__mro__:
+        if "__new__" in vars(owner):
+            # scikit-learn's @deprecated wraps __new__ to warn, and then calls object.__new__.
+            return owner.__module__ in ("typing", "sklearn.utils.deprecation") or _is_deprecation(vars(owner)["__new__"])
+    return True
+
+
+def _is_deprecation(new: Any) -> bool:
+    function = getattr(new, "__func__", new)
+    code = getattr(function, "__code__", None)
+    return code is not None and code.co_filename.replace("\\", "/").endswith("sklearn/utils/deprecation.py")
+
+
+def attributes_of(cls: type) -> Attributes:
+    """Return how to read the state of a class."""
+    slots: dict[str, None] = {}
+    for owner in reversed(cls.__mro__):
+        for name, value in vars(owner).items():
+            if isinstance(value, MemberDescriptorType) and not (name.startswith("__") and name.endswith("__")):
+                slots[name] = None
+    return Attributes(tuple(slots), bool(getattr(cls, "__dictoffset__", 0)))
+
+
+def reader_of(cls: type) -> Callable[[Any], dict[str, Any]]:
+    """Return a function that reads the attributes of an instance, slots first."""
+    slots, has_dict = attributes_of(cls)
+    if not slots:
+        return vars
+
+    def read(obj: Any) -> dict[str, Any]:
+        state = {name: getattr(obj, name) for name in slots if hasattr(obj, name)}
+        if has_dict:
+            state.update(vars(obj))
+        return state
+
+    return read
+
+
+def is_enum(cls: type) -> bool:
+    """Say whether a class is an enumeration."""
+    return isinstance(cls, enum.EnumMeta)
+
+
+def is_named_tuple(cls: type) -> bool:
+    """Say whether a class is a named tuple without state beside its items."""
+    fields = getattr(cls, "_fields", None)
+    return (
+        issubclass(cls, tuple)
+        and type(fields) is tuple
+        and all(type(name) is str for name in fields)
+        and not getattr(cls, "__dictoffset__", 0)
+    )

@@ -1,0 +1,238 @@
+"""A tree whose structure has been checked: every reference leads somewhere, in an order in which things can be built.
+
+The one rule: after `Graph(tree)` returned, no later code has to ask whether a node number, a length or a shape fits.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from itertools import accumulate
+from typing import Any
+
+from holdfast.errors import Corrupt, FormatError, LimitExceeded, quoted
+from holdfast.values import limits
+from holdfast.values import tree as t
+from holdfast.values.dtypes import parse_dtype
+
+_LEAVES = frozenset({t.Arrays, t.Views, t.Numbers, t.Names, t.Atoms})
+_STRICT = frozenset({t.Records, t.Tuples, t.LongTuples, t.FrozenSets})
+_SHAPED = frozenset({t.Arrays, t.ObjectArrays, t.Views})
+
+
+class Node(int):
+    """A node number among scalars, told from an integer by its type."""
+
+    __slots__ = ()
+
+
+class Graph:
+    """A checked tree, with random access.
+
+    Attributes:
+        tables: the tables.
+        bases: number of the first node of each table.
+        total: number of nodes.
+        shells: number of the first node that is made empty and filled later.
+        root: the root, a scalar or a `Node`.
+    """
+
+    __slots__ = ("bases", "root", "shells", "tables", "total")
+
+    def __init__(self, tree: t.Tree, tensors: int) -> None:
+        if len(tree.tables) > limits.TABLES:
+            raise LimitExceeded(f"the tree has {len(tree.tables)} tables, more than the limit of {limits.TABLES} (TABLES)")
+        self.tables = tree.tables
+        counts = [t.row_count(table) for table in tree.tables]
+        if counts and min(counts) < 1:
+            raise FormatError("the tree has a table without rows")
+        self.bases = [0, *accumulate(counts)]
+        self.total = self.bases.pop()
+        if self.total > limits.NODES:
+            raise LimitExceeded(f"the tree has {self.total} nodes, more than the limit of {limits.NODES} (NODES)")
+        self.shells = self._shell_base()
+        taken = 0
+        for index, table in enumerate(self.tables):
+            taken = self._check(index, table, counts[index], taken)
+        if taken != tensors:
+            raise Corrupt(f"the tree uses {taken} tensors, and the file has {tensors}")
+        self._check_column(tree.root, 1, self.total, "the root")
+        self.root = self.cells(tree.root, 1)[0]
+
+    # -- access ----------------------------------------------------------------------------------------------------
+
+    def locate(self, node: int) -> tuple[int, int]:
+        """Return the index of the table that a node is in, and its row there."""
+        index = bisect_right(self.bases, node) - 1
+        return index, node - self.bases[index]
+
+    def cells(self, column: t.Column, rows: int) -> list[Any]:
+        """Return a column as a list of scalars and `Node` numbers."""
+        kind = type(column)
+        if kind is t.Plain:
+            return column.values  # type: ignore[union-attr]
+        if kind is t.Same:
+            return [column.value] * rows  # type: ignore[union-attr]
+        if kind is t.SameRef:
+            return [Node(column.node)] * rows  # type: ignore[union-attr]
+        if kind is t.Run:
+            return [Node(column.start + i) for i in range(rows)]  # type: ignore[union-attr]
+        if kind is t.Refs:
+            return [Node(n) for n in column.nodes]  # type: ignore[union-attr]
+        values: list[Any] = list(column.values)  # type: ignore[union-attr]
+        for i in column.refs:  # type: ignore[union-attr]
+            values[i] = Node(values[i])
+        return values
+
+    # -- structure -------------------------------------------------------------------------------------------------
+
+    def _shell_base(self) -> int:
+        phase = 0
+        shells = self.total
+        for base, table in zip(self.bases, self.tables, strict=True):
+            kind = type(table)
+            now = 0 if kind in _LEAVES else 1 if kind in _STRICT else 2
+            if now < phase:
+                raise FormatError("the tables of the tree are out of order")
+            if now == 2 and phase < 2:
+                shells = base
+            phase = now
+        return shells
+
+    def _check(self, index: int, table: Any, rows: int, taken: int) -> int:
+        kind = type(table)
+        base = self.bases[index]
+        where = f"table {index} ({kind.__name__})"
+        if kind is t.Objects or kind is t.Records or kind is t.Maps:
+            names = table.keys if kind is t.Maps else table.fields
+            if len(names) > limits.FIELDS:
+                raise LimitExceeded(f"{where} has {len(names)} fields, more than the limit of {limits.FIELDS} (FIELDS)")
+            if len(set(names)) != len(names):
+                raise FormatError(f"{where} names a field twice")
+            if len(table.columns) != len(names):
+                raise FormatError(f"{where} has {len(names)} fields and {len(table.columns)} columns")
+        elif kind in _SHAPED:
+            if not 0 <= table.ndim <= limits.DIMENSIONS or len(table.shapes) != rows * table.ndim:
+                raise FormatError(f"{where} has shapes that do not fit its number of axes")
+            if table.shapes and not 0 <= min(table.shapes) <= max(table.shapes) <= limits.TENSOR_ELEMENTS:
+                raise FormatError(f"{where} has a length that is negative or too large")
+            if kind is not t.Views and table.order not in ("C", "F"):
+                raise FormatError(f"{where} has the unknown memory order {quoted(table.order)!r}")
+        if kind is t.Arrays:
+            parse_dtype(table.dtype)
+            if table.tensor != taken:
+                raise FormatError(f"{where} begins at tensor {table.tensor}, where {taken} was expected")
+            taken += 1 if table.pooled else rows
+        elif kind is t.Views:
+            self._check_views(table, rows, where)
+        elif kind is t.Numbers:
+            if len(table.data) != rows * parse_dtype(table.dtype).itemsize:
+                raise FormatError(f"{where} has {len(table.data)} bytes for {rows} numbers of dtype {quoted(table.dtype)}")
+        elif kind is t.Atoms and table.kind not in t.ATOM_KINDS:
+            raise FormatError(f"{where} has the unknown kind {quoted(table.kind)!r}")
+        elif kind is t.Names and max(map(len, table.names)) > limits.TYPE_NAME_BYTES:
+            raise LimitExceeded(f"{where} has a name longer than {limits.TYPE_NAME_BYTES} (TYPE_NAME_BYTES)")
+        below = base if kind in _STRICT else self.total
+        if kind in (t.Lists, t.LongTuples, t.Sets, t.FrozenSets):
+            self._check_column(table.items, self._length(table.lengths, rows, where), below, where)
+        elif kind is t.Dicts:
+            count = self._length(table.lengths, rows, where)
+            self._check_column(table.keys, count, below, where)
+            self._check_column(table.values, count, below, where)
+        elif kind is t.ObjectArrays:
+            self._check_column(table.items, sum(elements(table, rows)), below, where)
+        else:
+            for column in t.columns_of(table):
+                self._check_column(column, rows, below, where)
+        return taken
+
+    def _length(self, lengths: t.Column, rows: int, where: str) -> int:
+        kind = type(lengths)
+        if kind is t.Same:
+            values = [lengths.value]  # type: ignore[union-attr]
+        elif kind is t.Plain and len(lengths.values) == rows:  # type: ignore[union-attr]
+            values = lengths.values  # type: ignore[union-attr]
+        else:
+            raise FormatError(f"{where} has no length for each row")
+        if set(map(type, values)) != {int} or min(values) < 0 or max(values) > limits.TENSOR_ELEMENTS:
+            raise FormatError(f"{where} has a length that is no count")
+        return values[0] * rows if kind is t.Same else sum(values)
+
+    def _check_column(self, column: t.Column, rows: int, below: int, where: str) -> None:
+        """Check that a column has its rows, and that its references lead to nodes below `below` or to shells."""
+        kind = type(column)
+        if kind is t.Same:
+            return
+        if kind is t.Plain:
+            if len(column.values) != rows:  # type: ignore[union-attr]
+                raise FormatError(f"{where} has a column of {len(column.values)} values, where {rows} were expected")  # type: ignore[union-attr]
+            return
+        if kind is t.SameRef:
+            nodes = [column.node]  # type: ignore[union-attr]
+        elif kind is t.Run:
+            nodes = [column.start, column.start + rows - 1]  # type: ignore[union-attr]
+            if nodes[0] < below <= nodes[1]:
+                raise FormatError(f"{where} refers to a node that cannot be there yet")
+        elif kind is t.Refs:
+            nodes = column.nodes  # type: ignore[union-attr]
+            if len(nodes) != rows:
+                raise FormatError(f"{where} has a column of {len(nodes)} references, where {rows} were expected")
+        else:
+            values, refs = column.values, column.refs  # type: ignore[union-attr]
+            if len(values) != rows or not 0 < len(refs) < rows or refs[0] < 0 or refs[-1] >= rows:
+                raise FormatError(f"{where} has a mixed column that does not fit its {rows} rows")
+            if any(a >= b for a, b in zip(refs, refs[1:], strict=False)):
+                raise FormatError(f"{where} has a mixed column whose references are out of order")
+            nodes = [values[i] for i in refs]
+            if set(map(type, nodes)) != {int}:
+                raise FormatError(f"{where} has a reference that is no node number")
+        if nodes and (min(nodes) < 0 or max(nodes) >= self.total):
+            raise FormatError(f"{where} refers to node {max(nodes)}, and the tree has {self.total}")
+        if below < self.total and any(below <= node < self.shells for node in nodes):
+            raise FormatError(f"{where} refers to a node that cannot be there yet")
+
+    def _check_views(self, table: t.Views, rows: int, where: str) -> None:
+        itemsize = parse_dtype(table.dtype).itemsize
+        ndim = table.ndim
+        if not len(table.buffers) == len(table.offsets) == rows or len(table.strides) != rows * ndim:
+            raise FormatError(f"{where} has columns of different lengths")
+        for row in range(rows):
+            node = table.buffers[row]
+            if not 0 <= node < self.total:
+                raise FormatError(f"{where} looks into node {node}, and the tree has {self.total}")
+            index, place = self.locate(node)
+            buffer = self.tables[index]
+            if type(buffer) is not t.Arrays or buffer.dtype != "|u1" or buffer.ndim != 1:
+                raise FormatError(f"{where} looks into a node that is no array of bytes")
+            size = buffer.shapes[place]
+            shape = table.shapes[row * ndim : row * ndim + ndim]
+            strides = table.strides[row * ndim : row * ndim + ndim]
+            low = high = table.offsets[row]
+            for length, stride in zip(shape, strides, strict=True):
+                if length == 0:
+                    raise FormatError(f"{where} has a view without elements")
+                if stride < 0:
+                    low += stride * (length - 1)
+                else:
+                    high += stride * (length - 1)
+            if low < 0 or high + itemsize > size:
+                raise FormatError(f"{where} has a view that reaches outside its {size} bytes")
+
+
+def elements(table: Any, rows: int) -> list[int]:
+    """Return the number of elements of each array of a table.
+
+    Raises:
+        FormatError: a product is beyond TENSOR_ELEMENTS.
+    """
+    ndim, shapes = table.ndim, table.shapes
+    if ndim == 1:
+        return list(shapes)
+    counts = []
+    for row in range(rows):
+        count = 1
+        for length in shapes[row * ndim : row * ndim + ndim]:
+            count *= length
+        if count > limits.TENSOR_ELEMENTS:
+            raise FormatError(f"an array declares {count} elements (TENSOR_ELEMENTS)")
+        counts.append(count)
+    return counts

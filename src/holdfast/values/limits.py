@@ -1,0 +1,60 @@
+"""Every limit that a reader enforces, with its unit and its reason, and nothing else.
+
+The one rule: a limit is checked before the memory or the time that it bounds is spent.
+"""
+
+from __future__ import annotations
+
+HEADER_BYTES = 64 * 1024 * 1024
+"""Bytes of JSON header. The reference safetensors reader stops at 100 MB; 64 MiB names about 600,000 tensors."""
+
+TREE_BYTES = 2 * 1024 * 1024 * 1024
+"""Bytes of one encoded tree. A vocabulary of ten million words takes 200 MB."""
+
+MANIFEST_BYTES = 256 * 1024 * 1024
+"""Bytes of JSON manifest: about 130 bytes a tensor, plus names, parameters and metrics."""
+
+TENSORS = 500_000
+"""Tensors in one file: a parameter tensor each for the largest published nets is below 10,000."""
+
+TENSOR_NAME_BYTES = 512
+"""UTF-8 bytes of one tensor name; longer paths are shortened by the writer."""
+
+DIMENSIONS = 64
+"""Axes of one array: numpy 2's own limit."""
+
+TENSOR_ELEMENTS = 2**62
+"""Elements of one tensor, so that products stay within a signed 64-bit integer."""
+
+TABLES = 1_000_000
+"""Tables in one tree: a chain of 100,000 nested tuples needs 100,000."""
+
+NODES = 200_000_000
+"""Objects in one tree. Each costs at least 56 bytes of Python once built."""
+
+FIELDS = 65_536
+"""Attributes of one object, or keys of one record-like dict."""
+
+TYPE_NAME_BYTES = 256
+"""UTF-8 bytes of one type name."""
+
+INT_DIGITS = 1_000_000
+"""Hexadecimal digits of one integer beyond 64 bits: the largest known use is a 20,000-bit key."""
+
+DTYPE_DEPTH = 8
+"""Nesting of structured dtypes."""
+
+DTYPE_FIELDS = 4096
+"""Fields of one structured dtype."""
+
+SHOWN_TYPES = 20
+"""Untrusted types that one refusal names in full; the rest are counted."""
+
+JSON_DEPTH = 64
+"""Nesting of the header's and the manifest's JSON; a parser recurses once a level."""
+
+DECODED_BYTES_PER_STORED = 1000
+"""Decoded bytes for one stored byte of a compressed tensor; zero-filled arrays reach 30,000 in small tensors, see SMALL_DECODED."""
+
+SMALL_DECODED = 64 * 1024 * 1024
+"""Bytes below which the ratio of a compressed tensor is not looked at."""
