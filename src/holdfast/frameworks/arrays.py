@@ -137,7 +137,7 @@ class SharedMemory:
         """Turn arrays that overlap another array of the model into views of one stored buffer."""
         for base, members in list(self.by_base.items()):
             owner = walker.memo.get(base)
-            if owner is not None and isinstance(walker.queue[owner], np.ndarray):
+            if owner is not None and walker.group_of[owner].kind is t.Arrays:
                 members.append((int(owner), walker.queue[owner]))
             if len(members) < 2:
                 continue

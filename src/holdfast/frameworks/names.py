@@ -90,3 +90,16 @@ def missing(name: str, error: ImportError) -> LibraryMissing:
         f"the model holds {quoted(name)}, and {quoted(top)} cannot be imported here ({quoted(error)}); "
         f"install it with: pip install {DISTRIBUTIONS.get(top, top)}"
     )
+
+
+def find_live(name: str) -> Any:
+    """Return the live object of a name from modules that are imported already, or None; imports nothing."""
+    parts = name.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        found: Any = sys.modules.get(".".join(parts[:cut]))
+        if found is None:
+            continue
+        for part in parts[cut:]:
+            found = getattr(found, part, None)
+        return found
+    return None

@@ -9,6 +9,7 @@ The one rule: every byte of a file is bound, by the seal, by the manifest, or by
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -28,7 +29,8 @@ MANIFEST = "holdfast.manifest"
 SEAL = "holdfast.seal"
 PAD = "holdfast.pad."
 SEAL_BYTES = 64
-ENCODINGS = ("", "|zstd", "|zstd-shuffle")
+ENCODING = re.compile(r"\|zstd(?:-shuffle([1-9][0-9]{0,3}))?\Z")
+"""How the bytes of a compressed tensor are stored, behind its name; the number is the distance of the shuffle in bytes."""
 
 
 class Section(NamedTuple):
@@ -212,11 +214,13 @@ def _stored(
     begin, end = entry.data_offsets
     if begin % ALIGN:
         raise FormatError(f"tensor {quoted(stored)!r} does not begin at a multiple of {ALIGN}")
-    for encoding in ENCODINGS:
-        if stored == name + encoding:
-            if not encoding and (entry.dtype != dtype or (shape is not None and entry.shape != shape)):
-                raise Corrupt(f"tensor {quoted(name)!r}: header and manifest disagree about its dtype or shape")
-            if encoding and entry.dtype != "U8":
-                raise FormatError(f"the compressed tensor {quoted(name)!r} is not stored as bytes")
-            return Stored(name, dtype, entry.shape if shape is None else shape, begin, end - begin, encoding, text)
+    if stored == name:
+        if entry.dtype != dtype or (shape is not None and entry.shape != shape):
+            raise Corrupt(f"tensor {quoted(name)!r}: header and manifest disagree about its dtype or shape")
+        return Stored(name, dtype, entry.shape if shape is None else shape, begin, end - begin, "", text)
+    encoding = stored[len(name) :]
+    if stored.startswith(name) and shape is not None and ENCODING.match(encoding):
+        if entry.dtype != "U8" or len(entry.shape) != 1:
+            raise FormatError(f"the compressed tensor {quoted(name)!r} is not stored as bytes")
+        return Stored(name, dtype, shape, begin, end - begin, encoding, text)
     raise Corrupt(f"the file holds {quoted(stored)!r} where its manifest names {quoted(name)!r}")

@@ -29,6 +29,11 @@ _PATIENCE = 2.0  # seconds
 _MIXED = 24  # how many fits of a recipe have several parameters changed at once
 # These only matter while fitting, where they print or start processes; they are set on the fitted model instead.
 _LATE = {"verbose": [True, 1, 2, np.int64(1)], "n_jobs": [1, -1, 2, np.int64(1)]}
+# Each fit of these is many fits, the more the more columns there are.
+_COSTLY = frozenset(
+    "SequentialFeatureSelector RFECV HalvingRandomSearchCV HalvingGridSearchCV GridSearchCV RandomizedSearchCV GraphicalLasso"
+    " GraphicalLassoCV OPTICS".split()
+)
 
 
 @dataclass(frozen=True)
@@ -576,13 +581,17 @@ class _Walk:
     seed: int
     taken: set[str]
     slow: set[str] = field(default_factory=set)
+    costly: bool = False
     turn: int = 0
 
     def __post_init__(self) -> None:
         self.rng = np.random.default_rng([self.seed, len(self.cls.__name__), *self.cls.__name__.encode()])
         everything = datasets(self.seed)
         role = everything[self.first].role
+        self.costly = self.cls.__name__ in _COSTLY
         self.data = [everything[self.first], *(d for d in everything.values() if d.role == role and d.name != self.first)]
+        if self.costly:
+            self.data = [d for d in self.data if not d.name.endswith(("/wide", "/nine", "/seven", "/four"))]
         self.accepted: list[Data] = []
         self.usual = {
             name: self.base.get(name, p.default)
@@ -637,12 +646,13 @@ class _Walk:
         for parameter, values in self.values.items():
             for value in values:
                 # An option changes which attributes there are, a number mostly does not.
-                times = 1 if isinstance(value, (int, float, np.generic)) and not isinstance(value, bool) else 2
+                number = isinstance(value, (int, float, np.generic)) and not isinstance(value, bool)
+                times = 1 if number or self.costly else 2
                 yield from self.somewhere(f"{parameter}={_short(value)}", {parameter: value}, times)
         for settings in _together().get(self.cls.__name__, []):
             if settings.keys() <= self.usual.keys():
                 label = ",".join(f"{p}={_short(v)}" for p, v in settings.items())
-                yield from self.somewhere(label, settings, 2)
+                yield from self.somewhere(label, settings, 1 if self.costly else 2)
         yield from self.mixed()
         yield from self.ways()
 

@@ -1,0 +1,309 @@
+"""The public functions: what ``import holdfast`` offers.
+
+The one rule: the bytes decide what a file is; the suffix picks what is written, and one that contradicts the bytes is refused.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from holdfast.artifact import save as _save
+from holdfast.artifact.inspect import Inspection
+from holdfast.artifact.load import Opening, open_buffer, replayed
+from holdfast.artifact.replay import Proof
+from holdfast.artifact.save import Saved
+from holdfast.artifact.verify import verify_opening
+from holdfast.errors import FormatError, UnsupportedTarget
+from holdfast.trust.policy import policy
+
+PathOrFile = Any
+
+FOREIGN = {
+    ".pkl": "pickle", ".pickle": "pickle", ".joblib": "joblib", ".dill": "dill", ".cloudpickle": "cloudpickle", ".skops": "skops",
+    ".npz": "npz", ".npy": "npy", ".pt": "torch", ".pth": "torch", ".pt2": "torch.export", ".keras": "Keras", ".h5": "HDF5", ".hdf5": "HDF5",
+    ".ubj": "XGBoost", ".cbm": "CatBoost", ".pmml": "PMML", ".onnx": "ONNX", ".gguf": "GGUF", ".tflite": "LiteRT", ".zip": "zip", ".tar": "tar",
+    ".gz": "gzip", ".json": "JSON", ".txt": "text", ".csv": "CSV",
+}  # fmt: skip
+"""Suffixes that say that a file is something else."""
+
+
+def _path(path: Any) -> str:
+    name = os.fspath(path)
+    if not isinstance(name, str):
+        name = os.fsdecode(name)
+    if "\0" in name:
+        raise FormatError("a path holds no NUL character", file=name)
+    return name
+
+
+def _check_suffix(name: str, writing: bool) -> None:
+    known = FOREIGN.get(os.path.splitext(name)[1].lower())
+    if known is None:
+        return
+    if writing:
+        raise UnsupportedTarget(f"holdfast does not write {known} files yet; save as .safetensors", file=name)
+    raise FormatError(f"the content is a safetensors file and the suffix says {known}; rename it to .safetensors if you trust where it is from", file=name)
+
+
+def save(
+    model: Any,
+    path: PathOrFile,
+    *,
+    example: Any = None,
+    metrics: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    compress: str | None = None,
+    durable: bool = True,
+    on_bytes: Callable[[int], None] | None = None,
+) -> Saved:
+    """Save a model as one file, whole or not at all.
+
+    Args:
+        model: any object made of supported types: estimators, pipelines, arrays, frames, containers, your own classes.
+        path: where to; a file of that name is replaced. An open binary file is written to from where it stands.
+        example: a few rows, as ``predict`` takes them; up to 100 are kept in the file with the model's answers, the file
+            is loaded again and asked, and only then takes its name. ``"synthetic"`` makes rows up from the model alone.
+        metrics: name -> number, kept in the manifest.
+        extra: anything JSON can hold, kept in the manifest.
+        compress: ``"zstd"`` for a smaller file, which is then read and not mapped.
+        durable: flush to the disk before the file takes its name. False is quicker, and a power cut may lose the file.
+        on_bytes: called with the number of bytes just written, for a progress bar.
+
+    Returns:
+        A `Saved`: the artifact id, the content digest, the size in bytes, the proof, and what the file contains.
+
+    Raises:
+        UnsupportedModel: a part of the model cannot be saved; names it and the path to it.
+        ProofFailed: the saved model does not answer as the live one; nothing is left behind.
+        NoSpace, Unavailable, NotFound: the file cannot be written; an older one is as it was.
+
+    Examples:
+        >>> import holdfast, numpy as np, tempfile, os
+        >>> path = os.path.join(tempfile.mkdtemp(), "weights.safetensors")
+        >>> saved = holdfast.save({"w": np.zeros((2, 3))}, path)
+        >>> holdfast.load(path)["w"].shape
+        (2, 3)
+    """
+    options: dict[str, Any] = {"example": example, "metrics": metrics, "extra": extra, "compress": compress}
+    if hasattr(path, "write"):
+        blob = _save.dumps(model, **options)
+        path.write(blob)
+        opening = open_buffer(blob)
+        assert opening.opened is not None
+        manifest = opening.opened.manifest
+        return Saved(opening.id, manifest.content.digest, len(blob), None, manifest.training_rows, [])
+    name = _path(path)
+    _check_suffix(name, writing=True)
+    return _save.save(model, name, **options, durable=durable, on_bytes=on_bytes)
+
+
+def dumps(
+    model: Any,
+    *,
+    example: Any = None,
+    metrics: Mapping[str, Any] | None = None,
+    extra: Mapping[str, Any] | None = None,
+    compress: str | None = None,
+) -> bytes:
+    """Return a model as bytes: the same as the file that `save` writes, for a database field or a queue.
+
+    Examples:
+        >>> import holdfast
+        >>> holdfast.loads(holdfast.dumps({"a": (1, 2.5, None)}))
+        {'a': (1, 2.5, None)}
+    """
+    return _save.dumps(model, example=example, metrics=metrics, extra=extra, compress=compress)
+
+
+def _open(path: PathOrFile) -> Opening:
+    if hasattr(path, "read"):
+        data = path.read()
+        if isinstance(data, str):
+            raise TypeError("the file is open as text; open it with mode 'rb'")
+        return open_buffer(bytearray(data))
+    if isinstance(path, bytes | bytearray | memoryview):
+        raise TypeError("this is bytes and not a path; use holdfast.loads")
+    name = _path(path)
+    opening = Opening.of_path(name)
+    try:
+        _check_suffix(name, writing=False)
+    except FormatError:
+        opening.source.close()
+        raise
+    return opening
+
+
+def load(
+    path: PathOrFile,
+    *,
+    trusted: Iterable[Any] | None = None,
+    trusted_functions: Iterable[Any] | None = None,
+    part: str | None = None,
+    digests: str = "needed",
+    replay: bool = False,
+    max_memory: int | None = None,
+) -> Any:
+    """Load a model. No code from the file is run, and nothing the file names is imported unless it is trusted.
+
+    Args:
+        path: a file, or an open binary file.
+        trusted: classes beyond the shipped lists, as exact names or class objects.
+        trusted_functions: functions beyond the shipped lists, as exact names or function objects.
+        part: load only what is at this path, such as ``"steps.clf"`` or ``"steps.clf.coef_"``.
+        digests: ``"needed"`` compares the digests of everything that is looked at before building, and of small files
+            everything; ``"all"`` those of every tensor, which reads the whole file.
+        replay: ask the model its stored example again, and refuse it when it answers differently.
+        max_memory: refuse, before allocating, when the model needs more than this many bytes.
+
+    Returns:
+        The model. Its arrays are views of the mapped file, copied when written to; the file never changes.
+        A safetensors file from elsewhere gives a dict of name -> array.
+
+    Raises:
+        UntrustedType: names every type that is not trusted, where it is, and the line that would allow it.
+        InvalidState: the state of a trusted type cannot be genuine.
+        FormatError: the file is damaged, altered, truncated, or something else.
+        LibraryMissing: holds the install command.
+        ProofFailed: with ``replay=True``, when the answers differ.
+        TypeError: ``trusted`` is not a list of exact names or classes.
+    """
+    if digests not in ("needed", "all"):
+        raise ValueError(f"digests={digests!r} is not known; give 'needed' or 'all'")
+    if replay and part is not None:
+        raise ValueError("replay asks the whole model its example; load the whole, or a part without replay")
+    allowed = policy(trusted, trusted_functions)
+    with _open(path) as opening:
+        model = opening.load(allowed, part, digests, max_memory)
+        return replayed(opening, model) if replay else model
+
+
+def loads(
+    buffer: Any,
+    *,
+    trusted: Iterable[Any] | None = None,
+    trusted_functions: Iterable[Any] | None = None,
+    part: str | None = None,
+    digests: str = "needed",
+    replay: bool = False,
+    max_memory: int | None = None,
+    copy: bool = False,
+) -> Any:
+    """Load a model from bytes, without copying them.
+
+    Args:
+        buffer: bytes, a bytearray, a memoryview, an mmap: anything with the buffer protocol. Arrays of the model are views
+            of it, so they are read-only when it is; do not change a writeable buffer while the model is in use.
+        copy: copy the buffer first, which gives writeable arrays of the model's own.
+        trusted: see `load`.
+        trusted_functions: see `load`.
+        part: see `load`.
+        digests: see `load`.
+        replay: see `load`.
+        max_memory: see `load`.
+
+    Raises:
+        As `load`.
+    """
+    if digests not in ("needed", "all"):
+        raise ValueError(f"digests={digests!r} is not known; give 'needed' or 'all'")
+    allowed = policy(trusted, trusted_functions)
+    with open_buffer(buffer, copy) as opening:
+        model = opening.load(allowed, part, digests, max_memory)
+        return replayed(opening, model) if replay else model
+
+
+def inspect(path: PathOrFile) -> Inspection:
+    """Say what is in a file: manifest, types, size, verdict. Imports no machine-learning library and builds nothing.
+
+    Returns:
+        An `Inspection`; print it for a text with a tree of the model, or take its attributes.
+
+    Raises:
+        FormatError: the file is damaged, truncated, or something else.
+    """
+    from holdfast.artifact.inspect import inspect_opening
+
+    if isinstance(path, bytes | bytearray | memoryview):
+        with open_buffer(path) as opening:
+            return inspect_opening(opening)
+    with _open(path) as opening:
+        return inspect_opening(opening)
+
+
+def verify(
+    path: PathOrFile,
+    *,
+    trusted: Iterable[Any] | None = None,
+    trusted_functions: Iterable[Any] | None = None,
+    tolerance: float = 1e-9,
+    on_bytes: Callable[[int], None] | None = None,
+) -> Proof:
+    """Check every digest in a file, load the model, ask it its stored example again, and return the proof.
+
+    Args:
+        path: a file, an open binary file, or bytes.
+        trusted: see `load`.
+        trusted_functions: see `load`.
+        tolerance: absolute deviation of an answer up to which a row counts as the same.
+        on_bytes: called with the number of bytes just checked, for a progress bar.
+
+    Returns:
+        A `Proof`; ``proof.ok`` says whether the model answers as it did, ``proof.verdict`` how nearly.
+
+    Raises:
+        Corrupt: a digest does not match; names what is hurt.
+        UntrustedType, InvalidState, FormatError: as `load`.
+    """
+    allowed = policy(trusted, trusted_functions)
+    opening = open_buffer(path) if isinstance(path, bytes | bytearray | memoryview) else _open(path)
+    with opening:
+        return verify_opening(opening, allowed, tolerance, on_bytes)
+
+
+def compare(a: PathOrFile, b: PathOrFile) -> Any:
+    """Say how two saved models differ, without loading them.
+
+    Returns:
+        A `Comparison`: ``same`` says whether the content digests agree; print it for what differs.
+    """
+    from holdfast.artifact.compare import compare_openings
+
+    with _open(a) as left, _open(b) as right:
+        return compare_openings(left, right)
+
+
+def register(
+    cls: type,
+    *,
+    name: str | None = None,
+    dump: Callable[[Any], dict[str, Any]] | None = None,
+    build: Callable[[dict[str, Any]], Any] | None = None,
+    fields: Mapping[str, Iterable[str]] | None = None,
+    required: Iterable[str] = (),
+    validate: Callable[[dict[str, Any]], None] | None = None,
+) -> None:
+    """Make a class of your own library one that holdfast saves and loads without ``trusted=``.
+
+    Call it when your library is imported, on both sides. A file can never do this.
+
+    Args:
+        cls: the class; exactly this one, not its subclasses.
+        name: the name that files use for it; by default its module and qualified name. Keep it when you move the class.
+        dump: object -> explicit fields; by default its attributes.
+        build: fields -> object; by default a new object with these attributes. Give both or neither.
+        fields: attribute -> kinds it may have, such as ``{"mean_": ["array:f1"]}``; see docs/extend/framework.md.
+        required: attributes that have to be there.
+        validate: called with the plain fields before anything is built; raises ValueError when they cannot be genuine.
+
+    Raises:
+        TypeError: it is not a class, or only one of dump and build is given.
+        ValueError: the name is taken by another class or by a shipped type.
+    """
+    from holdfast.artifact.register import register_class
+
+    register_class(cls, name, dump, build, fields, required, validate)
+
+
+__all__ = ["compare", "dumps", "inspect", "load", "loads", "register", "save", "verify"]

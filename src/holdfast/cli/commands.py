@@ -1,0 +1,60 @@
+"""The table of commands: a name, the module that holds it, and one line of help.
+
+The one rule: to add a command, write ``cli/<name>.py`` with a click command called ``command``, and add its line here.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "compare": "Say how two saved models differ; exit code 1 when they do.",
+    "completion": "Print the script that completes holdfast commands in a shell.",
+    "demo": "Train, save, reload in a fresh process and prove some models on real data.",
+    "inspect": "Say what is in a file, without loading it.",
+    "predict": "Answer rows from a table with a saved model.",
+    "verify": "Check every digest and replay the stored example; exit code 1 when the answers differ.",
+}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        found: Any = importlib.import_module(f"holdfast.cli.{cmd_name}").command
+        return found  # type: ignore[no-any-return]
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]}, no_args_is_help=True)
+@click.version_option(package_name="holdfast", message="holdfast %(version)s")
+def group() -> None:
+    """Keep trained models: save once, load anywhere, safely, fast, and provably the same."""
+
+
+def trust_options(function: Any) -> Any:
+    """Add the options that trust more types and functions for one command."""
+    function = click.option("--trusted", "trusted", multiple=True, metavar="NAME", help="Trust this type, by its exact name; may be repeated.")(function)
+    return click.option(
+        "--trusted-function", "trusted_functions", multiple=True, metavar="NAME", help="Trust this function, by its exact name; may be repeated."
+    )(function)
+
+
+def lists(trusted: tuple[str, ...], trusted_functions: tuple[str, ...]) -> dict[str, list[str]]:
+    """Return the arguments for `load` from the options; what cannot be a name is a usage error."""
+    from holdfast.trust.policy import policy
+
+    try:
+        policy(list(trusted), list(trusted_functions))
+    except TypeError as error:
+        raise click.UsageError(str(error)) from None
+    return {"trusted": list(trusted), "trusted_functions": list(trusted_functions)}

@@ -1,0 +1,87 @@
+"""How commands talk: errors and notices on stderr, JSON on stdout, a progress bar when somebody is watching.
+
+The one rule: nothing from a file reaches a terminal unescaped.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from holdfast.errors import HoldfastError, HoldfastWarning
+
+
+def say(text: str) -> None:
+    """Say something to the person, not to the pipe."""
+    sys.stderr.write(text + "\n")
+
+
+def say_error(error: HoldfastError) -> None:
+    """Say what went wrong."""
+    import os
+
+    if os.environ.get("HOLDFAST_JSON_ERRORS") == "1":
+        import json
+
+        sys.stderr.write(json.dumps({"error": type(error).__name__, "message": str(error), "exit_code": error.exit_code}) + "\n")
+        return
+    sys.stderr.write(f"{type(error).__name__}: {error}\n")
+
+
+def give_json(value: Any) -> None:
+    """Print one JSON document."""
+    import msgspec
+
+    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+
+
+def give(text: str) -> None:
+    """Print data."""
+    sys.stdout.write(text + "\n")
+
+
+@contextlib.contextmanager
+def notices() -> Iterator[None]:
+    """Show our warnings as plain sentences on stderr."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield
+    for one in caught:
+        if issubclass(one.category, HoldfastWarning):
+            say(f"notice: {one.message}")
+
+
+@contextlib.contextmanager
+def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr for work on bytes that takes more than a second, when stderr is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    start = time.monotonic()
+    done = 0
+    bar: Any = None
+    task: Any = None
+
+    def more(count: int) -> None:
+        nonlocal done, bar, task
+        done += count
+        if bar is None and time.monotonic() - start > 1:
+            from rich.console import Console
+            from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+
+            columns = (TextColumn(what), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+            bar = Progress(*columns, console=Console(stderr=True), transient=True)
+            bar.start()
+            task = bar.add_task(what, total=total)
+        if bar is not None:
+            bar.update(task, completed=done)
+
+    try:
+        yield more
+    finally:
+        if bar is not None:
+            bar.stop()

@@ -1,0 +1,177 @@
+"""The frozen plan: everything a file asks for, checked before anything of it is imported or built.
+
+Order: types and functions against the lists and the policy; the state of every listed class against its schema;
+arrays that native code will believe, element by element, in private copies. What comes out is what is built.
+
+The one rule: a plan exists only if every check passed, and after that nothing is decided any more.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+from holdfast.errors import FormatError, UntrustedType, quoted
+from holdfast.trust.catalog import catalog
+from holdfast.trust.native_state import VALIDATORS, needed_tensors
+from holdfast.trust.policy import REGISTERED_CLASSES, Policy
+from holdfast.trust.schema import check_table
+from holdfast.trust.view import Tensors, View
+from holdfast.values import limits
+from holdfast.values import tree as t
+from holdfast.values.graph import Graph
+
+NEVER = frozenset(
+    f"{module}.{name}"
+    for module, names in {
+        "builtins": ("eval", "exec", "compile", "getattr", "setattr", "delattr", "open", "__import__", "input", "breakpoint", "globals", "locals", "vars", "apply", "memoryview", "super"),
+        "os": ("system", "popen", "execv", "spawnl", "remove", "unlink"),
+        "posix": ("system",),
+        "nt": ("system",),
+        "subprocess": ("Popen", "call", "check_call", "check_output", "run", "getoutput"),
+        "pkgutil": ("resolve_name",),
+        "importlib": ("import_module",),
+        "operator": ("attrgetter", "methodcaller", "itemgetter"),
+        "pickle": ("loads", "load"),
+        "_pickle": ("loads", "load"),
+        "shutil": ("rmtree", "move", "copy"),
+        "runpy": ("run_path", "run_module"),
+        "code": ("interact",),
+        "pty": ("spawn",),
+        "ctypes": ("CDLL",),
+        "builtins.type": ("__call__",),
+    }.items()
+    for name in names
+)  # fmt: skip
+"""Names of which no genuine model has need: the refusal says so and offers no way. They are refused even when trusted."""
+
+
+class FrozenPlan:
+    """What will be built.
+
+    Attributes:
+        graph: the checked graph.
+        given: name -> class or function object that the caller handed over.
+    """
+
+    __slots__ = ("_tensors", "given", "graph")
+
+    def __init__(self, graph: Graph, given: dict[str, Any], tensors: Tensors) -> None:
+        self.graph = graph
+        self.given = given
+        self._tensors = tensors
+
+    def buffer(self, tensor: int) -> Any:
+        """Return the raw bytes of a tensor."""
+        return self._tensors.buffer(tensor)
+
+
+def make_plan(graph: Graph, policy: Policy, tensors: Tensors, path: str = "FILE") -> FrozenPlan:
+    """Return the plan for a graph, or refuse.
+
+    Args:
+        graph: the checked graph.
+        policy: what this call may trust beyond the lists.
+        tensors: where arrays are read from.
+        path: how the caller named the file, for the line that would allow a type.
+
+    Raises:
+        UntrustedType: names every type that is not trusted, where it sits, and the line that would allow it.
+        InvalidState: the state of a trusted type cannot be genuine.
+    """
+    view = View(graph, tensors)
+    given = check_names(view, policy, path)
+    known = catalog().types
+    listed = []
+    for index, table in enumerate(graph.tables):
+        if type(table) is t.Objects or type(table) is t.Records:
+            entry = known.get(table.type)
+            if entry is None:
+                continue
+            if (entry.how == "record") is not (type(table) is t.Records):
+                raise FormatError(f"{quoted(table.type)} is stored in a way that is not that of its type")
+            listed.append((index, table, entry))
+    tensors.prefetch(needed_tensors(view, [(index, table.type) for index, table, _ in listed]))
+    for index, table, entry in listed:
+        # A listed class that the caller vouches for in this call keeps its validators, and may have attributes unknown to the list.
+        if (entry.kinds or entry.params) and table.type not in policy.classes and table.type not in policy.names:
+            check_table(view, index, entry)
+    for index, table, _ in listed:
+        validator = VALIDATORS.get(table.type)
+        if validator is not None:
+            validator(view, index)
+    return FrozenPlan(graph, given, tensors)
+
+
+def check_names(view: View, policy: Policy, path: str) -> dict[str, Any]:
+    """Return the objects that the caller gave for names in the graph; refuse when a name is not trusted.
+
+    Raises:
+        UntrustedType: see `make_plan`.
+    """
+    lists = catalog()
+    graph = view.graph
+    given: dict[str, Any] = {}
+    refused: dict[tuple[str, str], int] = {}
+    for index, table in enumerate(graph.tables):
+        if type(table) is t.Objects or type(table) is t.Records:
+            name = table.type
+            if name in policy.classes:
+                given[name] = policy.classes[name]
+            elif name in REGISTERED_CLASSES:
+                given[name] = REGISTERED_CLASSES[name]
+            elif name in NEVER or (name not in lists.types and name not in policy.names):
+                refused.setdefault((name, "class"), graph.bases[index])
+        elif type(table) is t.Names:
+            for row, name in enumerate(table.names):
+                if name in policy.callables:
+                    given[name] = policy.callables[name]
+                elif name in policy.classes:
+                    given[name] = policy.classes[name]
+                elif name in NEVER or not (name in lists.values or name in policy.functions or name in policy.names):
+                    refused.setdefault((name, "callable"), graph.bases[index] + row)
+    if refused:
+        raise _refusal(view, refused, path)
+    return given
+
+
+def _refusal(view: View, refused: dict[tuple[str, str], int], path: str) -> UntrustedType:
+    count = len(refused)
+    lines = [f"needs {count} type{'s' * (count > 1)} that {'are' if count > 1 else 'is'} not on the trusted list; nothing was loaded."]
+    allowed: dict[str, list[str]] = {"class": [], "callable": []}
+    for number, ((name, what), node) in enumerate(sorted(refused.items()), 1):
+        if number > limits.SHOWN_TYPES:
+            lines.append(f"  … and {count - limits.SHOWN_TYPES} more")
+            break
+        place = quoted(view.paths.path(node), 80) or "the root"
+        odd = _odd(name)
+        if name in NEVER:
+            note = "never trusted; a genuine model does not need it"
+        elif odd:
+            note = odd
+        elif name.startswith("__main__."):
+            note = "made in somebody's notebook or script; define the class here and give it as an object"
+        else:
+            note = "review its code first"
+            allowed[what].append(name)
+        lines.append(f"  {number}. {quoted(name, 80)}   {what}   at {place}   ({note})")
+    arguments = []
+    if allowed["class"]:
+        arguments.append(f"trusted=[{', '.join(repr(name) for name in allowed['class'])}]")
+    if allowed["callable"]:
+        arguments.append(f"trusted_functions=[{', '.join(repr(name) for name in allowed['callable'])}]")
+    if arguments:
+        lines.append(f"To allow {'them' if count > 1 else 'it'} after reviewing the code:  holdfast.load({path!r}, {', '.join(arguments)})")
+    mains = [name.rpartition(".")[2] for (name, what), _ in refused.items() if name.startswith("__main__.") and what == "class"]
+    if mains and all(name.isidentifier() for name in mains):
+        lines.append(f"Where the class is defined:  holdfast.load({path!r}, trusted=[{', '.join(sorted(mains))}])")
+    return UntrustedType("\n".join(lines), names=tuple(name for name, _ in refused))
+
+
+def _odd(name: str) -> str:
+    if not name.isascii():
+        kinds = {unicodedata.name(c, "an unnamed character") for c in name if not c.isascii()}
+        return f"the name holds {quoted(sorted(kinds)[0].lower(), 40)}, as look-alikes do; never trusted"
+    if not all(part.isidentifier() for part in name.split(".")) or "." not in name:
+        return "this is not the name of anything; never trusted"
+    return ""

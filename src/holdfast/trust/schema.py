@@ -1,0 +1,177 @@
+"""Does the state of an object look like that of a genuine one of its class?
+
+Kinds are words: ``none bool int float str`` for scalars; ``list tuple dict set frozenset name bytes`` for nodes;
+``array:f2`` for an array of floats with two axes (``O`` for objects, ``U`` for text ...), ``number:i`` for a numpy scalar,
+``type:<name>`` for an object of one class, ``object`` for an object of any trusted class, ``any`` for anything.
+
+Lengths are terms: an integer attribute (``n_features_in_``), a length of an array (``coef_.1``), or the items of a
+container (``estimators_.len``). A pair of terms has to be equal wherever both are there.
+
+The one rule: what is checked is what will be built; nothing is looked up outside the graph and the list.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from holdfast.errors import InvalidState, quoted
+from holdfast.trust.catalog import Entry
+from holdfast.trust.view import View
+from holdfast.values import tree as t
+from holdfast.values.graph import Node
+
+SCALAR_KINDS = {type(None): "none", bool: "bool", int: "int", float: "float", str: "str"}
+PLAIN_KINDS = ("none", "bool", "int", "float", "str", "list", "tuple", "dict", "set", "frozenset", "bytes", "bytearray", "complex")
+
+
+def check_table(view: View, index: int, entry: Entry) -> None:
+    """Check all rows of a table of objects against the entry of their class.
+
+    Raises:
+        InvalidState: names the attribute and the path to the object.
+    """
+    table: Any = view.graph.tables[index]
+    fields = table.fields
+    present = set(fields)
+    missing = [name for name in entry.params if name not in present]
+    if not missing and not present.isdisjoint(_fitted_marks(entry)):
+        missing = [name for name in entry.fitted if name not in present]
+    if missing:
+        raise _wrong(view, index, 0, f"the attribute {quoted(missing[0])!r} is missing")
+    fitted = not entry.fitted or entry.fitted[0] in present
+    params = set(entry.params)
+    for field, column in zip(fields, table.columns, strict=True):
+        allowed = entry.kinds.get(field)
+        if allowed is None:
+            _check_extra(view, index, field, column, table.rows)
+        elif "any" not in allowed and (fitted or field not in params):
+            # The parameters of an estimator that is not fitted are the user's own until `fit` looks at them.
+            _check_kinds(view, index, field, column, table.rows, frozenset(allowed))
+    for left, right in entry.equal:
+        _check_equal(view, index, left, right)
+
+
+_marks: dict[int, frozenset[str]] = {}
+
+
+def _fitted_marks(entry: Entry) -> frozenset[str]:
+    found = _marks.get(id(entry))
+    if found is None:
+        found = _marks[id(entry)] = frozenset(entry.kinds) - frozenset(entry.params) if entry.fitted else frozenset()
+    return found
+
+
+def kinds_of(view: View, column: t.Column, rows: int) -> set[str]:
+    """Return the kinds of all cells of a column."""
+    kind = type(column)
+    if kind is t.Same:
+        return {SCALAR_KINDS[type(column.value)]}  # type: ignore[union-attr]
+    if kind is t.Plain:
+        return {SCALAR_KINDS[one] for one in set(map(type, column.values))}  # type: ignore[union-attr]
+    if kind is t.SameRef:
+        return {view.kind(column.node)}  # type: ignore[union-attr]
+    if kind is t.Run:
+        start = column.start  # type: ignore[union-attr]
+        first, last = view.graph.locate(start)[0], view.graph.locate(start + rows - 1)[0]
+        return {view.table_kind(i) for i in range(first, last + 1)}
+    if kind is t.Refs:
+        return {view.kind(node) for node in set(column.nodes)}  # type: ignore[union-attr]
+    cells = view.graph.cells(column, rows)
+    return {view.kind(cell) if type(cell) is Node else SCALAR_KINDS[type(cell)] for cell in cells}
+
+
+def _check_kinds(view: View, index: int, field: str, column: t.Column, rows: int, allowed: frozenset[str]) -> None:
+    for kind in kinds_of(view, column, rows):
+        if kind not in allowed and not (kind.startswith("type:") and "object" in allowed):
+            row = _row_of_kind(view, column, rows, kind)
+            raise _wrong(view, index, row, f"the attribute {quoted(field)!r} is {_said(kind)}, where {_options(allowed)} was expected")
+
+
+def _row_of_kind(view: View, column: t.Column, rows: int, kind: str) -> int:
+    for row, cell in enumerate(view.graph.cells(column, rows)):
+        if (view.kind(cell) if type(cell) is Node else SCALAR_KINDS[type(cell)]) == kind:
+            return row
+    return 0
+
+
+def _check_extra(view: View, index: int, field: str, column: t.Column, rows: int) -> None:
+    """An attribute that the class does not have: people add plain data of their own, and keep it."""
+    for kind in kinds_of(view, column, rows):
+        if kind not in PLAIN_KINDS and not kind.startswith(("array:", "number:", "type:pandas.", "type:datetime.", "type:collections.")):
+            row = _row_of_kind(view, column, rows, kind)
+            raise _wrong(view, index, row, f"the attribute {quoted(field)!r} is not one of the class, and {_said(kind)} is not plain data")
+
+
+def _check_equal(view: View, index: int, left: str, right: str) -> None:
+    table: Any = view.graph.tables[index]
+    ours, theirs = _term(view, table, left), _term(view, table, right)
+    if ours is None or theirs is None or ours == theirs:
+        return
+    for row, (a, b) in enumerate(zip(ours, theirs, strict=True)):
+        if a is not None and b is not None and a != b:
+            raise _wrong(view, index, row, f"{_term_text(left)} is {a}, and {_term_text(right)} is {b}; they have to be equal")
+
+
+def _term(view: View, table: Any, term: str) -> list[int | None] | None:
+    if term.isdigit():
+        return [int(term)] * int(table.rows)
+    name, _, part = term.partition(".")
+    if name not in table.fields:
+        return None
+    column = table.columns[table.fields.index(name)]
+    if not part:
+        kind = type(column)
+        if kind is t.Same:
+            return [column.value if type(column.value) is int else None] * int(table.rows)
+        return [int(v) if type(v) is int else _number(view, v) for v in view.graph.cells(column, table.rows)]
+    if part == "len":
+        return [len(view.items(cell)) if type(cell) is Node and view.kind(cell) in ("list", "tuple", "dict") else None
+                for cell in view.graph.cells(column, table.rows)]  # fmt: skip
+    axis = int(part)
+    return [_axis(view, cell, axis) for cell in view.graph.cells(column, table.rows)]
+
+
+def _number(view: View, cell: Any) -> int | None:
+    if type(cell) is Node and view.kind(cell) in ("number:i", "number:u"):
+        return int(view.value(cell))
+    return None
+
+
+def _axis(view: View, cell: Any, axis: int) -> int | None:
+    if type(cell) is not Node:
+        return None
+    shape = view.shape(cell)
+    return shape[axis] if shape is not None and axis < len(shape) else None
+
+
+def _wrong(view: View, index: int, row: int, what: str) -> InvalidState:
+    table: Any = view.graph.tables[index]
+    path = view.paths.path(view.graph.bases[index] + row)
+    name = table.type.rpartition(".")[2]
+    return InvalidState(f"{quoted(name)}{f' at {quoted(path)}' if path else ''}: {what}; the file is damaged or was altered.")
+
+
+_WORDS = {"none": "None", "bool": "a bool", "int": "an integer", "float": "a float", "str": "text", "name": "a function or a class"}
+
+
+def _said(kind: str) -> str:
+    if kind.startswith("array:"):
+        return f"an array of kind {kind[6]!r} with {kind[7:]} axes"
+    if kind.startswith("number:"):
+        return f"a numpy scalar of kind {kind[7:]!r}"
+    if kind.startswith("type:"):
+        return f"a {quoted(kind[5:], 80)}"
+    return _WORDS.get(kind, f"a {kind}")
+
+
+def _options(allowed: frozenset[str]) -> str:
+    shown = sorted(allowed)
+    text = " or ".join(_said(kind) if kind != "object" else "an object" for kind in shown[:4])
+    return text if len(shown) <= 4 else f"{text} or {len(shown) - 4} other kinds"
+
+
+def _term_text(term: str) -> str:
+    name, _, part = term.partition(".")
+    if not part:
+        return name
+    return f"the number of items of {name}" if part == "len" else f"axis {part} of {name}"

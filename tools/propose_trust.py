@@ -1,0 +1,386 @@
+"""Propose the lists of trusted types from the installed libraries; a person reviews the difference before it is committed.
+
+What it does: fits every scikit-learn estimator in many ways (`holdfast.testing.zoo`), walks each fitted model, and
+notes for every class in it which attributes there are, of what kinds, and which lengths always agree. Parameters are
+taken from scikit-learn's own constraints as well, since a user may give any of what those allow.
+
+Run: python tools/propose_trust.py [--quick] [--check]
+"""
+
+from __future__ import annotations
+
+import argparse
+import collections
+import inspect
+import itertools
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from holdfast.errors import HoldfastError
+from holdfast.frameworks import numpy_, pandas_, python_, scipy_, sklearn_
+from holdfast.frameworks.adapter import Record
+from holdfast.frameworks.walk import dump
+from holdfast.trust.schema import kinds_of
+from holdfast.trust.view import View
+from holdfast.values import tree as t
+from holdfast.values.graph import Graph, Node
+
+DATA = Path(__file__).parent.parent / "src" / "holdfast" / "trust" / "data"
+ROWS_KEPT = 600
+FEWEST_ROWS, FEWEST_VALUES = 8, 3
+
+LABEL_KINDS = [f"array:{kind}1" for kind in "biufUSOM"]
+SCALARS_TOGETHER = ({"int", "number:i", "number:u"}, {"float", "number:f"}, {"bool", "number:b"}, {"str", "number:U"})
+ARRAY_LIKE = [f"array:{kind}{n}" for kind in "biufUO" for n in (0, 1, 2, 3)] + ["list", "tuple"]
+SPARSE = [f"type:scipy.sparse._{name}.{name}_{suffix}" for name in ("csr", "csc", "coo", "bsr", "dia", "lil", "dok") for suffix in ("matrix", "array")]
+RANDOM = ["int", "none", "number:i", "number:u", "type:numpy.random.mtrand.RandomState"]
+
+TRAINING = {
+    "_fit_X", "X_fit_", "X_train_", "y_train_", "support_vectors_", "X_", "_y", "oob_prediction_", "oob_decision_function_",
+    "_X_fit", "X_transformed_fit_", "transduction_", "label_distributions_", "_fit_X_", "X_fit_gram",
+}  # fmt: skip
+TRAINING_OF = {"sklearn.kernel_approximation.Nystroem": ["components_"], "sklearn.neighbors._kde.KernelDensity": ["tree_"],
+               "sklearn.feature_extraction.text.CountVectorizer": ["stop_words_"], "sklearn.feature_extraction.text.TfidfVectorizer": ["stop_words_"]}  # fmt: skip
+
+PYTHON_VALUES = [f"builtins.{n}" for n in ("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple", "abs", "len", "max", "min", "round", "sorted", "sum")]  # fmt: skip
+PYTHON_VALUES += ["collections.OrderedDict", "collections.Counter", "collections.defaultdict", "collections.deque", "datetime.date", "datetime.datetime", "datetime.timedelta", "decimal.Decimal"]  # fmt: skip
+STR_METHODS = ["builtins.str.lower", "builtins.str.upper", "builtins.str.strip", "builtins.str.split"]
+
+
+class Seen:
+    """What the fits have shown of one class."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, set[str]] = collections.defaultdict(set)
+        self.always: set[str] | None = None
+        self.fitted: set[str] | None = None
+        self.rows: list[dict[str, int]] = []
+        self.count = 0
+
+
+def observe(model: Any, seen: dict[str, Seen], values: set[str]) -> None:
+    dumped = dump(model)
+    graph = Graph(dumped.tree, len(dumped.tensors))
+    view = View(graph, None)  # type: ignore[arg-type]
+    values.update(dumped.functions)
+    for table in graph.tables:
+        if type(table) not in (t.Objects, t.Records):
+            continue
+        one = seen[table.type]
+        fields = set(table.fields)
+        one.always = fields if one.always is None else one.always & fields
+        own = fields - set(param_names(table.type))
+        if own:
+            one.fitted = own if one.fitted is None else one.fitted & own
+        for field, column in zip(table.fields, table.columns, strict=True):
+            one.kinds[field] |= kinds_of(view, column, table.rows)
+        if len(one.rows) < ROWS_KEPT:
+            one.rows.extend(terms(view, table)[: 40])
+        one.count += table.rows
+
+
+def terms(view: View, table: Any) -> list[dict[str, int]]:
+    rows: list[dict[str, int]] = [{} for _ in range(table.rows)]
+    for field, column in zip(table.fields, table.columns, strict=True):
+        for row, cell in zip(rows, view.graph.cells(column, table.rows), strict=True):
+            if type(cell) is int:
+                row[field] = cell
+            elif type(cell) is Node:
+                shape = view.shape(cell)
+                kind = view.kind(cell)
+                if shape is not None:
+                    row.update({f"{field}.{axis}": length for axis, length in enumerate(shape)})
+                elif kind in ("list", "tuple", "dict"):
+                    row[f"{field}.len"] = len(view.items(cell))
+                elif kind in ("number:i", "number:u"):
+                    row[field] = int(view.value(cell))
+    return rows
+
+
+_params: dict[str, list[str]] = {}
+
+
+def class_of(name: str) -> Any:
+    import importlib
+
+    parts = name.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        try:
+            found: Any = importlib.import_module(".".join(parts[:cut]))
+        except ImportError:
+            continue
+        for part in parts[cut:]:
+            found = getattr(found, part)
+        return found
+    raise LookupError(name)
+
+
+def param_names(name: str) -> list[str]:
+    found = _params.get(name)
+    if found is None:
+        cls = class_of(name)
+        lister = getattr(cls, "_get_param_names", None)
+        found = _params[name] = list(lister()) if inspect.ismethod(lister) else []
+    return found
+
+
+def from_constraints(cls: Any) -> dict[str, set[str]]:
+    """Return the kinds that scikit-learn's own parameter validation accepts."""
+    found: dict[str, set[str]] = {}
+    for name, constraints in getattr(cls, "_parameter_constraints", {}).items():
+        kinds: set[str] = set()
+        if constraints == "no_validation":
+            found[name] = {"any"}
+            continue
+        for one in constraints:
+            kinds |= kinds_of_constraint(one)
+        found[name] = kinds
+    return found
+
+
+def kinds_of_constraint(one: Any) -> set[str]:
+    import numbers
+
+    kind = type(one).__name__
+    if kind == "Hidden":
+        return kinds_of_constraint(one.constraint)
+    if one is None:
+        return {"none"}
+    if isinstance(one, str):
+        table = {
+            "array-like": ARRAY_LIKE + ["type:pandas.Series", "type:pandas.DataFrame", "type:pandas.Index"], "sparse matrix": SPARSE,
+            "random_state": RANDOM, "boolean": ["bool", "number:b"], "verbose": ["bool", "int", "number:i", "number:b"],
+            "cv_object": ["int", "none", "number:i", "list", "object"], "missing_values": ["none", "int", "float", "str", "number:i", "number:f", "number:U", "type:pandas.NA", "object"],
+            "nan": ["float", "number:f"],
+        }  # fmt: skip
+        return set(table.get(one, ["any"]))
+    if kind == "Interval":
+        return {"int", "number:i", "number:u"} if one.type is numbers.Integral else {"int", "float", "number:i", "number:u", "number:f"}
+    if kind in ("StrOptions",):
+        return {"str", "number:U"}
+    if kind == "Options":
+        return {"bool", "int", "float", "str", "none", "number:i", "number:f", "name"} if one.type is not str else {"str", "number:U"}
+    if kind in ("_NanConstraint", "_PandasNAConstraint", "MissingValues"):
+        return {"none", "int", "float", "str", "number:i", "number:f", "number:U", "object"}
+    if kind in ("HasMethods", "_CVObjects", "_IterablesNotString", "_Callables"):
+        return {"object", "name", "list", "tuple", "int", "none"}
+    if one is callable:
+        return {"name", "object"}
+    if isinstance(one, type):
+        simple = {int: {"int", "number:i"}, float: {"float", "number:f"}, str: {"str"}, bool: {"bool"}, dict: {"dict"}, list: {"list"}, tuple: {"tuple"}, set: {"set"}, slice: {"type:builtins.slice"}, type: {"name"}}  # fmt: skip
+        if one in simple:
+            return simple[one]
+        if one is numbers.Integral:
+            return {"int", "number:i", "number:u"}
+        if one is numbers.Real:
+            return {"int", "float", "number:i", "number:u", "number:f"}
+        return {"object", "dict", "list", "name"}
+    return {"any"}
+
+
+def of_the_users_choice(name: str) -> bool:
+    """Say whether an object of this class stands where a user may have put any other: estimators, scorers, kernels, splitters."""
+    from sklearn.base import BaseEstimator
+    from sklearn.gaussian_process.kernels import Kernel
+
+    if not name.startswith("sklearn."):
+        return False
+    cls = class_of(name)
+    if name.rpartition(".")[2].startswith("_"):
+        return name.startswith("sklearn.metrics._scorer.")
+    return issubclass(cls, BaseEstimator | Kernel) or name.startswith("sklearn.model_selection._split.")
+
+
+def widened(kinds: set[str], fitted: bool) -> set[str]:
+    """Return kinds with those that differ only by how the user wrote the same thing."""
+    wide = set(kinds)
+    for group in SCALARS_TOGETHER:
+        if wide & group:
+            wide |= group
+    labels = {kind for kind in wide if kind in LABEL_KINDS}
+    if len({kind[6] for kind in labels} & set("iuUObM")) >= 2:
+        wide |= set(LABEL_KINDS)
+    objects = {kind for kind in wide if kind.startswith("type:")}
+    if len(objects) >= 3 or (objects and not fitted) or any(of_the_users_choice(kind[5:]) for kind in objects):
+        wide = (wide - objects) | {"object"}
+    if any(kind.startswith("array:f") for kind in wide):
+        wide |= {f"array:f{kind[7:]}" for kind in wide if kind.startswith("array:f")}
+    return {"any"} if "any" in wide else wide
+
+
+def equalities(one: Seen, params: set[str]) -> list[tuple[str, str]]:
+    """Return pairs of lengths that agreed in every fit that had both, with enough different values to mean something."""
+    names = sorted({term for row in one.rows for term in row if term.partition(".")[0] not in params and term != "n_iter_"})
+    names.sort(key=lambda term: (term != "n_features_in_", term != "classes_.0", "." in term, term))
+    groups: list[list[str]] = []
+    placed: set[str] = set()
+    pairs: list[tuple[str, str]] = []
+    agree: dict[tuple[str, str], bool] = {}
+
+    def together(a: str, b: str) -> bool:
+        key = (a, b)
+        if key not in agree:
+            both = [(row[a], row[b]) for row in one.rows if a in row and b in row]
+            agree[key] = len(both) >= FEWEST_ROWS and all(x == y for x, y in both) and len({x for x, _ in both}) >= FEWEST_VALUES
+        return agree[key]
+
+    for name in names:
+        if name in placed:
+            continue
+        group = [name, *(other for other in names if other != name and other not in placed and together(name, other))]
+        if len(group) > 1:
+            groups.append(group)
+            placed.update(group)
+            pairs.extend((group[0], other) for other in group[1:])
+    return pairs
+
+
+def sklearn_types(seen: dict[str, Seen], how: dict[str, str]) -> dict[str, Any]:
+    types: dict[str, Any] = {}
+    for name in sorted(seen):
+        if not name.startswith("sklearn."):
+            continue
+        one = seen[name]
+        cls = class_of(name)
+        params = param_names(name)
+        entry: dict[str, Any] = {"how": how.get(name, "object")}
+        constrained = from_constraints(cls)
+        kinds: dict[str, list[str]] = {}
+        for field in sorted(one.kinds):
+            mined = one.kinds[field]
+            if field in params:
+                mined = mined | constrained.get(field, set())
+            kinds[field] = sorted(widened(mined, fitted=field not in params))
+        for field in params:
+            kinds.setdefault(field, sorted(widened(constrained.get(field, {"any"}), fitted=False)))
+        if kinds:
+            entry["kinds"] = dict(sorted(kinds.items()))
+        if params:
+            entry["params"] = sorted(params)
+            entry["fitted"] = sorted((one.fitted or set()) - set(params))
+        else:
+            entry["params"] = sorted(one.always or ())
+        pairs = equalities(one, set(params))
+        if pairs:
+            entry["equal"] = pairs
+        training = sorted((TRAINING & set(one.kinds)) | set(TRAINING_OF.get(name, [])))
+        if training:
+            entry["training"] = training
+        types[name] = {key: value for key, value in entry.items() if value not in ([], {})}
+    return types
+
+
+def sklearn_values() -> set[str]:
+    import sklearn.feature_selection
+    import sklearn.gaussian_process.kernels
+    import sklearn.metrics
+    import sklearn.metrics.pairwise
+    import sklearn.model_selection
+
+    from holdfast.frameworks.names import name_of
+
+    found = set()
+    modules = [sklearn.metrics, sklearn.metrics.pairwise, sklearn.feature_selection]
+    for module in modules:
+        for public in module.__all__ if hasattr(module, "__all__") else dir(module):
+            value = getattr(module, public, None)
+            if callable(value) and not isinstance(value, type) and (name := name_of(value)) is not None and name.startswith("sklearn.metrics") or name_of_selection(value):
+                found.add(name_of(value))
+    for public in sklearn.model_selection.__all__:
+        value = getattr(sklearn.model_selection, public)
+        if isinstance(value, type) and value.__module__.endswith("_split"):
+            found.add(f"{value.__module__}.{value.__qualname__}")
+    found |= {"sklearn.utils.validation.check_array", "sklearn.cluster._kmeans._kmeans_single_lloyd", "sklearn.cluster._kmeans._kmeans_single_elkan"}
+    return {name for name in found if name}
+
+
+def name_of_selection(value: Any) -> bool:
+    return callable(value) and not isinstance(value, type) and getattr(value, "__module__", "").startswith("sklearn.feature_selection")
+
+
+def numpy_values() -> list[str]:
+    import numpy as np
+
+    from holdfast.frameworks.names import name_of
+
+    found = {f"numpy.{name}" for name, value in vars(np).items() if isinstance(value, np.ufunc) and name_of(value) == f"numpy.{name}"}
+    for name in ("mean", "median", "max", "min", "sum", "std", "var", "abs", "average", "nanmean", "nanmedian", "nanmax", "nanmin", "nansum", "nanstd", "ptp", "percentile", "quantile", "prod", "clip", "round", "ravel", "asarray", "array", "nan_to_num", "argmax", "argmin", "cumsum", "diff", "transpose", "squeeze", "reshape", "dot", "matmul", "linalg.norm"):  # fmt: skip
+        value: Any = np
+        for part in name.split("."):
+            value = getattr(value, part)
+        known = name_of(value)
+        if known is not None:
+            found.add(known)
+    found |= {f"numpy.{cls.__name__}" for cls in (np.float64, np.float32, np.float16, np.int64, np.int32, np.int16, np.int8, np.uint64, np.uint32, np.uint16, np.uint8, np.bool_, np.complex64, np.complex128, np.str_, np.bytes_, np.datetime64, np.timedelta64, np.ndarray, np.longdouble)}  # fmt: skip
+    return sorted(found)
+
+
+def adapters(module: Any) -> dict[str, Any]:
+    return {name: {"how": "record" if isinstance(adapter, Record) else "shell"} for name, adapter in sorted(module.ADAPTERS.items())}
+
+
+def write(name: str, types: dict[str, Any], values: list[str], tried: dict[str, str], check: bool) -> bool:
+    """Write one data file, a class a line, so that a review reads lines."""
+    lines = ["{", f' "tried_with": {json.dumps(tried, sort_keys=True)},', ' "types": {']
+    rows = [f"  {json.dumps(key)}: {json.dumps(value, sort_keys=True)}" for key, value in types.items()]
+    lines += [",\n".join(rows), " },", ' "values": [', ",\n".join(f"  {json.dumps(value)}" for value in values), " ]", "}", ""]
+    text = "\n".join(lines)
+    path = DATA / f"{name}.json"
+    if check:
+        return path.read_text() == text
+    path.write_text(text)
+    return True
+
+
+def main() -> int:
+    options = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    options.add_argument("--quick", action="store_true", help="one fit a class instead of many; for trying the script itself")
+    options.add_argument("--check", action="store_true", help="write nothing; exit 1 when a file would change")
+    args = options.parse_args()
+    warnings.simplefilter("ignore")
+    import numpy
+    import pandas
+    import scipy
+    import sklearn
+
+    from holdfast.testing.zoo import specimens, variants
+
+    seen: dict[str, Seen] = collections.defaultdict(Seen)
+    values: set[str] = set()
+    refused: collections.Counter[str] = collections.Counter()
+    source = specimens() if args.quick else itertools.chain(specimens(), variants())
+    for number, specimen in enumerate(source):
+        if number % 200 == 0 and sys.stderr.isatty():
+            print(f"\r{number} fits, {len(seen)} classes", end="", file=sys.stderr)
+        try:
+            observe(specimen.model, seen, values)
+        except HoldfastError as error:
+            refused[str(error)[:160]] += 1
+    for text, count in refused.most_common():
+        print(f"refused {count}: {text}", file=sys.stderr)
+    how = {name: ("record" if isinstance(adapter, Record) else "shell") for name, adapter in sklearn_.ADAPTERS.items()}
+    types = adapters(sklearn_) | sklearn_types(seen, how) | enums_and_tuples()
+    python = {"python": sys.version.split()[0]}
+    same = [
+        write("python", adapters(python_), sorted(PYTHON_VALUES + STR_METHODS), {}, args.check),
+        write("numpy", adapters(numpy_), numpy_values(), {"numpy": numpy.__version__}, args.check),
+        write("scipy", adapters(scipy_), [f"scipy.special.{n}" for n in ("erf", "erfc", "erfinv", "expit", "gamma", "gammaln", "logit", "log1p", "expm1", "softmax", "xlogy")], {"scipy": scipy.__version__}, args.check),  # fmt: skip
+        write("pandas", adapters(pandas_), [], {"pandas": pandas.__version__}, args.check),
+        write("sklearn", dict(sorted(types.items())), sorted(sklearn_values() | {v for v in values if v.startswith("sklearn.")}), {"scikit-learn": sklearn.__version__} | python, args.check),
+    ]  # fmt: skip
+    print(f"{len(seen)} classes seen; {len(types)} scikit-learn types listed; " + ("unchanged" if all(same) else "some would change"))
+    return 0 if all(same) else 1
+
+
+def enums_and_tuples() -> dict[str, Any]:
+    return {"sklearn.impute._iterative._ImputerTriplet": {"how": "record"}}
+
+
+if __name__ == "__main__":
+    msgspec  # the package's own requirement; named so that a missing install fails here and not after the fits
+    sys.exit(main())
