@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from holdfast.errors import InvalidState, LibraryMissing, UnsupportedModel
+from holdfast.errors import InvalidState, LibraryMissing, UnsupportedModel, VersionMismatch
 from holdfast.frameworks.adapter import Record, type_name
 from holdfast.frameworks.build import build
 from holdfast.frameworks.pandas_ import ADAPTERS
@@ -201,9 +201,9 @@ CASES: dict[str, Any] = {
     "an interval": pd.Interval(0.0, 1.5, closed="both"),
     "an interval of times": pd.Interval(pd.Timestamp("2024"), pd.Timestamp("2025"), closed="neither"),
     "offsets": [
-        pd.offsets.Day(2), pd.offsets.Hour(-3), pd.offsets.Nano(9), pd.offsets.MonthEnd(normalize=True), pd.offsets.Week(),
-        pd.offsets.Week(weekday=2), pd.offsets.QuarterEnd(startingMonth=2), pd.offsets.BQuarterBegin(2), pd.offsets.YearEnd(month=3),
-        pd.offsets.BYearBegin(), pd.offsets.SemiMonthEnd(day_of_month=10), pd.offsets.WeekOfMonth(week=1, weekday=3),
+        pd.offsets.Day(2), pd.offsets.Hour(-3), pd.offsets.Nano(9), pd.offsets.MonthEnd(normalize=True),
+        pd.offsets.Week(), pd.offsets.Week(weekday=2), pd.offsets.QuarterEnd(startingMonth=2), pd.offsets.BQuarterBegin(2),
+        pd.offsets.YearEnd(month=3), pd.offsets.BYearBegin(), pd.offsets.SemiMonthEnd(day_of_month=10), pd.offsets.WeekOfMonth(week=1, weekday=3),
         pd.offsets.LastWeekOfMonth(weekday=4), pd.offsets.BusinessDay(offset=datetime.timedelta(hours=1)), pd.offsets.BMonthEnd(),
         pd.offsets.FY5253(weekday=2, startingMonth=7, variation="last"),
         pd.offsets.FY5253Quarter(weekday=1, qtr_with_extra_week=2),
@@ -230,7 +230,7 @@ CASES: dict[str, Any] = {
     "nullable integers": pd.array([1, None, 2**63 - 1], dtype="Int64"),
     "nullable small integers": pd.array([1, None, 255], dtype="UInt8"),
     "nullable floats": pd.array([1.5, None, -0.0], dtype="Float64"),
-    "nullable floats with NaN that is not NA": pd.arrays.FloatingArray(np.array([1.0, np.nan, 3]), np.array([False, False, True])),
+    "nullable floats with a NaN": pd.arrays.FloatingArray(np.array([1.0, np.nan, 3]), np.array([False, False, True])),
     "nullable booleans": pd.array([True, None, False], dtype="boolean"),
     "text with NA in Python": pd.array(["a", None, "ü", ""], dtype=pd.StringDtype("python")),
     "naive times": pd.array(np.array(["2024-01-01", "NaT"], "M8[s]")),
@@ -511,7 +511,8 @@ GENUINE: dict[str, dict[str, Any]] = {
     "pandas.arrays.IntervalArray": {"left": pd.Index([0, 1]), "right": pd.Index([1, 2]), "closed": "right"},
     "pandas.arrays.PeriodArray": {"ordinals": np.arange(2), "dtype": pd.PeriodDtype("D")},
     "pandas.arrays.SparseArray": {
-        "values": np.ones(2), "positions": np.array([0, 3], "i4"), "length": 4, "kind": "block", "dtype": pd.SparseDtype("float64"),
+        "values": np.ones(2), "positions": np.array([0, 3], "i4"), "length": 4, "kind": "block",
+        "dtype": pd.SparseDtype("float64"),
     },
     "pandas.arrays.StringArray": {"values": np.array(["a"], object), "dtype": pd.StringDtype("python")},
     "pandas._libs.tslibs.offsets.Day": {"n": 1, "normalize": False},
@@ -597,8 +598,8 @@ if ARROW:
         "pandas.ArrowDtype": {"type": "int64"},
         "pandas.arrays.ArrowExtensionArray": {"type": "int64", "values": np.arange(2), "mask": None},
         "pandas.arrays.ArrowStringArray": {
-            "dtype": pd.StringDtype("pyarrow"), "type": "large_string", "offsets": np.array([0, 1, 2]), "text": np.array([97, 98], "u1"),
-            "mask": None,
+            "dtype": pd.StringDtype("pyarrow"), "type": "large_string", "offsets": np.array([0, 1, 2]),
+            "text": np.array([97, 98], "u1"), "mask": None,
         },
     }  # fmt: skip
     ALTERED |= {
@@ -607,7 +608,8 @@ if ARROW:
         ("pandas.arrays.ArrowExtensionArray", "values"): [*NO_NUMBERS, np.zeros(2), np.arange(2, dtype="i4")],
         ("pandas.arrays.ArrowExtensionArray", "mask"): [MASKS[0], MASKS[1], MASKS[3]],
         ("pandas.arrays.ArrowStringArray", "offsets"): [
-            *(np.array(offsets) for offsets in ([0, 9, 2], [0, 1, 3], [1, 1, 2], [0, 1], [0.0, 1.0, 2.0])), np.zeros(0, int), None,
+            *(np.array(offsets) for offsets in ([0, 9, 2], [0, 1, 3], [1, 1, 2], [0, 1], [0.0, 1.0, 2.0])),
+            np.zeros(0, int), None,
         ],
         ("pandas.arrays.ArrowStringArray", "text"): [np.array([97, 255], "u1"), np.array([97, 98]), np.array([97], "u1"), "ab"],
         ("pandas.arrays.ArrowStringArray", "mask"): [MASKS[0], MASKS[1], MASKS[3]],
@@ -621,7 +623,7 @@ ONE_BY_ONE = [(name, field, value) for (name, field), values in ALTERED.items() 
 @pytest.mark.parametrize("name", GENUINE)
 def test_the_genuine_fields_of_the_altered_ones_are_accepted(name: str) -> None:
     built = record(name).build(dict(GENUINE[name]))
-    assert type_name(type(built)) == name
+    assert type(built).__name__ == name.rpartition(".")[2]
 
 
 @pytest.mark.parametrize(
@@ -641,14 +643,12 @@ def test_a_frame_that_forbids_equal_labels_and_has_them_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ADAPTERS)
 def test_a_type_without_its_fields_is_refused_or_has_none(name: str) -> None:
-    if "offsets." in name or name == "pandas.DateOffset" or not hasattr(pd.offsets, "Day"):
-        assert record(name).build({}).n == 1  # every parameter of an offset has a default
-        return
     try:
         built = record(name).build({})
-    except InvalidState:
+    except (InvalidState, VersionMismatch):
         return
-    assert record(name).dump(built) == {}
+    # Every parameter of an offset has a default.
+    assert isinstance(built, pd.offsets.BaseOffset) or record(name).dump(built) == {}
 
 
 def test_a_library_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.errors import HoldfastError, InvalidState, LibraryMissing, UnsupportedModel, quoted
+from holdfast.errors import HoldfastError, InvalidState, LibraryMissing, UnsupportedModel, VersionMismatch, quoted
 from holdfast.frameworks.adapter import Adapter, Record, type_name
 
 UNITS = ("s", "ms", "us", "ns")
@@ -184,8 +184,13 @@ def _offset(kind: str) -> Record:
         return fields
 
     def build(f: dict[str, Any]) -> Any:
+        cls = getattr(pandas().offsets, kind, None)
+        if cls is None:
+            raise VersionMismatch(
+                f"pandas {pandas().__version__} has no offset {kind}; install a newer one: pip install -U pandas"
+            )
         lists = {key: list(value) for key, value in f.items() if type(value) is tuple}
-        return getattr(pandas().offsets, kind)(**{**f, **lists})
+        return cls(**{**f, **lists})
 
     return record(dump, build)
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.errors import InvalidState
+from holdfast.errors import InvalidState, VersionMismatch
 from holdfast.frameworks.adapter import Adapter, Record
 from holdfast.frameworks.pandas_arrow import ARROW
 from holdfast.frameworks.pandas_scalars import (
@@ -45,6 +45,10 @@ def _build_string_dtype(f: dict[str, Any]) -> Any:
     try:
         return pd.StringDtype(f["storage"], na_value=np.nan)
     except TypeError:
+        if f["storage"] == "python":
+            raise VersionMismatch(
+                f"pandas {pd.__version__} has no text with NaN in Python's storage: pip install -U pandas"
+            ) from None
         return pd.StringDtype("pyarrow_numpy")
 
 
@@ -125,6 +129,8 @@ def _build_intervals(f: dict[str, Any]) -> Any:
     pd, left, right = pandas(), f["left"], f["right"]
     if not isinstance(left, pd.Index) or not isinstance(right, pd.Index) or len(left) != len(right):
         raise InvalidState("pandas IntervalArray: left and right are not indexes of one length")
+    if f["closed"] not in ("left", "right", "both", "neither"):
+        raise InvalidState("pandas IntervalArray: closed is neither left, right, both nor neither")
     made = pd.arrays.IntervalArray.from_arrays(left, right, closed=f["closed"], copy=True)
     if made.left.dtype != left.dtype or made.right.dtype != right.dtype:
         raise InvalidState(f"pandas IntervalArray: left is {left.dtype}, right is {right.dtype}")
