@@ -189,6 +189,8 @@ def _offset(kind: str) -> Record:
             raise VersionMismatch(
                 f"pandas {pandas().__version__} has no offset {kind}; install a newer one: pip install -U pandas"
             )
+        if not {"n", "normalize", "method", *_OFFSETS[kind]}.issuperset(f):
+            raise InvalidState(f"pandas {kind}: a field that it does not have")  # calendar=, of which pandas would call a method
         lists = {key: list(value) for key, value in f.items() if type(value) is tuple}
         return cls(**{**f, **lists})
 
@@ -207,6 +209,8 @@ def _dump_date_offset(offset: Any) -> dict[str, Any]:
 
 
 def _build_date_offset(f: dict[str, Any]) -> Any:
+    if not all(type(value) in (int, bool) for value in f.values()):
+        raise InvalidState("pandas DateOffset: a field is not an integer")
     return pandas().DateOffset(**f)
 
 

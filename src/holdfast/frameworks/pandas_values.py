@@ -133,7 +133,7 @@ def _build_intervals(f: dict[str, Any]) -> Any:
         raise InvalidState("pandas IntervalArray: closed is neither left, right, both nor neither")
     made = pd.arrays.IntervalArray.from_arrays(left, right, closed=f["closed"], copy=True)
     if made.left.dtype != left.dtype or made.right.dtype != right.dtype:
-        raise InvalidState(f"pandas IntervalArray: left is {left.dtype}, right is {right.dtype}")
+        raise InvalidState(f"pandas IntervalArray: ends of {left.dtype} and {right.dtype} came out as {made.left.dtype}")
     return made
 
 

@@ -17,7 +17,8 @@ _COMPRESSED = ("csr", "csc", "bsr")
 
 
 def _dump_compressed(m: Any) -> dict[str, Any]:
-    return {"shape": tuple(map(int, m.shape)), "data": m.data, "indices": m.indices, "indptr": m.indptr}
+    used = int(m.indptr[-1])  # a matrix may carry more room than entries; nothing reads the rest
+    return {"shape": tuple(map(int, m.shape)), "data": m.data[:used], "indices": m.indices[:used], "indptr": m.indptr}
 
 
 def _dump_coo(m: Any) -> dict[str, Any]:

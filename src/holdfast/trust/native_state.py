@@ -1,5 +1,8 @@
 """Which state native code will believe, and the check that stands before it.
 
+The checks themselves take plain fields (``trust.state``); here the fields are read out of a graph. Arrays whose content no
+check looks at, such as the data of a KD-tree, stay mapped: only their dtype and shape matter.
+
 The one rule: a type whose state reaches C or Cython unchecked by its own library has a line here.
 """
 
@@ -8,22 +11,32 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from holdfast.errors import InvalidState
+from holdfast.trust.state.hist_gradient_boosting import check_bin_mapper, check_hist_gradient_boosting, check_predictors
+from holdfast.trust.state.neighbors import check_binary_tree, check_neighbors_base
+from holdfast.trust.state.sparse import check_sparse
+from holdfast.trust.state.svm import check_libsvm
 from holdfast.trust.state.tree import check_trees
 from holdfast.trust.view import View
 from holdfast.values import tree as t
 from holdfast.values.graph import Node
 
 Validator = Callable[[View, int], None]
+NOTHING: frozenset[str] = frozenset()
 
 
-def rows_as_fields(view: View, index: int, names: tuple[str, ...] | None = None) -> list[dict[str, Any]]:
-    """Return the rows of a table of objects or records as plain fields, arrays as private copies."""
+def rows_as_fields(view: View, index: int, mapped: frozenset[str] = NOTHING) -> list[dict[str, Any]]:
+    """Return the rows of a table of objects or records as plain fields: arrays as private copies, or mapped ones by name."""
     table: Any = view.graph.tables[index]
-    wanted = [name for name in table.fields if names is None or name in names]
-    columns = [[view.value(cell) for cell in view.column(index, name)] for name in wanted]
+    columns = [
+        [view.value(cell, mapped=name in mapped) for cell in view.graph.cells(column, table.rows)]
+        for name, column in zip(table.fields, table.columns, strict=True)
+    ]
     if not columns:
         return [{} for _ in range(table.rows)]
-    return [dict(zip(wanted, row, strict=True)) for row in zip(*columns, strict=True)]
+    return [dict(zip(table.fields, row, strict=True)) for row in zip(*columns, strict=True)]
 
 
 def where_of(view: View, index: int) -> Callable[[int], str]:
@@ -33,26 +46,301 @@ def where_of(view: View, index: int) -> Callable[[int], str]:
     return lambda row: view.paths.path(base + row) or name
 
 
+def refuse(where: str, what: str) -> InvalidState:
+    """Return the refusal of a state."""
+    return InvalidState(f"{where}: {what}; the file is damaged or was altered.")
+
+
+def _fields_of(view: View, cell: Any) -> dict[str, Any]:
+    """Return label -> cell of the node that a cell refers to."""
+    return dict(view.paths.children(cell)) if type(cell) is Node else {}
+
+
+def _type_of(view: View, cell: Any) -> str:
+    kind = view.kind(cell) if type(cell) is Node else ""
+    return kind[5:] if kind.startswith("type:") else ""
+
+
+# -- trees -----------------------------------------------------------------------------------------------------------
+
+TREE = "sklearn.tree._tree.Tree"
+TREE_MAPPED = frozenset({"values"})
+
+
 def _trees(view: View, index: int) -> None:
-    check_trees(rows_as_fields(view, index), where_of(view, index))
+    check_trees(rows_as_fields(view, index, TREE_MAPPED), where_of(view, index))
 
 
-VALIDATORS: dict[str, Validator] = {"sklearn.tree._tree.Tree": _trees}
+def _tree_widths(view: View, index: int) -> None:
+    """A decision tree is asked with rows of n_features_in_ columns."""
+    table: Any = view.graph.tables[index]
+    if "tree_" not in table.fields:
+        return
+    where = where_of(view, index)
+    widths = view.column(index, "n_features_in_") if "n_features_in_" in table.fields else [None] * table.rows
+    for row, (cell, width) in enumerate(zip(view.column(index, "tree_"), widths, strict=True)):
+        if _type_of(view, cell) != TREE or _tree_width(view, cell) != width:
+            raise refuse(where(row), f"n_features_in_ is {width}, and its tree was grown on {_tree_width(view, cell)}")
+
+
+def _tree_width(view: View, cell: Any) -> Any:
+    if _type_of(view, cell) != TREE:
+        return None
+    index, row = view.graph.locate(cell)
+    return view.column(index, "n_features")[row]
+
+
+def _gradient_boosting(view: View, index: int) -> None:
+    """Stages are added into a matrix of n_trees_per_iteration_ columns by C code that asks each tree directly."""
+    table: Any = view.graph.tables[index]
+    if "estimators_" not in table.fields:
+        return
+    where = where_of(view, index)
+    for row in range(table.rows):
+        fields = _fields_of(view, Node(view.graph.bases[index] + row))
+        stages = fields["estimators_"]
+        shape = view.shape(stages) if type(stages) is Node else None
+        per = fields.get("n_trees_per_iteration_")
+        if shape is None or len(shape) != 2 or shape[1] != per:
+            raise refuse(where(row), f"estimators_ has shape {shape}, where {per} trees a stage are expected")
+        width = fields.get("n_features_in_")
+        for place, cell in enumerate(view.items(stages)):
+            tree = _fields_of(view, cell).get("tree_")
+            index_of = view.graph.locate(tree)[0] if _type_of(view, tree) == TREE else -1
+            if index_of < 0:
+                raise refuse(f"{where(row)}.estimators_.{place}", "it is not a fitted tree")
+            state = _fields_of(view, tree)
+            if state["n_features"] != width or state["n_outputs"] != 1 or _most(view, state["n_classes"]) != 1:
+                raise refuse(f"{where(row)}.estimators_.{place}", f"it is not a regression tree of one output on {width} columns")
+
+
+def _most(view: View, cell: Any) -> int:
+    values = view.value(cell)
+    return int(values.max()) if isinstance(values, np.ndarray) and values.size else 0
+
+
+# -- histogram gradient boosting ---------------------------------------------------------------------------------------
+
+_HGB = "sklearn.ensemble._hist_gradient_boosting."
+
+
+def _predictors(view: View, index: int) -> None:
+    """Predictors that a model holds are checked with it; here is what holds for each alone."""
+    check_predictors(rows_as_fields(view, index), where_of(view, index))
+
+
+def _bin_mappers(view: View, index: int) -> None:
+    where = where_of(view, index)
+    for row, fields in enumerate(rows_as_fields(view, index)):
+        if "bin_thresholds_" in fields:
+            check_bin_mapper(fields, where(row))
+
+
+def _hist_gradient_boosting(view: View, index: int) -> None:
+    table: Any = view.graph.tables[index]
+    if "_predictors" not in table.fields:
+        return
+    where = where_of(view, index)
+    for row in range(table.rows):
+        fields = _fields_of(view, Node(view.graph.bases[index] + row))
+        place = where(row)
+        mapper = _fields_of(view, fields["_bin_mapper"])
+        flags = view.value(mapper.get("is_categorical_"))
+        if not isinstance(flags, np.ndarray) or flags.ndim != 1:
+            raise refuse(place, "its bin mapper has no is_categorical_")
+        stages = [view.items(stage) for stage in view.items(fields["_predictors"])]
+        preprocessor = fields.get("_preprocessor")
+        check_hist_gradient_boosting(
+            {
+                "n_features": len(flags),
+                "n_features_in_": _plain(view, fields.get("n_features_in_")),
+                "n_trees_per_iteration_": _plain(view, fields.get("n_trees_per_iteration_")),
+                "predictors_per_iteration": [len(stage) for stage in stages],
+                "_baseline_prediction": view.value(fields.get("_baseline_prediction")),
+                "preprocessed": None if preprocessor is None else _preprocessed(view, preprocessor, place),
+            },
+            place,
+        )
+        cells = [cell for stage in stages for cell in stage]
+        if any(_type_of(view, cell) != _HGB + "predictor.TreePredictor" for cell in cells):
+            raise refuse(place, "_predictors holds something that is not a predictor")
+        states = [{name: view.value(cell) for name, cell in _fields_of(view, one).items()} for one in cells]
+        for state in states:
+            state.update(n_features=len(flags), is_categorical=flags)
+        check_predictors(states, lambda i, place=place: f"{place}._predictors[{i}]")  # type: ignore[misc]
+
+
+def _plain(view: View, cell: Any) -> Any:
+    return view.value(cell) if type(cell) is Node else cell
+
+
+def _preprocessed(view: View, cell: Any, where: str) -> int:
+    """Return how many columns the model's own preprocessor makes: one for each that its two parts take."""
+    total = 0
+    for step in view.items(_fields_of(view, cell).get("transformers_")):
+        parts = view.items(step)
+        if len(parts) != 3:
+            raise refuse(where, "its preprocessor is not the one that scikit-learn makes")
+        inner = _type_of(view, parts[1])
+        if inner == "sklearn.preprocessing._function_transformer.FunctionTransformer":
+            func = _fields_of(view, _fields_of(view, parts[1]).get("func"))
+            index, row = view.graph.locate(func["func"]) if type(func.get("func")) is Node else (-1, 0)
+            table = view.graph.tables[index] if index >= 0 else None
+            if type(table) is not t.Names or table.names[row] != "sklearn.utils.validation.check_array":
+                raise refuse(where, "its preprocessor does something else than checking columns")
+        elif inner != "sklearn.preprocessing._encoders.OrdinalEncoder":
+            raise refuse(where, "its preprocessor is not the one that scikit-learn makes")
+        chosen = view.value(parts[2])
+        if isinstance(chosen, np.ndarray) and chosen.ndim == 1:
+            total += int(chosen.sum()) if chosen.dtype == bool else len(chosen)
+        elif isinstance(chosen, list):
+            total += len(chosen)
+        else:
+            raise refuse(where, "its preprocessor takes columns in a way that scikit-learn's does not")
+    return total
+
+
+# -- neighbours --------------------------------------------------------------------------------------------------------
+
+_BINARY_MAPPED = frozenset({"data", "node_bounds", "sample_weight"})
+_POWERS = {"ManhattanDistance": 1.0, "ChebyshevDistance": float("inf")}
+
+
+def _binary_trees(view: View, index: int) -> None:
+    where = where_of(view, index)
+    name = view.graph.tables[index].type.rpartition(".")[2]  # type: ignore[union-attr]
+    for row, fields in enumerate(rows_as_fields(view, index, _BINARY_MAPPED)):
+        metric = fields.get("dist_metric")
+        kind = _type_of(view, metric).rpartition(".")[2]
+        given = {label: view.value(cell) for label, cell in _fields_of(view, metric).items()}
+        empty = np.zeros(0) if kind.startswith("Minkowski") else np.zeros(1)
+        fields["dist_metric"] = {
+            "type": kind,
+            "p": given.get("p", _POWERS.get(kind[:-2], 2.0)),
+            "vec": given.get("V", given.get("w") if given.get("w") is not None else empty),
+            "mat": given.get("VI", np.zeros((1, 1))),
+        }
+        check_binary_tree({"type": name, **fields}, where(row))
+
+
+def _neighbors(view: View, index: int) -> None:
+    where = where_of(view, index)
+    table: Any = view.graph.tables[index]
+    if "_fit_method" not in table.fields:
+        return
+    for row in range(table.rows):
+        cells = _fields_of(view, Node(view.graph.bases[index] + row))
+        tree, fit = cells.get("_tree"), cells.get("_fit_X")
+        tree_type = _type_of(view, tree).rpartition(".")[2] or None
+        tree_data = _fields_of(view, tree).get("data")
+        shape: Any = view.shape(fit) if type(fit) is Node else None
+        if shape is None and type(fit) is Node:
+            shape = _plain_shape(view, fit)
+        if shape is None or len(shape) != 2:
+            raise refuse(where(row), "_fit_X is not a matrix")
+        fields: dict[str, Any] = {
+            "_fit_method": cells["_fit_method"],
+            "n_samples_fit_": _plain(view, cells.get("n_samples_fit_")),
+            "n_features_in_": _plain(view, cells.get("n_features_in_")),
+            "fit_shape": tuple(shape),
+            "tree_type": tree_type,
+            "tree_shape": view.shape(tree_data) if type(tree_data) is Node else None,
+            "effective_metric_": cells.get("effective_metric_") if type(cells.get("effective_metric_")) is str else None,
+        }
+        for name in ("_y", "classes_"):
+            if name in cells:
+                fields[name] = view.value(cells[name])
+        check_neighbors_base(fields, where(row))
+
+
+def _plain_shape(view: View, cell: Any) -> tuple[int, ...] | None:
+    shape = _fields_of(view, cell).get("shape")
+    values = view.value(shape) if type(shape) is Node else None
+    return tuple(values) if isinstance(values, tuple) and all(type(n) is int for n in values) else None
+
+
+# -- sparse matrices, support vectors ------------------------------------------------------------------------------------
+
+
+def _sparse(view: View, index: int) -> None:
+    where = where_of(view, index)
+    name = view.graph.tables[index].type.rpartition(".")[2].partition("_")[0]  # type: ignore[union-attr]
+    mapped = frozenset({"data"}) if name not in ("lil", "dok") else NOTHING
+    for row, fields in enumerate(rows_as_fields(view, index, mapped)):
+        check_sparse({"format": name, **fields}, where(row))
+
+
+_SVM = ("support_", "support_vectors_", "_n_support", "dual_coef_", "_dual_coef_", "intercept_", "_intercept_", "_probA", "_probB",
+        "shape_fit_", "_sparse", "_gamma", "degree", "kernel", "_effective_probability", "n_features_in_", "class_weight_", "classes_")  # fmt: skip
+_SVM_MAPPED = frozenset({"dual_coef_", "_dual_coef_", "intercept_", "_intercept_", "_probA", "_probB", "class_weight_"})
+
+
+def _libsvm(view: View, index: int) -> None:
+    where = where_of(view, index)
+    table: Any = view.graph.tables[index]
+    if "support_" not in table.fields:
+        return
+    for row in range(table.rows):
+        cells = _fields_of(view, Node(view.graph.bases[index] + row))
+        fields: dict[str, Any] = {}
+        for name in _SVM:
+            if name in cells:
+                cell = cells[name]
+                fields[name] = _matrix(view, cell) if _type_of(view, cell) else view.value(cell, mapped=name in _SVM_MAPPED)
+        if type(fields.get("kernel")) is not str:
+            fields["kernel"] = None
+            kept = cells.get("_BaseLibSVM__Xfit")
+            shape = view.shape(kept) if type(kept) is Node else None
+            fields["x_fit_rows"] = shape[0] if shape else None
+        elif fields["kernel"] != "precomputed" and type(cells.get("support_vectors_")) is Node and not _type_of(view, cells["support_vectors_"]):
+            fields["support_vectors_"] = view.value(cells["support_vectors_"], mapped=True)
+        check_libsvm(fields, where(row))
+
+
+def _matrix(view: View, cell: Any) -> dict[str, Any]:
+    """Return the parts of a sparse matrix."""
+    return {label: view.value(part) for label, part in _fields_of(view, cell).items()}
+
+
+_NEIGHBORS = (
+    "_classification.KNeighborsClassifier", "_classification.RadiusNeighborsClassifier", "_regression.KNeighborsRegressor",
+    "_regression.RadiusNeighborsRegressor", "_unsupervised.NearestNeighbors", "_graph.KNeighborsTransformer",
+    "_graph.RadiusNeighborsTransformer", "_lof.LocalOutlierFactor",
+)  # fmt: skip
+_SPARSE_NAMES = [
+    f"scipy.sparse._{name}.{name}_{suffix}" for name in ("csr", "csc", "bsr", "coo", "dia", "lil", "dok") for suffix in ("matrix", "array")
+]
+
+VALIDATORS: dict[str, Validator] = {
+    TREE: _trees,
+    **dict.fromkeys((f"sklearn.tree._classes.{kind}Tree{task}" for kind in ("Decision", "Extra") for task in ("Classifier", "Regressor")), _tree_widths),
+    **dict.fromkeys((f"sklearn.ensemble._gb.GradientBoosting{task}" for task in ("Classifier", "Regressor")), _gradient_boosting),
+    _HGB + "predictor.TreePredictor": _predictors,
+    _HGB + "binning._BinMapper": _bin_mappers,
+    **dict.fromkeys((f"{_HGB}gradient_boosting.HistGradientBoosting{task}" for task in ("Classifier", "Regressor")), _hist_gradient_boosting),
+    **dict.fromkeys(
+        (f"sklearn.neighbors.{m}.{kind}{bits}" for m, kind in (("_kd_tree", "KDTree"), ("_ball_tree", "BallTree")) for bits in ("", "32", "64")),
+        _binary_trees,
+    ),
+    **dict.fromkeys((f"sklearn.neighbors.{name}" for name in _NEIGHBORS), _neighbors),
+    **dict.fromkeys(_SPARSE_NAMES, _sparse),
+    **dict.fromkeys((f"sklearn.svm._classes.{name}" for name in ("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM")), _libsvm),
+}
+"""Exact type name -> what checks all rows of a table of it."""
+
+PREFETCHED: dict[str, frozenset[str]] = {TREE: TREE_MAPPED, _HGB + "predictor.TreePredictor": NOTHING}
+"""Types whose arrays are many or large, so that they are read and hashed on two threads first; with the fields that stay mapped."""
 
 
 def needed_tensors(view: View, tables: list[tuple[int, str]]) -> list[int]:
-    """Return the tensors that the validators of these tables will look at."""
+    """Return the tensors that the validators of these tables will look at, as far as reading them early pays."""
     needed: dict[int, None] = {}
     for index, name in tables:
-        if name in VALIDATORS:
+        if name in PREFETCHED:
             table: Any = view.graph.tables[index]
-            for column in table.columns:
-                for cell in view.graph.cells(column, table.rows):
-                    if type(cell) is Node:
-                        tensor = view.tensor_of(cell)
-                        if tensor is not None:
+            for field, column in zip(table.fields, table.columns, strict=True):
+                if field not in PREFETCHED[name]:
+                    for cell in view.graph.cells(column, table.rows):
+                        if type(cell) is Node and (tensor := view.tensor_of(cell)) is not None:
                             needed[tensor] = None
     return list(needed)
-
-
-__all__ = ["VALIDATORS", "needed_tensors", "rows_as_fields", "t", "where_of"]

@@ -74,15 +74,15 @@ class View:
             return None
         return int(table.tensor) if table.pooled else int(table.tensor) + row
 
-    def array(self, node: int) -> Any:
-        """Return a private, read-only array of a node of plain numbers."""
+    def array(self, node: int, mapped: bool = False) -> Any:
+        """Return an array of a node of plain numbers: in a private copy, or as it is mapped where only its shape matters."""
         index, row = self.graph.locate(node)
         table: Any = self.graph.tables[index]
         ndim = table.ndim
         shape = table.shapes[row * ndim : row * ndim + ndim]
         dtype = parse_dtype(table.dtype)
         if type(table) is t.Views:
-            memory = self.array(table.buffers[row])
+            memory = self.array(table.buffers[row], mapped)
             return np.ndarray(shape, dtype, memory, table.offsets[row], table.strides[row * ndim : row * ndim + ndim])
         counts = self._offsets.get(index)
         if counts is None:
@@ -90,7 +90,8 @@ class View:
             for count in elements(table, table.rows):
                 counts.append(counts[-1] + count)
             self._offsets[index] = counts
-        raw = self.tensors.private(int(table.tensor) if table.pooled else int(table.tensor) + row)
+        tensor = int(table.tensor) if table.pooled else int(table.tensor) + row
+        raw = self.tensors.buffer(tensor) if mapped else self.tensors.private(tensor)
         start = counts[row] * dtype.itemsize if table.pooled else 0
         size = (counts[row + 1] - counts[row]) * dtype.itemsize
         if (len(raw) != counts[-1] * dtype.itemsize) if table.pooled else (len(raw) != size):
@@ -99,7 +100,7 @@ class View:
             return np.empty(shape, dtype, table.order)
         return np.ndarray(shape, dtype, raw, start, order=table.order)
 
-    def value(self, cell: Any, depth: int = 4) -> Any:
+    def value(self, cell: Any, depth: int = 4, mapped: bool = False) -> Any:
         """Return a cell as a plain value: scalars, arrays, and containers of such; a node of another kind stays a `Node`."""
         if type(cell) is not Node:
             return cell
@@ -107,18 +108,26 @@ class View:
         table: Any = self.graph.tables[index]
         kind = type(table)
         if kind is t.Arrays or kind is t.Views:
-            return self.array(cell)
+            return self.array(cell, mapped)
         if kind is t.Numbers:
             return np.frombuffer(table.data, parse_dtype(table.dtype))[row]
         if depth and kind in (t.Lists, t.Tuples, t.LongTuples, t.ObjectArrays):
-            return [self.value(child, depth - 1) for _, child in self.paths.children(cell)]
+            items = [self.value(child, depth - 1, mapped) for _, child in self.paths.children(cell)]
+            return items if kind is t.Lists else tuple(items) if kind is not t.ObjectArrays else _objects(items, self.shape(cell))
         if depth and kind in (t.Maps, t.Dicts):
-            return {label: self.value(child, depth - 1) for label, child in self.paths.children(cell)}
+            return {label: self.value(child, depth - 1, mapped) for label, child in self.paths.children(cell)}
         return cell
 
     def items(self, cell: Any) -> list[Any]:
         """Return the cells inside a list, a tuple or an object array."""
         return [child for _, child in self.paths.children(cell)] if type(cell) is Node else []
+
+
+def _objects(items: list[Any], shape: Any) -> Any:
+    array = np.empty(len(items), object)
+    for i, item in enumerate(items):
+        array[i] = item
+    return array.reshape(shape)
 
 
 def _kind(table: Any) -> str:
