@@ -325,6 +325,7 @@ def _arrow_cases() -> dict[str, Any]:
     cases["an Arrow dtype"] = [pd.ArrowDtype(pa.timestamp("ns", tz="UTC")), pd.ArrowDtype(pa.string()), pd.StringDtype("pyarrow")]
     cases["text with NA in Arrow"] = pd.array(["a", None, "ü", ""], dtype=pd.StringDtype("pyarrow"))
     cases["a part of text in Arrow"] = pd.array(["a", None, "ü", "long", ""], dtype=pd.StringDtype("pyarrow"))[2:4]
+    cases["a part of text in Arrow without gaps"] = pd.array(["a", "long", "ü"], dtype=pd.StringDtype("pyarrow"))[1:]
     cases["no text in Arrow"] = pd.array([], dtype=pd.StringDtype("pyarrow"))
     cases["a frame of Arrow columns"] = _frame(a=[1, None], b=["x", None]).convert_dtypes(dtype_backend="pyarrow")
     cases["an index of Arrow values"] = pd.Index(pd.array([1, None], dtype="int64[pyarrow]"), name="arrow")
@@ -378,10 +379,13 @@ def test_what_comes_back_can_be_written_to() -> None:
 @pytest.mark.parametrize("dtype", ["float64", "Int64", "string", "category", "datetime64[s]", "object"])
 def test_copies_on_write_stay_independent(dtype: str) -> None:
     series = pd.Series([1, 2, 3]).astype("str" if dtype == "string" else "int64").astype(dtype)
-    first, second, frame = again([series, series.copy(deep=False), pd.DataFrame({"a": series})])
-    first.iloc[0] = first.iloc[2]
-    assert second.iloc[0] != second.iloc[2]
-    assert frame.iloc[0, 0] != frame.iloc[2, 0]
+    frame = pd.DataFrame({"a": series})
+    for parts in ([series, series.copy(deep=False), frame], [frame, series, frame.copy(deep=False)]):
+        changed, *others = again(parts)
+        first, last = ((0, 0), (2, 0)) if isinstance(changed, pd.DataFrame) else (0, 2)
+        changed.iloc[first] = changed.iloc[last]
+        for other in others:
+            assert difference(series.tolist(), other.squeeze().tolist()) is None
 
 
 def test_shared_indexes_and_dtypes_stay_shared() -> None:
@@ -622,6 +626,11 @@ def test_fields_that_no_genuine_object_has_are_refused(name: str, field: str, va
         warnings.simplefilter("ignore")
         with pytest.raises(InvalidState):
             record(name).build({**GENUINE[name], field: value})
+
+
+def test_columns_of_unequal_length_are_not_padded() -> None:
+    with pytest.raises(InvalidState, match="rows"):
+        record("pandas.DataFrame").build({**TWICE, "parts": [ZEROS, ZEROS[:1]]})
 
 
 def test_a_frame_that_forbids_equal_labels_and_has_them_is_refused() -> None:

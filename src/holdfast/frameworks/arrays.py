@@ -135,6 +135,7 @@ class SharedMemory:
 
     def settle(self, walker: Any) -> SharedMemory:
         """Turn arrays that overlap another array of the model into views of one stored buffer."""
+        clusters = []
         for base, members in list(self.by_base.items()):
             owner = walker.memo.get(base)
             if owner is not None and walker.group_of[owner].kind is t.Arrays:
@@ -142,8 +143,10 @@ class SharedMemory:
             if len(members) < 2:
                 continue
             spans = sorted((*_bounds(array), node, array) for node, array in members if not array.dtype.hasobject)
-            for cluster in _clusters(spans):
-                self._share(walker, cluster)
+            clusters += _clusters(spans)
+        # in the order in which the model holds them: addresses are an accident of the process
+        for cluster in sorted(clusters, key=lambda one: min(span[2] for span in one)):
+            self._share(walker, cluster)
         return self
 
     def _share(self, walker: Any, cluster: list[tuple[int, int, int, AnyArray]]) -> None:
@@ -160,7 +163,7 @@ class SharedMemory:
             old = walker.group_of[node]
             place = bisect_left(old.nodes, node)
             del old.nodes[place], old.rows[place]
-            group = walker.group(t.Views, (old.key[0], array.ndim, array.flags.writeable))
+            group = walker.group(t.Views, (old.key[0], array.ndim, is_writeable(array)))
             group.nodes.append(node)
             group.rows.append((buffer, start if array.flags.forc else _first(array), low, array))
             walker.group_of[node] = group

@@ -74,6 +74,10 @@ class Data:
     def role(self) -> str:
         return self.name.partition("/")[0]
 
+    def copied(self) -> Data:
+        """Return data of its own for a fit: a model with ``copy=False`` writes into what it is given."""
+        return copy.deepcopy(self)
+
 
 def estimator_classes() -> list[type]:
     """Return every concrete estimator class of the installed scikit-learn, the experimental ones too, by name."""
@@ -107,13 +111,13 @@ def variants(only: str | None = None, seed: int = 0) -> Iterator[Specimen]:
 def answers(model: Any, X: Any) -> dict[str, Any]:
     """Return what every method says about the rows; for a call that raises, the name of the exception's type.
 
-    A model that keeps a ``RandomState`` may draw from it to answer: ask a copy when the model is still needed.
+    The rows are copied for every call, as a model with ``copy=False`` writes into them. A model that keeps a ``RandomState`` may draw from it to answer: ask a copy when the model is still needed.
     """
     said: dict[str, Any] = {}
 
     def ask(method: str, *args: Any) -> None:
         try:
-            said[method] = getattr(model, method)(*args)
+            said[method] = getattr(model, method)(*copy.deepcopy(args))
         except Exception as e:  # which error it is belongs to the answer, whatever it is
             said[method] = type(e).__name__
 
@@ -238,6 +242,7 @@ def build(cls: Any, settings: Mapping[str, Any]) -> Any:
 
 def fit(model: Any, data: Data) -> Any:
     """Fit the model, with target and weights where the data has them."""
+    data = data.copied()
     targets = () if data.y is None else (data.y,)
     weights = {} if data.weight is None else {"sample_weight": data.weight}
     with quiet():
@@ -247,7 +252,7 @@ def fit(model: Any, data: Data) -> Any:
 
 @functools.cache
 def datasets(seed: int = 0) -> dict[str, Data]:
-    """Return all the data by name. Nobody may write into it: it is shared."""
+    """Return all the data by name. It is shared, so nobody may write into it."""
     import pandas as pd
     from scipy import sparse
 

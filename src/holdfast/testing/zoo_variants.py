@@ -145,8 +145,10 @@ def _recipes() -> dict[str, list[tuple[str, dict[str, Any]]]]:
     selecting = "SelectKBest SelectPercentile SelectFdr SelectFpr SelectFwe GenericUnivariateSelect"
     on("numbers/plain", selecting, score_func=importlib.import_module("sklearn.feature_selection").f_regression)
     on("classes/three", "RFE SelectFromModel", estimator=logistic)
-    on("classes/three", "RFECV SequentialFeatureSelector", estimator=logistic, cv=3)
-    on("numbers/plain", "RFE SelectFromModel RFECV SequentialFeatureSelector", estimator=ridge)
+    on("classes/three", "RFECV", estimator=k.RidgeClassifier(), cv=2)
+    on("classes/three", "SequentialFeatureSelector", estimator=k.GaussianNB(), n_features_to_select=2, cv=2)
+    on("numbers/plain", "RFE SelectFromModel", estimator=ridge)
+    on("numbers/plain", "RFECV SequentialFeatureSelector", estimator=ridge, cv=2)
     # Estimators of estimators.
     on("classes/three", "OneVsRestClassifier OneVsOneClassifier OutputCodeClassifier", estimator=logistic)
     on("classes/label-sets", "ClassifierChain MultiOutputClassifier", estimator=logistic)
@@ -203,7 +205,7 @@ def _graph(d: Data) -> Any:
 
 @functools.cache
 def _by_hand() -> dict[str, list[Any]]:
-    """Return values for parameters, by ``parameter`` or ``Class.parameter``; the second kind adds to the first."""
+    """Return values for parameters, by ``parameter`` or ``Class.parameter``; the second stands in for the first."""
     import pandas as pd
     from scipy import stats
     from sklearn import feature_selection as fs
@@ -222,6 +224,7 @@ def _by_hand() -> dict[str, list[Any]]:
         k.HistGradientBoostingRegressor(max_iter=2), k.FrozenEstimator(fit(k.Ridge(), datasets()["numbers/plain"])),
         k.Pipeline([("scale", k.MinMaxScaler()), ("pca", k.PCA(2)), ("model", k.Ridge())]),
     ]  # fmt: skip
+    light = [inner[1], inner[2], inner[9], inner[10], inner[14]]
     scorers = [
         "accuracy", "f1_macro", "roc_auc_ovr", "neg_log_loss", "r2", "neg_mean_squared_error", "explained_variance",
         "neg_mean_absolute_error", metrics.make_scorer(metrics.accuracy_score), metrics.get_scorer("balanced_accuracy"),
@@ -254,7 +257,7 @@ def _by_hand() -> dict[str, list[Any]]:
     draws += [[{"C": [1.0, 2.0]}, {"fit_intercept": [True, False]}], {"fit_intercept": [True, False], "tol": [1e-3, 1e-2]}]
     forest = k.RandomForestRegressor(n_estimators=3, random_state=0)
     found: dict[str, list[Any]] = {
-        "estimator": inner, "regressor": inner[9:], "final_estimator": inner, "scoring": scorers, "cv": splitters,
+        "estimator": inner, "SequentialFeatureSelector.estimator": light, "RFECV.estimator": light, "regressor": inner[9:], "final_estimator": inner, "scoring": scorers, "cv": splitters,
         "GaussianProcessRegressor.kernel": kernels, "GaussianProcessClassifier.kernel": kernels,
         "GaussianProcessRegressor.alpha": [_Per(lambda d: np.full(len(_dense(d)), 0.1))],
         "class_weight": [uneven, _Per(lambda d: {v: np.float64(2) for v in _labels(d)}), _Per(lambda d: {_labels(d)[0]: 5}),
@@ -315,7 +318,7 @@ def _by_hand() -> dict[str, list[Any]]:
         "Binarizer.threshold": [0.5, 1, np.float64(-0.5)], "pos_label": [_Per(lambda d: _labels(d)[-1]), 2], "neg_label": [-1, -2],
         "GridSearchCV.param_grid": grid, "HalvingGridSearchCV.param_grid": grid, "param_distributions": draws,
         "transformer_weights": [{"pca": 2.0}, {"pca": 1, "scale": 0.5}, {"numbers": 3.0, "a": 2}], "transform_input": [["sample_weight"]],
-        "verbose_feature_names_out": [True, False, "{feature_name}__{transformer_name}"], "FeatureUnion.verbose": [],
+        "verbose_feature_names_out": [True, False, "{feature_name}__{transformer_name}"],
         "covariance_estimator": [k.LedoitWolf(), k.ShrunkCovariance(shrinkage=0.2)], "error_score": [np.nan, "raise", 0.0, -1],
         "LinearSVR.epsilon": [0.1, 1], "encoded_missing_value": [-1, -2.0], "fun_args": [{"alpha": 1.5}], "w_init": [np.eye(2), [[0, 1], [1, 0]]],
         "code_init": [_Per(lambda d: np.ones((len(d.X), 3)))], "dict_init": [_Per(lambda d: np.eye(3, _width(d)))],
@@ -323,7 +326,7 @@ def _by_hand() -> dict[str, list[Any]]:
         "dictionary": [_Per(lambda d: np.eye(_width(d))), _Per(lambda d: np.eye(2, _width(d), dtype=np.float32)), np.eye(5)[:3].tolist()],
         "seeds": [_Per(lambda d: _dense(d)[:3])], "solver_options": [{}, {"presolve": True}], "n_subsamples": [_Per(lambda d: _width(d) + 2)],
         "MDS.metric": ["cityblock", "cosine", "precomputed"], "ClassicalMDS.metric": ["cityblock", "cosine", "precomputed"],
-        "CountVectorizer.input": [], "HashingVectorizer.input": [], "TfidfVectorizer.input": [], "beta_loss": [1.5, 0],
+        "beta_loss": [1.5, 0],
         "steps": [[("model", logistic())], [("none", "passthrough"), ("s", k.StandardScaler()), ("m", tree(max_depth=2))],
                   [("outer", k.Pipeline([("s", k.StandardScaler()), ("p", k.PCA(2))])), ("m", k.GaussianNB())],
                   [("u", k.FeatureUnion([("p", k.PCA(2)), ("s", k.SelectKBest(k=2))])), ("m", logistic())],
@@ -544,12 +547,10 @@ def _derived(constraint: Any, usual: Any) -> list[Any]:
 
 def _values(cls: Any, parameter: str, usual: Any) -> list[Any]:
     by_hand = _by_hand()
-    values = list(by_hand.get(f"{cls.__name__}.{parameter}", []))
-    if values or f"{cls.__name__}.{parameter}" not in by_hand:
-        constraints = getattr(cls, "_parameter_constraints", {}).get(parameter, [])
-        for constraint in constraints if isinstance(constraints, list) else []:
-            values += _derived(constraint, usual)
-        values += by_hand.get(parameter, [])
+    values = list(by_hand.get(f"{cls.__name__}.{parameter}", by_hand.get(parameter, [])))
+    constraints = getattr(cls, "_parameter_constraints", {}).get(parameter, [])
+    for constraint in constraints if isinstance(constraints, list) else []:
+        values += _derived(constraint, usual)
     return [v for v in values if not (type(v) is type(usual) and isinstance(v, (int, float, str, bool)) and v == usual)]
 
 
@@ -726,7 +727,7 @@ def _warm(model: Any, data: Data) -> Any:
 
 def _partly(model: Any, data: Data) -> Any:
     """Fit in two steps, the classes told beforehand where they have to be."""
-    known: dict[str, Any] = {}
+    data, known = data.copied(), {}
     if "classes" in inspect.signature(model.partial_fit).parameters:
         outputs = np.ndim(data.y) > 1 and not hasattr(model, "sparse_output")
         known["classes"] = [np.unique(c) for c in np.asarray(data.y).T] if outputs else np.unique(np.asarray(data.y))
@@ -741,7 +742,7 @@ def _partly(model: Any, data: Data) -> Any:
 
 def _fit_transformed(model: Any, data: Data) -> Any:
     """Fit as a pipeline does, which is another path through some classes."""
-    call = getattr(model, "fit_transform", None) or model.fit_predict
+    data, call = data.copied(), getattr(model, "fit_transform", None) or model.fit_predict
     call(data.X, *(() if data.y is None else (data.y,)))
     return model
 
