@@ -78,7 +78,10 @@ _LONGEST_QUOTE = 120
 
 def quoted(text: object, limit: int = _LONGEST_QUOTE) -> str:
     """Return text from a file so that it can be shown: bounded, control and direction characters escaped."""
-    shown = str(text).translate(_CONTROL).encode("utf-8", "backslashreplace").decode()
+    shown = str(text)
+    if len(shown) <= limit and shown.isascii() and shown.isprintable():
+        return shown
+    shown = shown.translate(_CONTROL).encode("utf-8", "backslashreplace").decode()
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Protocol
 
@@ -267,7 +268,7 @@ class _Builder:
         reason = "it is an enumeration or a named tuple" if is_enum(cls) or is_named_tuple(cls) else problem(cls)
         if reason is not None:
             raise UnsupportedModel(f"cannot rebuild {quoted(table.type)} from its attributes: {reason}")
-        check_fields(cls, table.type, table.fields)
+        check_fields(cls, table.type, tuple(table.fields))
         return lambda: object.__new__(cls)
 
     def fill(self, index: int, table: Any) -> None:
@@ -449,7 +450,8 @@ def _member(cls: Any, fields: tuple[str, ...], row: tuple[Any, ...]) -> Any:
     raise InvalidState(f"{quoted(cls.__qualname__)} has no member {quoted(name)!r}; the file is damaged or was altered.")
 
 
-def check_fields(cls: type, name: str, fields: list[str]) -> None:
+@lru_cache(maxsize=4096)
+def check_fields(cls: type, name: str, fields: tuple[str, ...]) -> None:
     """Refuse attribute names that would shadow a method, a property or the machinery of Python.
 
     Raises:

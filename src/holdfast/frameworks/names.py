@@ -44,6 +44,9 @@ def find(name: str, where: str) -> Any:
         LibraryMissing: its module is not installed.
         UntrustedType: the module has no such object, or the object defines itself elsewhere.
     """
+    known = _found.get(name)
+    if known is not None and sys.modules.get(known[0]) is known[1]:
+        return known[2]
     module_name, parts = split(name)
     try:
         found: Any = importlib.import_module(module_name)
@@ -59,7 +62,12 @@ def find(name: str, where: str) -> Any:
             ) from None
     if name_of(found) != name:
         raise UntrustedType(f"{where}: {quoted(name)} is another name for {quoted(name_of(found))}; trust the defining name", names=(name,))
+    _found[name] = (module_name, sys.modules[module_name], found)
     return found
+
+
+_found: dict[str, tuple[str, Any, Any]] = {}
+"""Names found before, with their module: valid while that very module is the imported one."""
 
 
 def split(name: str) -> tuple[str, list[str]]:

@@ -113,7 +113,9 @@ def _pair_keys(row: Any) -> list[str]:
 
 
 def _clean(path: str) -> str:
-    name = "".join(c if c.isprintable() and c not in "|/" else "_" for c in path)
+    name = path
+    if not path.isprintable() or "|" in path or "/" in path:
+        name = "".join(c if c.isprintable() and c not in "|/" else "_" for c in path)
     if name.startswith(("holdfast.", "__", "~")):
         name = "_" + name
     raw = name.encode("utf-8", "replace")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
+from functools import lru_cache
 from types import MemberDescriptorType
 from typing import Any, NamedTuple
 
@@ -29,6 +30,7 @@ class Attributes(NamedTuple):
     has_dict: bool
 
 
+@lru_cache(maxsize=4096)
 def problem(cls: type) -> str | None:
     """Return why instances of a class cannot be saved by their attributes, or None when they can."""
     for name in ("__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__"):
@@ -57,6 +59,7 @@ def _is_deprecation(new: Any) -> bool:
     return code is not None and code.co_filename.replace("\\", "/").endswith("sklearn/utils/deprecation.py")
 
 
+@lru_cache(maxsize=4096)
 def attributes_of(cls: type) -> Attributes:
     """Return how to read the state of a class."""
     slots: dict[str, None] = {}

@@ -12,7 +12,7 @@ The one rule: what is checked is what will be built; nothing is looked up outsid
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from holdfast.errors import InvalidState, quoted
 from holdfast.trust.catalog import Entry
@@ -33,32 +33,47 @@ def check_table(view: View, index: int, entry: Entry) -> None:
     table: Any = view.graph.tables[index]
     fields = table.fields
     present = set(fields)
-    missing = [name for name in entry.params if name not in present]
-    if not missing and not present.isdisjoint(_fitted_marks(entry)):
-        missing = [name for name in entry.fitted if name not in present]
+    kinds, params, wanted, marks = _compiled(entry)
+    missing = params - present
+    if not missing and not present.isdisjoint(marks):
+        missing = wanted - present
     if missing:
-        raise _wrong(view, index, 0, f"the attribute {quoted(missing[0])!r} is missing")
+        raise _wrong(view, index, 0, f"the attribute {quoted(min(missing))!r} is missing")
     fitted = not entry.fitted or entry.fitted[0] in present
-    params = set(entry.params)
     for field, column in zip(fields, table.columns, strict=True):
-        allowed = entry.kinds.get(field)
+        allowed = kinds.get(field)
         if allowed is None:
             _check_extra(view, index, field, column, table.rows)
-        elif "any" not in allowed and (fitted or field not in params):
+        elif fitted or field not in params:
             # The parameters of an estimator that is not fitted are the user's own until `fit` looks at them.
-            _check_kinds(view, index, field, column, table.rows, frozenset(allowed))
+            if type(column) is t.Same and SCALAR_KINDS[type(column.value)] in allowed:
+                continue
+            if "any" not in allowed:
+                _check_kinds(view, index, field, column, table.rows, allowed)
     for left, right in entry.equal:
         _check_equal(view, index, left, right)
 
 
-_marks: dict[int, frozenset[str]] = {}
+class _Compiled(NamedTuple):
+    kinds: dict[str, frozenset[str]]
+    params: frozenset[str]
+    fitted: frozenset[str]
+    marks: frozenset[str]
+    entry: Entry
 
 
-def _fitted_marks(entry: Entry) -> frozenset[str]:
-    found = _marks.get(id(entry))
+_cache: dict[int, _Compiled] = {}
+
+
+def _compiled(entry: Entry) -> tuple[dict[str, frozenset[str]], frozenset[str], frozenset[str], frozenset[str]]:
+    """Return the sets of an entry, made once; the entry is kept with them, so that its id stays its own."""
+    found = _cache.get(id(entry))
     if found is None:
-        found = _marks[id(entry)] = frozenset(entry.kinds) - frozenset(entry.params) if entry.fitted else frozenset()
-    return found
+        params = frozenset(entry.params)
+        marks = frozenset(entry.kinds) - params if entry.fitted else frozenset()
+        kinds = {field: frozenset(allowed) for field, allowed in entry.kinds.items()}
+        found = _cache[id(entry)] = _Compiled(kinds, params, frozenset(entry.fitted), marks, entry)
+    return found[:4]
 
 
 def kinds_of(view: View, column: t.Column, rows: int) -> set[str]:

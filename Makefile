@@ -1,0 +1,57 @@
+# make demo   sets up, then trains, saves, reloads in a fresh process and proves models on real data
+# make test   sets up, then runs every check that needs nothing but Python (a few minutes)
+# make check  what make test runs, and the long tests, the fuzz run and the guard table (what .ci/run calls)
+# make bench  re-makes docs/bench.md, docs/bench.png and docs/bench.json (about half an hour on an idle machine)
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup demo test lint check long fuzz guards bench trust format clean
+
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "holdfast needs Python 3.11 or newer; run: make PYTHON=python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) ..."
+	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[all]' -r requirements-dev.txt
+	@touch $@
+
+demo: $(READY)
+	@$(BIN)/holdfast demo
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+test: lint
+	$(BIN)/python -m pytest -m "not long" -n 2 -rs
+	@echo "left out here, and run by .ci/run: tests marked long, the fuzz run (atheris), the guard table, other Python versions"
+
+long: $(READY)
+	$(BIN)/python -m pytest -m long -rs
+
+fuzz: $(READY)
+	$(BIN)/python -m pip install -q -c constraints.txt atheris
+	$(BIN)/python fuzz/run.py --seconds $(or $(SECONDS_),60)
+
+guards: $(READY)
+	$(BIN)/python tools/guards.py
+
+check: test long fuzz guards
+
+bench: $(READY)
+	$(BIN)/python -m bench.run
+
+trust: $(READY)
+	$(BIN)/python tools/propose_trust.py
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf $(VENV) build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
