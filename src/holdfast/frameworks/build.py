@@ -173,10 +173,7 @@ class _Builder:
                     raise Corrupt(f"an array of {count} elements of {table.dtype} has {len(buffer)} bytes")
                 shape = shapes[row * ndim : row * ndim + ndim]
                 made.append(np.ndarray(shape, dtype, buffer, order=order) if len(buffer) else np.empty(shape, dtype, order))  # type: ignore[call-overload]
-        if not table.writeable:
-            for array in made:
-                array.flags.writeable = False
-        return made
+        return made if table.writeable else [_read_only(array) for array in made]
 
     def views(self, table: t.Views, rows: int) -> list[Any]:
         dtype, ndim = parse_dtype(table.dtype), table.ndim
@@ -405,6 +402,14 @@ def _nodes(column: t.Column, rows: int) -> Any:
     if kind is t.Mixed:
         return [column.values[i] for i in column.refs]  # type: ignore[union-attr]
     return ()
+
+
+def _read_only(array: Any) -> Any:
+    """Return an array that was made read-only on purpose; over read-only bytes in memory of its own, to be told from one that merely lies there."""
+    if not array.flags.writeable:
+        array = array.copy(order="K")
+    array.flags.writeable = False
+    return array
 
 
 def _distinct(made: Any, count: int) -> Any:

@@ -193,6 +193,7 @@ _DTYPES = Record(_dump_dtype, _build_dtype)
 ADAPTERS: dict[str, Adapter] = {
     **{type_: _DTYPES for type_ in sorted({f"{c.__module__}.{c.__qualname__}" for c in vars(np.dtypes).values() if isinstance(c, type)})},
     "numpy.dtype": _DTYPES,
+    "numpy.StringArray": Record(_dump_strings, _build_strings),
     "numpy.random.bit_generator.SeedSequence": Record(_dump_seed_sequence, _build_seed_sequence),
     **{f"numpy.random._{name.lower()}.{name}": _bit_generator(name) for name in ("MT19937", "Philox", "SFC64")},
     "numpy.random._pcg64.PCG64": _bit_generator("PCG64"),

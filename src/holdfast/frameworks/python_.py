@@ -55,12 +55,8 @@ def _build_partial(fields: dict[str, Any]) -> Any:
     return made
 
 
-def _make_deque() -> Any:
-    return collections.deque()
-
-
 def _dump_pattern(obj: Any) -> dict[str, Any]:
-    return {"pattern": obj.pattern, "flags": obj.flags & ~re.DEBUG}
+    return {"pattern": obj.pattern, "flags": int(obj.flags) & ~int(re.DEBUG)}
 
 
 def _build_pattern(fields: dict[str, Any]) -> Any:
@@ -135,10 +131,8 @@ ADAPTERS: dict[str, Adapter] = {
     "collections.defaultdict": Shell(
         lambda obj: {"default_factory": obj.default_factory, "[items]": dict(obj)}, collections.defaultdict, _fill_default
     ),
-    "collections.deque": Shell(
-        lambda obj: {"maxlen": obj.maxlen, "[items]": list(obj)},
-        _make_deque,
-        lambda obj, fields: obj.extend(fields["[items]"]),
+    "collections.deque": Record(
+        lambda obj: {"maxlen": obj.maxlen, "items": list(obj)}, lambda f: collections.deque(f["items"], f["maxlen"])
     ),
     "functools.partial": Record(_dump_partial, _build_partial),
     "re.Pattern": Record(_dump_pattern, _build_pattern),

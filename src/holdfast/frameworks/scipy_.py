@@ -34,7 +34,12 @@ def _dump_lil(m: Any) -> dict[str, Any]:
 
 
 def _dump_dok(m: Any) -> dict[str, Any]:
-    return {"shape": tuple(map(int, m.shape)), "dtype": m.dtype, "items": dict(m.items())}
+    return {"shape": tuple(map(int, m.shape)), "dtype": m.dtype, "items": {_plain_key(key): value for key, value in m.items()}}
+
+
+def _plain_key(key: Any) -> Any:
+    """Return a position as Python integers: scipy keeps whichever kind of integer it was given."""
+    return tuple(int(i) for i in key) if isinstance(key, tuple) else int(key)
 
 
 def _class(name: str, suffix: str) -> Any:

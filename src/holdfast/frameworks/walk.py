@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import UnsupportedModel, quoted
-from holdfast.frameworks.adapter import REGISTERED, Record, adapter_for, refuse, type_name
+from holdfast.frameworks.adapter import REGISTERED, Record, adapter_for, adapter_named, refuse, type_name
 from holdfast.frameworks.arrays import SharedMemory, array_key, is_string_array, memory_order, number_bytes
 from holdfast.frameworks.columns import Ref, column
 from holdfast.frameworks.naming import TensorNames
@@ -272,10 +272,10 @@ class _Walker:
         self.add(self.group(t.Arrays, array_key(obj, text)), obj)
 
     def expand_string_array(self, obj: np.ndarray[Any, Any]) -> None:
-        adapter = adapter_for(type(obj.dtype))
+        adapter = adapter_named("numpy.StringArray")
         assert isinstance(adapter, Record)
         state = adapter.dump(obj)
-        self.add(self.group(t.Records, ("numpy.dtypes.StringDType", tuple(state))), self.values(state.values()))
+        self.add(self.group(t.Records, ("numpy.StringArray", tuple(state))), self.values(state.values()))
 
     def expand_number(self, obj: np.generic) -> None:
         text = dtype_text(obj.dtype)

@@ -115,7 +115,11 @@ class View:
             items = [self.value(child, depth - 1, mapped) for _, child in self.paths.children(cell)]
             return items if kind is t.Lists else tuple(items) if kind is not t.ObjectArrays else _objects(items, self.shape(cell))
         if depth and kind in (t.Maps, t.Dicts):
-            return {label: self.value(child, depth - 1, mapped) for label, child in self.paths.children(cell)}
+            pairs = [(self.value(key, depth - 1), self.value(child, depth - 1, mapped)) for key, child in self.paths.pairs(cell)]
+            try:
+                return dict(pairs)
+            except TypeError:
+                return cell  # a key that cannot be one; nothing asks for such a dict by its keys
         return cell
 
     def items(self, cell: Any) -> list[Any]:

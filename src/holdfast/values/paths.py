@@ -71,6 +71,16 @@ class Paths:
         elif kind is t.Views:
             yield "", Node(table.buffers[row])
 
+    def pairs(self, node: int) -> list[tuple[Any, Any]]:
+        """Return the cells of keys and values of a dict."""
+        index, row = self.graph.locate(node)
+        table: Any = self.graph.tables[index]
+        if type(table) is t.Maps:
+            return list(self.children(node))
+        counts = self._cells(index, 0, table.lengths, table.rows)
+        keys = self._items(index, table, row, 1, table.keys, counts)
+        return list(zip(keys, self._items(index, table, row, 2, table.values, counts), strict=True))
+
     def labelled(self, node: int) -> Iterator[tuple[str, Any]]:
         """Yield as `children` does, with named steps known by their names."""
         index, _ = self.graph.locate(node)
