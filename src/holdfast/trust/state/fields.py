@@ -78,7 +78,9 @@ def array(value: Any, name: str, where: str, ndim: int, dtypes: Sequence[np.dtyp
     return value
 
 
-def vector(fields: Fields, name: str, where: str, dtypes: Sequence[np.dtype[Any]] | None = None, size: int | None = None) -> Array:
+def vector(
+    fields: Fields, name: str, where: str, dtypes: Sequence[np.dtype[Any]] | None = None, size: int | None = None
+) -> Array:
     """Return a one-dimensional array, of ``size`` elements if that is known."""
     value = array(field(fields, name, where), name, where, 1, dtypes)
     if size is not None and len(value) != size:
@@ -87,7 +89,11 @@ def vector(fields: Fields, name: str, where: str, dtypes: Sequence[np.dtype[Any]
 
 
 def matrix(
-    fields: Fields, name: str, where: str, dtypes: Sequence[np.dtype[Any]] | None = None, shape: tuple[int | None, ...] = (None, None)
+    fields: Fields,
+    name: str,
+    where: str,
+    dtypes: Sequence[np.dtype[Any]] | None = None,
+    shape: tuple[int | None, ...] = (None, None),
 ) -> Array:
     """Return an array with the axes of ``shape``; None stands for any length."""
     value = array(field(fields, name, where), name, where, len(shape), dtypes)

@@ -52,7 +52,7 @@ def check_predictor(fields: Fields, where: str) -> None:
 
 def check_predictors(predictors: Sequence[Fields], where_of: Callable[[int], str]) -> None:
     """Check many predictors; ``where_of(i)`` is asked only for the one that is refused."""
-    sizes = [_check_frame(fields, i, where_of) for i, fields in enumerate(predictors)]
+    sizes = _quick_frames(predictors) or [_check_frame(fields, where_of(i)) for i, fields in enumerate(predictors)]
     start = 0
     while start < len(predictors):
         stop, total = start, 0
@@ -63,26 +63,29 @@ def check_predictors(predictors: Sequence[Fields], where_of: Callable[[int], str
         start = stop
 
 
-def _check_frame(fields: Fields, i: int, where_of: Callable[[int], str]) -> int:
-    nodes, binned, raw = fields.get("nodes"), fields.get("binned_left_cat_bitsets"), fields.get("raw_left_cat_bitsets")
-    if not (
-        type(nodes) is type(binned) is type(raw) is np.ndarray
-        and nodes.dtype == PREDICTOR_DTYPE
-        and nodes.ndim == 1
-        and 0 < len(nodes) < _MOST_FEATURES
-        and nodes.flags.c_contiguous
-        and binned.dtype in _BITSETS
-        and raw.dtype in _BITSETS
-        and binned.shape == raw.shape == (len(raw), 8)
-        and binned.flags.c_contiguous
-        and raw.flags.c_contiguous
-    ):
-        where = where_of(i)
-        nodes = contiguous(vector(fields, "nodes", where, (PREDICTOR_DTYPE,)), "nodes", where)
-        if not 0 < len(nodes) < _MOST_FEATURES:
-            refuse(where, f"there are {len(nodes)} nodes, outside 1..{_MOST_FEATURES - 1}")
-        raw = contiguous(matrix(fields, "raw_left_cat_bitsets", where, _BITSETS, (None, 8)), "raw_left_cat_bitsets", where)
-        contiguous(matrix(fields, "binned_left_cat_bitsets", where, _BITSETS, (len(raw), 8)), "binned_left_cat_bitsets", where)
+def _quick_frames(predictors: Sequence[Fields]) -> list[int] | None:
+    """Return the node counts when all arrays are of the right kind and shape; else None."""
+    try:
+        nodes = [fields["nodes"] for fields in predictors]
+        sets = [fields[name] for fields in predictors for name in ("binned_left_cat_bitsets", "raw_left_cat_bitsets")]
+    except KeyError:
+        return None
+    if {*map(type, nodes), *map(type, sets)} != {np.ndarray} or {a.dtype for a in nodes} != {PREDICTOR_DTYPE}:
+        return None
+    if {a.dtype for a in sets} != {*_BITSETS} or {a.ndim for a in nodes} != {1} or {a.shape[1:] for a in sets} != {(8,)}:
+        return None
+    sizes = [*map(len, nodes)]
+    if not 0 < min(sizes) <= max(sizes) < _MOST_FEATURES or [*map(len, sets[::2])] != [*map(len, sets[1::2])]:
+        return None
+    return sizes if all(a.flags.c_contiguous for a in nodes) and all(a.flags.c_contiguous for a in sets) else None
+
+
+def _check_frame(fields: Fields, where: str) -> int:
+    nodes = contiguous(vector(fields, "nodes", where, (PREDICTOR_DTYPE,)), "nodes", where)
+    if not 0 < len(nodes) < _MOST_FEATURES:
+        refuse(where, f"there are {len(nodes)} nodes, outside 1..{_MOST_FEATURES - 1}")
+    raw = contiguous(matrix(fields, "raw_left_cat_bitsets", where, _BITSETS, (None, 8)), "raw_left_cat_bitsets", where)
+    contiguous(matrix(fields, "binned_left_cat_bitsets", where, _BITSETS, (len(raw), 8)), "binned_left_cat_bitsets", where)
     return len(nodes)
 
 

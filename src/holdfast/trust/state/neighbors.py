@@ -11,7 +11,22 @@ from typing import Final
 
 import numpy as np
 
-from holdfast.trust.state.fields import FLOAT32, FLOAT64, INTP, Array, Fields, choice, contiguous, field, first, integer, matrix, real, refuse, vector
+from holdfast.trust.state.fields import (
+    FLOAT32,
+    FLOAT64,
+    INTP,
+    Array,
+    Fields,
+    choice,
+    contiguous,
+    field,
+    first,
+    integer,
+    matrix,
+    real,
+    refuse,
+    vector,
+)
 
 __all__ = ["NODE_DATA_DTYPE", "check_binary_tree", "check_ckdtree", "check_distance_metric", "check_neighbors_base"]
 
@@ -90,7 +105,12 @@ def check_distance_metric(fields: Fields, where: str) -> None:
         refuse(where, f"vec has {len(vec)} elements for {columns} columns")
     side = mat.shape[0] if columns is None else columns
     if mat.shape != ((side, side) if kind == "Mahalanobis" else (1, 1)):
-        refuse(where, f"mat has shape {mat.shape}, ({side}, {side}) expected" if kind == "Mahalanobis" else f"mat has shape {mat.shape}, (1, 1) expected")
+        refuse(
+            where,
+            f"mat has shape {mat.shape}, ({side}, {side}) expected"
+            if kind == "Mahalanobis"
+            else f"mat has shape {mat.shape}, (1, 1) expected",
+        )
 
 
 def check_neighbors_base(fields: Fields, where: str) -> None:

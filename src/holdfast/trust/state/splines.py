@@ -5,11 +5,23 @@ The one rule: knots and thresholds ascend and are finite, and there are as many 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
-from holdfast.trust.state.fields import FLOAT32, FLOAT64, Array, Fields, array, choice, contiguous, field, first, integer, real, refuse, vector
+from holdfast.trust.state.fields import (
+    FLOAT32,
+    FLOAT64,
+    Array,
+    Fields,
+    array,
+    choice,
+    contiguous,
+    field,
+    first,
+    integer,
+    real,
+    refuse,
+    vector,
+)
 
 __all__ = ["check_bspline", "check_interp1d", "check_isotonic", "check_spline_transformer"]
 
@@ -82,8 +94,8 @@ def check_isotonic(fields: Fields, where: str) -> None:
 
 
 def _ascending(values: Array, name: str, where: str, *, strictly: bool) -> None:
-    if (wrong := ~np.isfinite(values)).any():
-        refuse(where, f"{name}[{first(wrong)}] is {values[first(wrong)]}, a finite number is expected")
-    wrong: Any = values[1:] <= values[:-1] if strictly else values[1:] < values[:-1]
+    if (odd := ~np.isfinite(values)).any():
+        refuse(where, f"{name}[{first(odd)}] is {values[first(odd)]}, a finite number is expected")
+    wrong = values[1:] <= values[:-1] if strictly else values[1:] < values[:-1]
     if wrong.any():
         refuse(where, f"{name}[{first(wrong) + 1}] is {values[first(wrong) + 1]}, not above the one before")

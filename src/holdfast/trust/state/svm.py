@@ -11,7 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.trust.state.fields import FLOAT64, Array, Fields, choice, contiguous, field, first, integer, matrix, real, refuse, vector
+from holdfast.trust.state.fields import (
+    FLOAT64,
+    Array,
+    Fields,
+    choice,
+    contiguous,
+    field,
+    first,
+    integer,
+    matrix,
+    real,
+    refuse,
+    vector,
+)
 from holdfast.trust.state.sparse import check_csr
 
 __all__ = ["check_libsvm"]

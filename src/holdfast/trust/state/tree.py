@@ -80,7 +80,10 @@ def check_boosted_trees(fields: Fields, where: str) -> None:
     estimators_shape, n_trees_per_iteration_, multiclass (whether ``_loss`` has a column for each class), init_columns
     (columns that ``init_`` predicts probabilities for, or None when there are none or it is "zero").
     """
-    check_ensemble({"n_features_in_": field(fields, "n_features_in_", where), "tree_n_features": field(fields, "tree_n_features", where)}, where)
+    check_ensemble(
+        {"n_features_in_": field(fields, "n_features_in_", where), "tree_n_features": field(fields, "tree_n_features", where)},
+        where,
+    )
     trees = integer(fields, "n_trees_per_iteration_", where, 1, _MOST)
     shape = field(fields, "estimators_shape", where)
     if len(shape) != 2 or shape[1] != trees or shape[0] * shape[1] != len(fields["tree_n_features"]):
@@ -101,14 +104,20 @@ def _quick_frames(trees: Sequence[Fields]) -> list[int] | None:
     """Return the node counts when all is well around the nodes, at a microsecond a tree; else None."""
     try:
         nodes, values, classes = ([tree[name] for tree in trees] for name in ("nodes", "values", "n_classes"))
-        outputs, counts, widths, depths = ([tree[name] for tree in trees] for name in ("n_outputs", "node_count", "n_features", "max_depth"))
+        outputs, counts, widths, depths = (
+            [tree[name] for tree in trees] for name in ("n_outputs", "node_count", "n_features", "max_depth")
+        )
     except KeyError:
         return None
     if {*map(type, nodes), *map(type, values), *map(type, classes)} != {np.ndarray}:
         return None
     if {*map(type, outputs), *map(type, counts), *map(type, widths), *map(type, depths)} != {int}:
         return None
-    if {a.dtype for a in nodes} != {NODE_DTYPE} or {a.dtype for a in values} != {FLOAT64} or not {a.dtype for a in classes} <= {*_COUNTS}:
+    if (
+        {a.dtype for a in nodes} != {NODE_DTYPE}
+        or {a.dtype for a in values} != {FLOAT64}
+        or not {a.dtype for a in classes} <= {*_COUNTS}
+    ):
         return None
     if {a.ndim for a in classes} != {1} or min(counts) < 1 or max(counts) > _MOST or min(widths) < 1 or max(widths) > _MOST:
         return None

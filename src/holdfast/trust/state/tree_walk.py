@@ -89,7 +89,9 @@ class Block:
         if np.isnan(self.threshold.min()):  # min() passes a NaN on
             self._refuse(np.isnan(self.threshold), lambda node: "has the threshold NaN")
         if (wrong := (left == right) == inner).any():  # a leaf has -1 twice, another node two different children
-            self._refuse(wrong, lambda node: f"has children {node['left_child']} and {node['right_child']}, both or neither are -1")
+            self._refuse(
+                wrong, lambda node: f"has children {node['left_child']} and {node['right_child']}, both or neither are -1"
+            )
         ends = self.starts + self.sizes
         for side, child in (("left", left), ("right", right)):
             wrong = (child <= here) & inner
@@ -110,7 +112,9 @@ class Block:
             if reached > total:  # somebody has two parents: a crafted lattice would double at every level
                 break
             depth[at] = level
-            at = pairs.take(at.compress(inner.take(at, mode="clip")), mode="clip").view(np.intp)  # all in range by now: no second look
+            at = pairs.take(at.compress(inner.take(at, mode="clip")), mode="clip").view(
+                np.intp
+            )  # all in range by now: no second look
             level += 1
         if reached != total or depth.min() < 0:
             parents = np.bincount(self.children[inner].ravel(), minlength=total)

@@ -1,0 +1,149 @@
+"""The systems that save and load: one table, a line each.
+
+The one rule: like with like. A peer that is compared with a durable save is followed by an fsync of its file and its folder;
+every other save and every load is the call as its users write it.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+Save = Callable[[Any, str, bool], None]
+
+
+class System(NamedTuple):
+    """One way to keep a model.
+
+    Attributes:
+        name: the column.
+        save: model, path, durable -> nothing; None when it reads another's files.
+        load: path -> model; None when it only writes.
+        file_of: whose files it reads, when not its own.
+        prepare: called once with a saved file, outside the timing.
+        only: the workloads it takes part in; None for all.
+        peer: whether tables compare holdfast with it.
+    """
+
+    name: str
+    save: Save | None
+    load: Callable[[str], Any] | None
+    file_of: str | None = None
+    prepare: Callable[[str], None] | None = None
+    only: frozenset[str] | None = None
+    peer: bool = True
+
+
+def flush(path: str) -> None:
+    """Flush a file, or every file of a folder, and the folders they are in: what `durable` means to holdfast."""
+    target = Path(path)
+    for place in ([*target.rglob("*"), target] if target.is_dir() else [target]) + [target.parent]:
+        descriptor = os.open(place, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _then_flush(save: Callable[[Any, str], None]) -> Save:
+    def saved(model: Any, path: str, durable: bool) -> None:
+        save(model, path)
+        if durable:
+            flush(path)
+
+    return saved
+
+
+def _holdfast_save(model: Any, path: str, durable: bool) -> None:
+    import holdfast
+
+    holdfast.save(model, path, durable=durable)
+
+
+def _holdfast_load(path: str) -> Any:
+    import holdfast
+
+    return holdfast.load(path)
+
+
+def _pickle_save(model: Any, path: str) -> None:
+    with open(path, "wb") as file:
+        pickle.dump(model, file, protocol=5)
+
+
+def _pickle_load(path: str) -> Any:
+    with open(path, "rb") as file:
+        return pickle.load(file)
+
+
+def _joblib_save(model: Any, path: str) -> None:
+    import joblib
+
+    joblib.dump(model, path)
+
+
+def _joblib_load(path: str) -> Any:
+    import joblib
+
+    return joblib.load(path)
+
+
+def _joblib_mapped(path: str) -> Any:
+    import joblib
+
+    return joblib.load(path, mmap_mode="r")
+
+
+_trusted: list[str] = []
+"""What skops is told to trust: its users write that list down once, so making it is not timed."""
+
+
+def _skops_prepare(path: str) -> None:
+    from skops.io import get_untrusted_types
+
+    _trusted[:] = get_untrusted_types(file=path)
+
+
+def _skops_save(model: Any, path: str) -> None:
+    import skops.io
+
+    skops.io.dump(model, path)
+
+
+def _skops_load(path: str) -> Any:
+    import skops.io
+
+    return skops.io.load(path, trusted=_trusted)
+
+
+def _plain_write(model: Any, path: str) -> None:
+    """Write the bytes of a dict of arrays and nothing else: the floor under any save."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        for array in model.values():
+            rest = memoryview(array).cast("B")
+            while len(rest):
+                rest = rest[os.write(descriptor, rest) :]
+    finally:
+        os.close(descriptor)
+
+
+SYSTEMS: tuple[System, ...] = (
+    System("holdfast", _holdfast_save, _holdfast_load, peer=False),
+    System("pickle 5", _then_flush(_pickle_save), _pickle_load),
+    System("joblib", _then_flush(_joblib_save), _joblib_load),
+    System("joblib mmap", None, _joblib_mapped, file_of="joblib"),
+    System("skops", _then_flush(_skops_save), _skops_load, prepare=_skops_prepare),
+    System("plain write", _then_flush(_plain_write), None, only=frozenset({"dense_1gb", "dense_100mb"}), peer=False),
+)
+
+BY_NAME = {system.name: system for system in SYSTEMS}
+PEERS = tuple(system.name for system in SYSTEMS if system.peer)
+
+
+def taking_part(workload: str) -> list[System]:
+    """Return the systems that save or load a workload."""
+    return [system for system in SYSTEMS if system.only is None or workload in system.only]
