@@ -18,7 +18,7 @@ def verify_opening(opening: Opening, policy: Policy, tolerance: float, on_bytes:
     opening.check_digests(on_bytes)
     assert opening.opened is not None
     example = opening.example()
+    model = opening.load(policy)
     if example is None:
         return Proof(opening.id, "no example", digests=True, tolerance=tolerance, python=python_version())
-    model = opening.load(policy)
     return replay(model, example, opening.opened.manifest, opening.id, tolerance, digests=True)
