@@ -53,7 +53,9 @@ def test_every_error_and_every_command_is_documented() -> None:
         assert name in text, name
 
 
-@pytest.mark.parametrize("module", [m.name for m in pkgutil.walk_packages(holdfast.__path__, "holdfast.") if not m.name.endswith("__main__")])
+@pytest.mark.parametrize(
+    "module", [m.name for m in pkgutil.walk_packages(holdfast.__path__, "holdfast.") if not m.name.endswith("__main__")]
+)
 def test_examples_in_docstrings_run(module: str) -> None:
     found = importlib.import_module(module)
     assert found.__doc__, f"{module} does not say what it is for"

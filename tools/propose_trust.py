@@ -19,8 +19,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
 from holdfast.errors import HoldfastError
 from holdfast.frameworks import numpy_, pandas_, python_, scipy_, sklearn_
 from holdfast.frameworks.adapter import Record
@@ -37,18 +35,22 @@ FEWEST_ROWS, FEWEST_VALUES = 8, 3
 LABEL_KINDS = [f"array:{kind}1" for kind in "biufUSOM"]
 SCALARS_TOGETHER = ({"int", "number:i", "number:u"}, {"float", "number:f"}, {"bool", "number:b"}, {"str", "number:U"})
 ARRAY_LIKE = [f"array:{kind}{n}" for kind in "biufUO" for n in (0, 1, 2, 3)] + ["list", "tuple"]
-SPARSE = [f"type:scipy.sparse._{name}.{name}_{suffix}" for name in ("csr", "csc", "coo", "bsr", "dia", "lil", "dok") for suffix in ("matrix", "array")]
+SPARSE = [
+    f"type:scipy.sparse._{name}.{name}_{suffix}"
+    for name in ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")
+    for suffix in ("matrix", "array")
+]
 RANDOM = ["int", "none", "number:i", "number:u", "type:numpy.random.mtrand.RandomState"]
 
 TRAINING = {
     "_fit_X", "X_fit_", "X_train_", "y_train_", "support_vectors_", "X_", "_y", "oob_prediction_", "oob_decision_function_",
     "_X_fit", "X_transformed_fit_", "transduction_", "label_distributions_", "_fit_X_", "X_fit_gram",
-}  # fmt: skip
+}
 TRAINING_OF = {"sklearn.kernel_approximation.Nystroem": ["components_"], "sklearn.neighbors._kde.KernelDensity": ["tree_"],
-               "sklearn.feature_extraction.text.CountVectorizer": ["stop_words_"], "sklearn.feature_extraction.text.TfidfVectorizer": ["stop_words_"]}  # fmt: skip
+               "sklearn.feature_extraction.text.CountVectorizer": ["stop_words_"], "sklearn.feature_extraction.text.TfidfVectorizer": ["stop_words_"]}
 
-PYTHON_VALUES = [f"builtins.{n}" for n in ("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple", "abs", "len", "max", "min", "round", "sorted", "sum")]  # fmt: skip
-PYTHON_VALUES += ["collections.OrderedDict", "collections.Counter", "collections.defaultdict", "collections.deque", "datetime.date", "datetime.datetime", "datetime.timedelta", "decimal.Decimal"]  # fmt: skip
+PYTHON_VALUES = [f"builtins.{n}" for n in ("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple", "abs", "len", "max", "min", "round", "sorted", "sum")]
+PYTHON_VALUES += ["collections.OrderedDict", "collections.Counter", "collections.defaultdict", "collections.deque", "datetime.date", "datetime.datetime", "datetime.timedelta", "decimal.Decimal"]
 STR_METHODS = ["builtins.str.lower", "builtins.str.upper", "builtins.str.strip", "builtins.str.split"]
 
 
@@ -80,7 +82,7 @@ def observe(model: Any, seen: dict[str, Seen], values: set[str]) -> None:
         for field, column in zip(table.fields, table.columns, strict=True):
             one.kinds[field] |= kinds_of(view, column, table.rows)
         if len(one.rows) < ROWS_KEPT:
-            one.rows.extend(terms(view, table)[: 40])
+            one.rows.extend(terms(view, table)[:40])
         one.count += table.rows
 
 
@@ -157,7 +159,7 @@ def kinds_of_constraint(one: Any) -> set[str]:
             "random_state": RANDOM, "boolean": ["bool", "number:b"], "verbose": ["bool", "int", "number:i", "number:b"],
             "cv_object": ["int", "none", "number:i", "list", "object"], "missing_values": ["none", "int", "float", "str", "number:i", "number:f", "number:U", "type:pandas.NA", "object"],
             "nan": ["float", "number:f"],
-        }  # fmt: skip
+        }
         return set(table.get(one, ["any"]))
     if kind == "Interval":
         return {"int", "number:i", "number:u"} if one.type is numbers.Integral else {"int", "float", "number:i", "number:u", "number:f"}
@@ -172,7 +174,7 @@ def kinds_of_constraint(one: Any) -> set[str]:
     if one is callable:
         return {"name", "object"}
     if isinstance(one, type):
-        simple = {int: {"int", "number:i"}, float: {"float", "number:f"}, str: {"str"}, bool: {"bool"}, dict: {"dict"}, list: {"list"}, tuple: {"tuple"}, set: {"set"}, slice: {"type:builtins.slice"}, type: {"name"}}  # fmt: skip
+        simple = {int: {"int", "number:i"}, float: {"float", "number:f"}, str: {"str"}, bool: {"bool"}, dict: {"dict"}, list: {"list"}, tuple: {"tuple"}, set: {"set"}, slice: {"type:builtins.slice"}, type: {"name"}}
         if one in simple:
             return simple[one]
         if one is numbers.Integral:
@@ -289,13 +291,23 @@ def sklearn_values() -> set[str]:
     for module in modules:
         for public in module.__all__ if hasattr(module, "__all__") else dir(module):
             value = getattr(module, public, None)
-            if callable(value) and not isinstance(value, type) and (name := name_of(value)) is not None and name.startswith("sklearn.metrics") or name_of_selection(value):
+            if (
+                (callable(value)
+                and not isinstance(value, type)
+                and (name := name_of(value)) is not None
+                and name.startswith("sklearn.metrics"))
+                or name_of_selection(value)
+            ):
                 found.add(name_of(value))
     for public in sklearn.model_selection.__all__:
         value = getattr(sklearn.model_selection, public)
         if isinstance(value, type) and value.__module__.endswith("_split"):
             found.add(f"{value.__module__}.{value.__qualname__}")
-    found |= {"sklearn.utils.validation.check_array", "sklearn.cluster._kmeans._kmeans_single_lloyd", "sklearn.cluster._kmeans._kmeans_single_elkan"}
+    found |= {
+        "sklearn.utils.validation.check_array",
+        "sklearn.cluster._kmeans._kmeans_single_lloyd",
+        "sklearn.cluster._kmeans._kmeans_single_elkan",
+    }
     return {name for name in found if name}
 
 
@@ -309,14 +321,14 @@ def numpy_values() -> list[str]:
     from holdfast.frameworks.names import name_of
 
     found = {f"numpy.{name}" for name, value in vars(np).items() if isinstance(value, np.ufunc) and name_of(value) == f"numpy.{name}"}
-    for name in ("mean", "median", "max", "min", "sum", "std", "var", "abs", "average", "nanmean", "nanmedian", "nanmax", "nanmin", "nansum", "nanstd", "ptp", "percentile", "quantile", "prod", "clip", "round", "ravel", "asarray", "array", "nan_to_num", "argmax", "argmin", "cumsum", "diff", "transpose", "squeeze", "reshape", "dot", "matmul", "linalg.norm"):  # fmt: skip
+    for name in ("mean", "median", "max", "min", "sum", "std", "var", "abs", "average", "nanmean", "nanmedian", "nanmax", "nanmin", "nansum", "nanstd", "ptp", "percentile", "quantile", "prod", "clip", "round", "ravel", "asarray", "array", "nan_to_num", "argmax", "argmin", "cumsum", "diff", "transpose", "squeeze", "reshape", "dot", "matmul", "linalg.norm"):
         value: Any = np
         for part in name.split("."):
             value = getattr(value, part)
         known = name_of(value)
         if known is not None:
             found.add(known)
-    found |= {f"numpy.{cls.__name__}" for cls in (np.float64, np.float32, np.float16, np.int64, np.int32, np.int16, np.int8, np.uint64, np.uint32, np.uint16, np.uint8, np.bool_, np.complex64, np.complex128, np.str_, np.bytes_, np.datetime64, np.timedelta64, np.ndarray, np.longdouble)}  # fmt: skip
+    found |= {f"numpy.{cls.__name__}" for cls in (np.float64, np.float32, np.float16, np.int64, np.int32, np.int16, np.int8, np.uint64, np.uint32, np.uint16, np.uint8, np.bool_, np.complex64, np.complex128, np.str_, np.bytes_, np.datetime64, np.timedelta64, np.ndarray, np.longdouble)}
     return sorted(found)
 
 
@@ -369,10 +381,10 @@ def main() -> int:
     same = [
         write("python", adapters(python_), sorted(PYTHON_VALUES + STR_METHODS), {}, args.check),
         write("numpy", adapters(numpy_), numpy_values(), {"numpy": numpy.__version__}, args.check),
-        write("scipy", adapters(scipy_), [f"scipy.special.{n}" for n in ("erf", "erfc", "erfinv", "expit", "gamma", "gammaln", "logit", "log1p", "expm1", "softmax", "xlogy")], {"scipy": scipy.__version__}, args.check),  # fmt: skip
+        write("scipy", adapters(scipy_), [f"scipy.special.{n}" for n in ("erf", "erfc", "erfinv", "expit", "gamma", "gammaln", "logit", "log1p", "expm1", "softmax", "xlogy")], {"scipy": scipy.__version__}, args.check),
         write("pandas", adapters(pandas_), [], {"pandas": pandas.__version__}, args.check),
         write("sklearn", dict(sorted(types.items())), sorted(sklearn_values() | {v for v in values if v.startswith("sklearn.")}), {"scikit-learn": sklearn.__version__} | python, args.check),
-    ]  # fmt: skip
+    ]
     print(f"{len(seen)} classes seen; {len(types)} scikit-learn types listed; " + ("unchanged" if all(same) else "some would change"))
     return 0 if all(same) else 1
 
@@ -382,5 +394,4 @@ def enums_and_tuples() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    msgspec  # the package's own requirement; named so that a missing install fails here and not after the fits
     sys.exit(main())

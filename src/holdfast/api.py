@@ -44,7 +44,9 @@ def _check_suffix(name: str, writing: bool) -> None:
         return
     if writing:
         raise UnsupportedTarget(f"holdfast does not write {known} files yet; save as .safetensors", file=name)
-    raise FormatError(f"the content is a safetensors file and the suffix says {known}; rename it to .safetensors if you trust where it is from", file=name)
+    raise FormatError(
+        f"the content is a safetensors file and the suffix says {known}; rename it to .safetensors if you trust where it is from", file=name
+    )
 
 
 def save(

@@ -94,7 +94,9 @@ def test_ctrl_c_cleans_up(tmp_path: Path) -> None:
 def test_a_durable_save_flushes_file_then_renames_then_flushes_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     order: list[str] = []
     real_fsync, real_replace = os.fsync, os.replace
-    monkeypatch.setattr(atomic.os, "fsync", lambda fd: (order.append("folder" if stat.S_ISDIR(os.fstat(fd).st_mode) else "file"), real_fsync(fd)))
+    monkeypatch.setattr(
+        atomic.os, "fsync", lambda fd: (order.append("folder" if stat.S_ISDIR(os.fstat(fd).st_mode) else "file"), real_fsync(fd))
+    )
     monkeypatch.setattr(atomic.os, "replace", lambda a, b: (order.append("rename"), real_replace(a, b)))
     holdfast.save([1], tmp_path / "m.safetensors")
     assert order == ["file", "rename", "folder"]

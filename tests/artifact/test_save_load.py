@@ -23,7 +23,9 @@ def test_a_pipeline_comes_back_from_a_file(tmp_path: Path) -> None:
     back = holdfast.load(path)
     assert back.predict_proba(X).tobytes() == pipeline().predict_proba(X).tobytes()
     found = holdfast.inspect(path)
-    assert (found.id, found.content, found.nbytes) == (saved.id, saved.content, saved.nbytes) == (found.id, found.content, path.stat().st_size)
+    assert (
+        (found.id, found.content, found.nbytes) == (saved.id, saved.content, saved.nbytes) == (found.id, found.content, path.stat().st_size)
+    )
     assert found.metrics == {"auc": 0.91}
     assert found.extra == {"ticket": [1, "a"]}
     assert found.params["clf__C"] == "1.0"
@@ -146,7 +148,9 @@ def test_compression_changes_neither_id_nor_content(tmp_path: Path) -> None:
     assert holdfast.load(tmp_path / "b.safetensors").predict_proba(X).tobytes() == forest().predict_proba(X).tobytes()
 
 
-@pytest.mark.parametrize("path, kind", [("steps.clf", "LogisticRegression"), ("steps.clf.coef_", "ndarray"), ("steps.clf.C", "float"), ("steps", "list")])
+@pytest.mark.parametrize(
+    ("path", "kind"), [("steps.clf", "LogisticRegression"), ("steps.clf.coef_", "ndarray"), ("steps.clf.C", "float"), ("steps", "list")]
+)
 def test_a_part_is_loaded_alone(path: str, kind: str, tmp_path: Path) -> None:
     file = tmp_path / "m.safetensors"
     holdfast.save(pipeline(), file)

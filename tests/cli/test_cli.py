@@ -67,7 +67,9 @@ def test_compare_exits_1_when_models_differ(saved: Path, tmp_path: Path, capsys:
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "json", "-"])
-def test_predict_reads_tables_of_every_kind(kind: str, saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_predict_reads_tables_of_every_kind(
+    kind: str, saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     import io
 
     import pandas as pd
@@ -108,7 +110,7 @@ class Mine:
 
 
 @pytest.mark.parametrize(
-    "case, code, text",
+    ("case", "code", "text"),
     [
         ("missing file", 3, "NotFound"),
         ("unknown command", 2, "Usage"),
@@ -123,7 +125,9 @@ class Mine:
         ("no method", 1, "transform"),
     ],
 )
-def test_each_failure_has_its_exit_code_and_one_message(case: str, code: int, text: str, saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_failure_has_its_exit_code_and_one_message(
+    case: str, code: int, text: str, saved: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     rows = tmp_path / "rows.csv"
     rows.write_text("a,b\n1,2\n")
     arguments: list[Any] = {

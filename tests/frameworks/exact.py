@@ -26,13 +26,15 @@ def exact(a: Any, b: Any, seen: set[int] | None = None) -> bool:
         return exact(a.real, b.real) and exact(a.imag, b.imag)
     if _plain(a):
         return bool(a == b)
-    if isinstance(a, type) or callable(a) and not hasattr(a, "__dict__") or isinstance(a, np.ufunc):
+    if isinstance(a, type) or (callable(a) and not hasattr(a, "__dict__")) or isinstance(a, np.ufunc):
         return a is b
     seen.add(id(a))
     if isinstance(a, np.ma.MaskedArray):
         return (
-            exact(np.asarray(a.data), np.asarray(b.data)) and exact(np.ma.getmask(a), np.ma.getmask(b))
-            and exact(a._fill_value, b._fill_value) and a._hardmask == b._hardmask
+            exact(np.asarray(a.data), np.asarray(b.data))
+            and exact(np.ma.getmask(a), np.ma.getmask(b))
+            and exact(a._fill_value, b._fill_value)
+            and a._hardmask == b._hardmask
         )
     if isinstance(a, np.ndarray):
         return _arrays(a, b, seen)
@@ -40,7 +42,11 @@ def exact(a: Any, b: Any, seen: set[int] | None = None) -> bool:
         return a.dtype == b.dtype and (a.item() == b.item() if a.dtype.kind == "V" else a.tobytes() == b.tobytes())
     if sp.issparse(a):
         left, right = a.tocoo(), b.tocoo()
-        return a.shape == b.shape and a.dtype == b.dtype and all(exact(x, y) for x, y in ((left.data, right.data), (left.row, right.row), (left.col, right.col)))
+        return (
+            a.shape == b.shape
+            and a.dtype == b.dtype
+            and all(exact(x, y) for x, y in ((left.data, right.data), (left.row, right.row), (left.col, right.col)))
+        )
     if isinstance(a, np.random.Generator | np.random.RandomState):
         a, b = copy.deepcopy(a), copy.deepcopy(b)
         return exact(_state(a), _state(b)) and exact(a.standard_normal(5), b.standard_normal(5))
@@ -61,7 +67,11 @@ def exact(a: Any, b: Any, seen: set[int] | None = None) -> bool:
     if hasattr(a, "func") and hasattr(a, "keywords"):
         return a.func is b.func and exact(a.args, b.args, seen) and exact(a.keywords, b.keywords, seen)
     if isinstance(a, list | tuple) or hasattr(a, "maxlen"):
-        return len(a) == len(b) and all(exact(x, y, seen) for x, y in zip(a, b, strict=True)) and getattr(a, "maxlen", 0) == getattr(b, "maxlen", 0)
+        return (
+            len(a) == len(b)
+            and all(exact(x, y, seen) for x, y in zip(a, b, strict=True))
+            and getattr(a, "maxlen", 0) == getattr(b, "maxlen", 0)
+        )
     if _attributes_of(a):
         return _attributes(a, b, seen)
     return bool(a == b) or repr(a) == repr(b)

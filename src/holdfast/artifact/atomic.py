@@ -116,7 +116,10 @@ def translate(error: OSError, name: str, what: str) -> HoldfastError:
     """Return our error for one of the system."""
     reason = error.strerror or str(error)
     if error.errno in _FULL:
-        return NoSpace(f"{what}: {reason}. Nothing was left behind, and an older file of that name is as it was; free space, or save elsewhere", file=name)
+        return NoSpace(
+            f"{what}: {reason}. Nothing was left behind, and an older file of that name is as it was; free space, or save elsewhere",
+            file=name,
+        )
     if error.errno == errno.ENOENT:
         return NotFound(f"{what}: the folder {os.path.dirname(name)!r} does not exist; make it first", file=name)
     return Unavailable(f"{what}: {reason}. Nothing was left behind", file=name)

@@ -70,7 +70,9 @@ class Comparison(msgspec.Struct, frozen=True):
     def __str__(self) -> str:
         """Say what differs."""
         if self.same:
-            rest = [name for name, group in (("metrics", self.metrics), ("libraries", self.libraries), ("other fields", self.fields)) if group]
+            rest = [
+                name for name, group in (("metrics", self.metrics), ("libraries", self.libraries), ("other fields", self.fields)) if group
+            ]
             note = f" (different: {', '.join(rest)})" if rest else ""
             return f"the same model{note}: every tensor and the whole tree are equal, {self.equal_tensors} tensors"
         lines = ["different models"]
@@ -155,7 +157,9 @@ def _text(one: Stored) -> str:
 
 def _difference(name: str, first: Opening, a: Stored | None, second: Opening, b: Stored | None) -> TensorDifference | None:
     if a is None or b is None:
-        return TensorDifference(name, "only in the second" if a is None else "only in the first", _text(a) if a else "", _text(b) if b else "")
+        return TensorDifference(
+            name, "only in the second" if a is None else "only in the first", _text(a) if a else "", _text(b) if b else ""
+        )
     if a.digest and a.digest == b.digest and a.dtype == b.dtype and a.shape == b.shape:
         return None
     if a.dtype != b.dtype or a.shape != b.shape:

@@ -64,7 +64,9 @@ def decompress(stored: Any, place: Stored) -> Any:
             raise Corrupt(f"tensor {quoted(place.name)!r} declares another size inside than outside: the file is damaged or was altered")
         raw = zstandard.ZstdDecompressor().decompress(stored, max_output_size=size) if size else b""
     except zstandard.ZstdError as error:
-        raise Corrupt(f"tensor {quoted(place.name)!r} cannot be decompressed ({quoted(error)}): the file is damaged or was altered") from None
+        raise Corrupt(
+            f"tensor {quoted(place.name)!r} cannot be decompressed ({quoted(error)}): the file is damaged or was altered"
+        ) from None
     if len(raw) != size:
         raise Corrupt(f"tensor {quoted(place.name)!r} decodes to {len(raw)} bytes, where {size} were declared")
     out = np.frombuffer(raw, np.uint8)
@@ -72,5 +74,5 @@ def decompress(stored: Any, place: Stored) -> Any:
         item = int(place.encoding.removeprefix("|zstd-shuffle"))
         if item < 2 or size % item:
             raise Corrupt(f"tensor {quoted(place.name)!r} is stored shuffled, and its size does not allow that")
-        return memoryview(np.ascontiguousarray(out.reshape(item, -1).T).reshape(-1))
-    return memoryview(out.copy())
+        return memoryview(np.ascontiguousarray(out.reshape(item, -1).T).reshape(-1))  # type: ignore[arg-type]
+    return memoryview(out.copy())  # type: ignore[arg-type]

@@ -33,7 +33,7 @@ def digest_of(raw: Any, on_bytes: Callable[[int], None] | None = None) -> str:
     whole = np.frombuffer(raw, np.uint8)
     for start in range(0, len(whole), PIECE):
         piece = whole[start : start + PIECE]
-        hasher.update(piece)
+        hasher.update(piece)  # type: ignore[arg-type]
         if on_bytes is not None:
             on_bytes(len(piece))
     return PREFIX + hasher.hexdigest()

@@ -145,13 +145,17 @@ def _library(name: str, saved: str, here: str | None) -> str:
 
 def _signature_rows(signature: Signature) -> Iterator[tuple[str, str]]:
     shown = [
-        f"{quoted(one.name, 40) + ': ' if one.name is not None else ''}{quoted(one.dtype, 40)}{_shape(one.shape)}" for one in signature.inputs[:8]
+        f"{quoted(one.name, 40) + ': ' if one.name is not None else ''}{quoted(one.dtype, 40)}{_shape(one.shape)}"
+        for one in signature.inputs[:8]
     ]
     more = f", … {len(signature.inputs)} in all" if len(signature.inputs) > 8 else ""
     if shown:
         yield "inputs", f"{quoted(signature.kind, 20)}  {', '.join(shown)}{more}"
     if signature.outputs:
-        yield "outputs", ", ".join(f"{quoted(name, 40)}: {quoted(one.dtype, 40)}{_shape(one.shape)}" for name, one in signature.outputs.items())
+        yield (
+            "outputs",
+            ", ".join(f"{quoted(name, 40)}: {quoted(one.dtype, 40)}{_shape(one.shape)}" for name, one in signature.outputs.items()),
+        )
     if signature.classes is not None:
         labels = ", ".join(quoted(label, 40) for label in signature.classes[:12])
         yield "classes", labels + (f", … {len(signature.classes)} in all" if len(signature.classes) > 12 else "")
@@ -168,7 +172,7 @@ def inspect_opening(opening: Opening) -> Inspection:
     try:
         return _plain(opening) if opening.opened is None else _native(opening)
     except HoldfastError as error:
-        raise error.at(opening.source.name)
+        raise error.at(opening.source.name) from None
 
 
 def _plain(opening: Opening) -> Inspection:
@@ -267,19 +271,21 @@ def _said(graph: Graph, paths: Paths, node: int) -> tuple[str, bool]:
         return quoted(table.type.rpartition(".")[2], 80), True
     if kind in (t.Arrays, t.ObjectArrays, t.Views):
         shape = table.shapes[row * table.ndim : row * table.ndim + table.ndim]
-        dtype = "objects" if kind is t.ObjectArrays else "structured" if table.dtype.startswith("{") else quoted(table.dtype.lstrip("<|"), 40)
+        dtype = (
+            "objects" if kind is t.ObjectArrays else "structured" if table.dtype.startswith("{") else quoted(table.dtype.lstrip("<|"), 40)
+        )
         return f"array {dtype}{shape}", False
     if kind is t.Numbers:
         import numpy as np
 
         from holdfast.values.dtypes import parse_dtype
 
-        dtype = parse_dtype(table.dtype)
-        return (quoted(np.frombuffer(table.data, dtype)[row], 40) if dtype.itemsize else "''"), False
+        dtype = parse_dtype(table.dtype)  # type: ignore[assignment]
+        return (quoted(np.frombuffer(table.data, dtype)[row], 40) if dtype.itemsize else "''"), False  # type: ignore[attr-defined]
     if kind is t.Names:
         return quoted(table.names[row], 80), False
     if kind is t.Atoms:
         return quoted(f"{table.kind} of {len(table.values[row])} bytes", 60), False
     count = sum(1 for _ in paths.children(node))
-    word = {t.Lists: "list", t.Maps: "dict", t.Dicts: "dict", t.Sets: "set", t.FrozenSets: "frozenset"}.get(kind, "tuple")
+    word = {t.Lists: "list", t.Maps: "dict", t.Dicts: "dict", t.Sets: "set", t.FrozenSets: "frozenset"}.get(kind, "tuple")  # type: ignore[call-overload]
     return f"{word} of {count} items", count <= 10_000

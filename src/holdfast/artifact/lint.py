@@ -55,12 +55,12 @@ def secrets_in(tree: t.Tree) -> list[str]:
     for table in tree.tables:
         kind = type(table)
         if kind is t.Objects or kind is t.Records or kind is t.Maps:
-            names = table.keys if kind is t.Maps else table.fields  # type: ignore[union-attr]
-            owner = "a dict" if kind is t.Maps else table.type.rpartition(".")[2]  # type: ignore[union-attr]
-            for name, column in zip(names, table.columns, strict=True):  # type: ignore[union-attr]
+            names = table.keys if kind is t.Maps else table.fields
+            owner = "a dict" if kind is t.Maps else table.type.rpartition(".")[2]
+            for name, column in zip(names, table.columns, strict=True):  # type: ignore[arg-type]
                 if any(_secret(name, value) for value in _texts(column)):
                     places.append(f"{quoted(name)!r} of {quoted(owner)}")
-        elif kind is t.Lists and any(_SECRET.search(value) for value in _texts(table.items)):  # type: ignore[union-attr]
+        elif kind is t.Lists and any(_SECRET.search(value) for value in _texts(table.items)):
             places.append("text in a list")
     return places
 
@@ -72,8 +72,8 @@ def _secret(name: str, value: str) -> bool:
 def _texts(column: t.Column) -> list[str]:
     kind = type(column)
     if kind is t.Same:
-        return [column.value] if type(column.value) is str and len(column.value) >= 8 else []  # type: ignore[union-attr]
+        return [column.value] if type(column.value) is str and len(column.value) >= 8 else []
     if kind is t.Plain or kind is t.Mixed:
-        values: list[Any] = column.values  # type: ignore[union-attr]
+        values: list[Any] = column.values
         return [value for value in values[:_LONG] if type(value) is str and len(value) >= 8]
     return []

@@ -49,7 +49,7 @@ class Opening:
                 self.opened = open_container(self.header, raw, lambda at, size: source.private(data + at, size))
         except HoldfastError as error:
             source.close()
-            raise error.at(source.name)
+            raise error.at(source.name) from None
         except BaseException:
             source.close()
             raise
@@ -117,7 +117,7 @@ class Opening:
                 self.check_padding()
             return build(make_plan(graph, policy, tensors, self.source.name))
         except HoldfastError as error:
-            raise error.at(self.source.name)
+            raise error.at(self.source.name) from None
         except RecursionError:
             raise LimitExceeded("the model nests deeper than Python can follow", file=self.source.name) from None
 
@@ -133,7 +133,7 @@ class Opening:
             tensors = self.tensors(places, True)
             found = build(make_plan(self.graph(places), NOTHING_MORE, tensors, self.source.name))
         except HoldfastError as error:
-            raise error.at(self.source.name)
+            raise error.at(self.source.name) from None
         if type(found) is not dict or set(found) != {"inputs", "outputs"} or type(found["outputs"]) is not dict:
             raise FormatError("the stored example is not one", file=self.source.name)
         from holdfast.artifact.replay import METHODS
@@ -164,13 +164,15 @@ class Opening:
                     self.graph(places)
                     self.tensors(places, False).check_everything(on_bytes)
         except HoldfastError as error:
-            raise error.at(self.source.name)
+            raise error.at(self.source.name) from None
 
     def _plain(self, part: str | None, max_memory: int | None) -> Any:
         entries = self.header.entries
         if part is not None:
             if part not in entries:
-                raise FormatError(f"there is no tensor {quoted(part)!r}; there are {', '.join(quoted(name, 40) for name in list(entries)[:12])}")
+                raise FormatError(
+                    f"there is no tensor {quoted(part)!r}; there are {', '.join(quoted(name, 40) for name in list(entries)[:12])}"
+                )
             return self._plain_tensor(part)
         if max_memory is not None and sum(e.data_offsets[1] - e.data_offsets[0] for e in entries.values()) > max_memory:
             raise LimitExceeded(f"the tensors take more than max_memory={max_memory} bytes")

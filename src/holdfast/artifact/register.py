@@ -6,22 +6,14 @@ The one rule: a registration is made by running code, before a file is read; a s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from holdfast.errors import InvalidState
-from holdfast.frameworks.adapter import REGISTERED, Record, type_name
+from holdfast.frameworks.adapter import REGISTERED, Record, Registered, type_name
 from holdfast.trust.catalog import Entry, catalog, registered_entry
 from holdfast.trust.native_state import VALIDATORS, rows_as_fields, where_of
 from holdfast.trust.policy import REGISTERED_CLASSES
 from holdfast.trust.view import View
-
-
-class Registration(NamedTuple):
-    """What is kept for a registered class."""
-
-    cls: type
-    name: str
-    adapter: Record | None
 
 
 def register_class(
@@ -47,7 +39,7 @@ def register_class(
     adapter = None if dump is None or build is None else Record(dump, build)
     kinds = {key: list(value) for key, value in (fields or {}).items()}
     registered_entry(known, Entry("object" if adapter is None else "record", kinds, list(required)))
-    REGISTERED[cls] = Registration(cls, known, adapter)
+    REGISTERED[cls] = Registered(cls, known, adapter)
     REGISTERED_CLASSES[known] = cls
     if validate is None:
         VALIDATORS.pop(known, None)

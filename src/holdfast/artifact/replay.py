@@ -149,7 +149,9 @@ def make_example(model: Any, inputs: Any) -> dict[str, Any]:
     try:
         first, second = answers(model, rows), answers(model, rows)
     except Exception as error:
-        raise UnsupportedModel(f"the model cannot answer to its example: {type(error).__name__}: {error}; give rows as predict takes them") from error
+        raise UnsupportedModel(
+            f"the model cannot answer to its example: {type(error).__name__}: {error}; give rows as predict takes them"
+        ) from error
     outputs = {method: value for method, value in first.items() if same(value, second[method])}
     if not outputs:
         raise UnsupportedModel(
@@ -186,11 +188,7 @@ def replay(model: Any, example: dict[str, Any], manifest: Manifest, id_: str, to
         verdict = "differs"
     else:
         verdict = "within tolerance"
-    changed = {
-        name: (version, now)
-        for name, version in manifest.libraries.items()
-        if (now := installed(name)) != version
-    }
+    changed = {name: (version, now) for name, version in manifest.libraries.items() if (now := installed(name)) != version}
     return Proof(id_, verdict, row_count(inputs), methods, tolerance, digests, python_version(), f"numpy {np.__version__}", changed)
 
 

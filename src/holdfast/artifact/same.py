@@ -19,7 +19,7 @@ def same(a: Any, b: Any) -> bool:
             return False
         if a.dtype.hasobject:
             return all(same(x, y) for x, y in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True))
-        return a.tobytes() == b.tobytes()
+        return a.tobytes() == b.tobytes()  # type: ignore[no-any-return]
     if isinstance(a, np.generic):
         return bool(a.dtype == b.dtype and a.tobytes() == b.tobytes())
     if isinstance(a, dict):
@@ -30,8 +30,8 @@ def same(a: Any, b: Any) -> bool:
         left, right = a.tocoo(), b.tocoo()
         return a.shape == b.shape and all(same(x, y) for x, y in ((left.data, right.data), (left.row, right.row), (left.col, right.col)))
     if hasattr(a, "equals"):
-        names_same = list(map(str, getattr(a, "dtypes", [])))==list(map(str, getattr(b, "dtypes", []))) if hasattr(a, "columns") else True
+        names_same = list(map(str, getattr(a, "dtypes", []))) == list(map(str, getattr(b, "dtypes", []))) if hasattr(a, "columns") else True
         return bool(a.equals(b)) and names_same
     if isinstance(a, float):
-        return a.hex() == b.hex()
+        return a.hex() == b.hex()  # type: ignore[no-any-return]
     return bool(a == b)

@@ -49,17 +49,24 @@ class Source:
         if self.whole or self._fd < 0:
             return self.view(start, length)
         out = np.empty(length, np.uint8)
-        self.read_into(start, memoryview(out))
-        return memoryview(out)
+        self.read_into(start, memoryview(out))  # type: ignore[arg-type]
+        return memoryview(out)  # type: ignore[arg-type]
 
     def read_into(self, start: int, out: memoryview) -> None:
         """Fill a buffer from the file."""
         done = 0
         length = len(out)
         while done < length:
-            count = os.preadv(self._fd, [out[done : done + (1 << 30)]], start + done) if hasattr(os, "preadv") else self._read(start + done, out[done:])
+            count = (
+                os.preadv(self._fd, [out[done : done + (1 << 30)]], start + done)
+                if hasattr(os, "preadv")
+                else self._read(start + done, out[done:])
+            )
             if count == 0:
-                raise Truncated(f"the file ends at {start + done}, where {start + length} bytes were expected: truncated while it was read", file=self.name)
+                raise Truncated(
+                    f"the file ends at {start + done}, where {start + length} bytes were expected: truncated while it was read",
+                    file=self.name,
+                )
             done += count
 
     def _read(self, start: int, out: memoryview) -> int:
@@ -144,7 +151,7 @@ def aligned(size: int) -> memoryview:
     """Return private memory that begins at a multiple of 64."""
     raw = np.empty(size + 64, np.uint8)
     skip = -int(raw.__array_interface__["data"][0]) % 64
-    return memoryview(raw)[skip : skip + size]
+    return memoryview(raw)[skip : skip + size]  # type: ignore[arg-type]
 
 
 def buffer_source(buffer: Any, copy: bool = False, name: str = "these bytes") -> Source:
@@ -152,7 +159,9 @@ def buffer_source(buffer: Any, copy: bool = False, name: str = "these bytes") ->
     try:
         memory = memoryview(buffer).cast("B")
     except TypeError:
-        raise TypeError(f"loads takes bytes, a bytearray, a memoryview or an mmap, not {type(buffer).__name__}; for a path use holdfast.load") from None
+        raise TypeError(
+            f"loads takes bytes, a bytearray, a memoryview or an mmap, not {type(buffer).__name__}; for a path use holdfast.load"
+        ) from None
     if copy:
         private = aligned(len(memory))
         private[:] = memory

@@ -32,7 +32,9 @@ def synthetic_rows(model: Any) -> Any:
         return [" ".join(rng.choice(words, size=min(8, len(words)))) for _ in range(ROWS)]
     count = _safe(model, "n_features_in_")
     if not isinstance(count, int | np.integer):
-        raise UnsupportedModel(f"example='synthetic' needs a fitted model that knows its n_features_in_, and {type(model).__name__} does not; give rows instead")
+        raise UnsupportedModel(
+            f"example='synthetic' needs a fitted model that knows its n_features_in_, and {type(model).__name__} does not; give rows instead"
+        )
     count = int(count)
     columns: list[Any] = [rng.standard_normal(ROWS) for _ in range(count)]
     for part in parts:

@@ -98,5 +98,5 @@ def check(raw: Any, place: Stored) -> None:
     """
     from blake3 import blake3
 
-    if PREFIX + blake3(np.frombuffer(raw, np.uint8) if len(raw) else b"").hexdigest() != place.digest:
+    if PREFIX + blake3(np.frombuffer(raw, np.uint8) if len(raw) else b"").hexdigest() != place.digest:  # type: ignore[arg-type]
         raise Corrupt(f"tensor {quoted(place.name)!r} does not match its digest: the file is damaged or was altered")

@@ -43,13 +43,19 @@ def group() -> None:
 
 def trust_options(function: Any) -> Any:
     """Add the options that trust more types and functions for one command."""
-    function = click.option("--trusted", "trusted", multiple=True, metavar="NAME", help="Trust this type, by its exact name; may be repeated.")(function)
+    function = click.option(
+        "--trusted", "trusted", multiple=True, metavar="NAME", help="Trust this type, by its exact name; may be repeated."
+    )(function)
     return click.option(
-        "--trusted-function", "trusted_functions", multiple=True, metavar="NAME", help="Trust this function, by its exact name; may be repeated."
+        "--trusted-function",
+        "trusted_functions",
+        multiple=True,
+        metavar="NAME",
+        help="Trust this function, by its exact name; may be repeated.",
     )(function)
 
 
-def lists(trusted: tuple[str, ...], trusted_functions: tuple[str, ...]) -> dict[str, list[str]]:
+def lists(trusted: tuple[str, ...], trusted_functions: tuple[str, ...]) -> dict[str, Any]:
     """Return the arguments for `load` from the options; what cannot be a name is a usage error."""
     from holdfast.trust.policy import policy
 

@@ -167,7 +167,9 @@ def show(rows: list[dict[str, Any]]) -> None:
 
     from holdfast.artifact.inspect import size_text
 
-    table = Table(title="saved here, reloaded in a fresh process (times in ms: ours / joblib's, medians of the same run)", title_justify="left")
+    table = Table(
+        title="saved here, reloaded in a fresh process (times in ms: ours / joblib's, medians of the same run)", title_justify="left"
+    )
     for column in ("model", "data", "size", "save", "load", "proof", "new rows"):
         table.add_column(column, justify="right" if column in ("size", "save", "load") else "left", no_wrap=True)
     for row in rows:

@@ -106,5 +106,3 @@ def give_answers(answer: Any, method: str, classes: Any, as_json: bool) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
     writer.writerows(wide.tolist())
-
-

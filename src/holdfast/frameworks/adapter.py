@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from holdfast.errors import UnsupportedModel
 from holdfast.frameworks import LIBRARIES
@@ -44,7 +44,7 @@ class Shell(NamedTuple):
 Adapter = Record | Shell
 
 
-class Registered(Protocol):
+class Registered(NamedTuple):
     """What ``holdfast.register`` keeps for a class of a third party: see ``docs/extend/framework.md``."""
 
     cls: type

@@ -61,7 +61,7 @@ def is_writeable(array: AnyArray) -> bool:
 
 def is_string_array(array: AnyArray) -> bool:
     """Say whether an array holds numpy's variable-width strings."""
-    return array.dtype.kind == "T"
+    return array.dtype.kind == "T"  # type: ignore[no-any-return]
 
 
 def number_bytes(number: np.generic) -> bytes:
@@ -135,7 +135,7 @@ class SharedMemory:
 
     def settle(self, walker: Any) -> SharedMemory:
         """Turn arrays that overlap another array of the model into views of one stored buffer."""
-        clusters = []
+        clusters = []  # type: ignore[var-annotated]
         for base, members in list(self.by_base.items()):
             owner = walker.memo.get(base)
             if owner is not None and walker.group_of[owner].kind is t.Arrays:
@@ -152,7 +152,7 @@ class SharedMemory:
     def _share(self, walker: Any, cluster: list[tuple[int, int, int, AnyArray]]) -> None:
         low = cluster[0][0]
         high = max(span[1] for span in cluster)
-        memory = np.frombuffer((ctypes.c_uint8 * (high - low)).from_address(low), np.uint8)
+        memory = np.frombuffer((ctypes.c_uint8 * (high - low)).from_address(low), np.uint8)  # type: ignore[call-overload]
         buffer = len(walker.queue)
         walker.queue.append((memory, [span[3] for span in cluster]))
         walker.parents.append(walker.parents[min(span[2] for span in cluster)])

@@ -69,7 +69,7 @@ class _Builder:
         for index, table in enumerate(tables):
             if bases[index] < self.graph.shells:
                 self.put(index, self.one_step(index, table))
-        for index, table in sorted(shells, key=lambda one: (_FILL_ORDER[type(one[1])], one[0])):
+        for index, table in sorted(shells, key=lambda one: (_FILL_ORDER[type(one[1])], one[0])):  # type: ignore[index]
             self.fill(index, table)
         for finish in self.fills:
             finish()
@@ -87,18 +87,18 @@ class _Builder:
         kind = type(column)
         objects = self.objects
         if kind is t.Plain:
-            return column.values  # type: ignore[union-attr]
+            return column.values
         if kind is t.Same:
-            return [column.value] * rows  # type: ignore[union-attr]
+            return [column.value] * rows
         if kind is t.SameRef:
-            return [objects[column.node]] * rows  # type: ignore[union-attr]
+            return [objects[column.node]] * rows
         if kind is t.Run:
-            start = column.start  # type: ignore[union-attr]
+            start = column.start
             return objects[start : start + rows]
         if kind is t.Refs:
-            return list(map(objects.__getitem__, column.nodes))  # type: ignore[union-attr]
-        values: list[Any] = list(column.values)  # type: ignore[union-attr]
-        for i in column.refs:  # type: ignore[union-attr]
+            return list(map(objects.__getitem__, column.nodes))
+        values: list[Any] = list(column.values)
+        for i in column.refs:
             values[i] = objects[values[i]]
         return values
 
@@ -113,7 +113,7 @@ class _Builder:
             if rows == 1:
                 return [list(flat)]
             return [flat[i * each : i * each + each] for i in range(rows)]
-        counts: list[int] = lengths.values  # type: ignore[union-attr, assignment]
+        counts: list[int] = lengths.values  # type: ignore[assignment]
         ends = list(accumulate(counts))
         flat = self.cells(items, ends[-1])
         return [flat[end - count : end] for end, count in zip(ends, counts, strict=True)]
@@ -172,7 +172,7 @@ class _Builder:
                 if count * dtype.itemsize != len(buffer):
                     raise Corrupt(f"an array of {count} elements of {table.dtype} has {len(buffer)} bytes")
                 shape = shapes[row * ndim : row * ndim + ndim]
-                made.append(np.ndarray(shape, dtype, buffer, order=order) if len(buffer) else np.empty(shape, dtype, order))  # type: ignore[call-overload]
+                made.append(np.ndarray(shape, dtype, buffer, order=order) if len(buffer) else np.empty(shape, dtype, order))  # type: ignore[arg-type, call-overload]
         return made if table.writeable else [_read_only(array) for array in made]
 
     def views(self, table: t.Views, rows: int) -> list[Any]:
@@ -210,7 +210,16 @@ class _Builder:
                     return construct(dict(zip(fields, row, strict=True)))
                 except HoldfastError:
                     raise
-                except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, ArithmeticError, RecursionError) as error:
+                except (
+                    KeyError,
+                    TypeError,
+                    ValueError,
+                    AttributeError,
+                    IndexError,
+                    OverflowError,
+                    ArithmeticError,
+                    RecursionError,
+                ) as error:
                     raise InvalidState(
                         f"{quoted(name)} cannot be rebuilt from its fields ({type(error).__name__}: {quoted(error)}); "
                         "the file is damaged or was altered."
@@ -316,7 +325,7 @@ class _Builder:
             self.fills.append(finish)
             return
         cls = type(shells[0])
-        slots = set(attributes_of(cls).slots)
+        slots = set(attributes_of(cls).slots)  # type: ignore[arg-type]
         if slots.intersection(fields):
             for shell, row in zip(shells, self.rows_of(table, rows), strict=True):
                 for field, value in zip(fields, row, strict=True):
@@ -366,10 +375,10 @@ class _Builder:
         if kind is t.Lists:
             shell.extend(self.built(self.split(table.lengths, table.items, rows)[row]))
         elif kind is t.Maps:
-            shell.update(zip(table.keys, self.built([cells(column, rows)[row] for column in table.columns]), strict=True))
+            shell.update(zip(table.keys, self.built([cells(column, rows)[row] for column in table.columns]), strict=True))  # type: ignore[arg-type]
         elif kind is t.Dicts:
-            keys = self.built(self.split(table.lengths, table.keys, rows)[row])
-            shell.update(zip(keys, self.built(self.split(table.lengths, table.values, rows)[row]), strict=True))
+            keys = self.built(self.split(table.lengths, table.keys, rows)[row])  # type: ignore[arg-type]
+            shell.update(zip(keys, self.built(self.split(table.lengths, table.values, rows)[row]), strict=True))  # type: ignore[arg-type]
         elif kind is t.Sets:
             shell.update(self.built(self.split(table.lengths, table.items, rows)[row]))
         elif kind is t.ObjectArrays:
@@ -394,13 +403,13 @@ _FILL_ORDER = {t.Objects: 0, t.Lists: 1, t.ObjectArrays: 2, t.Maps: 3, t.Dicts: 
 def _nodes(column: t.Column, rows: int) -> Any:
     kind = type(column)
     if kind is t.SameRef:
-        return (column.node,)  # type: ignore[union-attr]
+        return (column.node,)
     if kind is t.Run:
-        return range(column.start, column.start + rows)  # type: ignore[union-attr]
+        return range(column.start, column.start + rows)
     if kind is t.Refs:
-        return column.nodes  # type: ignore[union-attr]
+        return column.nodes
     if kind is t.Mixed:
-        return [column.values[i] for i in column.refs]  # type: ignore[union-attr]
+        return [column.values[i] for i in column.refs]
     return ()
 
 
@@ -467,7 +476,9 @@ def check_fields(cls: type, name: str, fields: tuple[str, ...]) -> None:
         if not field.isidentifier() and not field.replace(".", "_").isidentifier() and (not field or field.startswith("_")):
             raise InvalidState(f"{quoted(name)} has an attribute with the odd name {quoted(field)!r}")
         if field.startswith("__") and field.endswith("__"):
-            raise InvalidState(f"{quoted(name)}: the attribute {quoted(field)!r} would change how Python treats the object; it is never loaded")
+            raise InvalidState(
+                f"{quoted(name)}: the attribute {quoted(field)!r} would change how Python treats the object; it is never loaded"
+            )
         found = getattr_static(cls, field)
         if found is not None and field not in slots and (callable(found) or hasattr(type(found), "__get__")):
             raise InvalidState(

@@ -27,7 +27,7 @@ def name_of(obj: Any) -> str | None:
             if module is not None and getattr(module, obj.__name__, None) is obj:
                 return f"{module_name}.{obj.__name__}"
         return None
-    module_name = getattr(obj, "__module__", None)
+    module_name = getattr(obj, "__module__", None)  # type: ignore[assignment]
     qualname = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
     if not isinstance(module_name, str) or not isinstance(qualname, str) or "<" in qualname:
         return None

@@ -55,6 +55,7 @@ class TensorNames:
         return path
 
     def label(self, parent: int, node: int) -> str:
+        """Return how a parent calls a node: an attribute, a key, a position, the name of a step."""
         if parent < 0:
             return ""
         labels = self.labels.get(parent)
@@ -74,12 +75,12 @@ class TensorNames:
         elif kind is t.Maps:
             keys, values = group.key, row
         elif kind is t.Dicts:
-            keys, values = [str(k) if isinstance(k, str | int | float) else f"#{i}" for i, k in enumerate(row[0])], row[1]
-            found = {int(v): f"key#{i}" for i, v in enumerate(row[0]) if type(v) not in _SCALARS}
+            keys, values = [str(k) if isinstance(k, str | int | float) else f"#{i}" for i, k in enumerate(row[0])], row[1]  # type: ignore[misc]
+            found = {int(v): f"key#{i}" for i, v in enumerate(row[0]) if type(v) not in _SCALARS}  # type: ignore[misc]
             found.update({int(v): k for k, v in reversed(list(zip(keys, values, strict=True))) if type(v) not in _SCALARS})
             return found
         elif kind is t.ObjectArrays:
-            keys, values = range(len(row[1])), row[1]
+            keys, values = range(len(row[1])), row[1]  # type: ignore[misc]
         elif kind is t.Tuples:
             keys, values = _pair_keys(row), row
         elif kind is t.Lists:

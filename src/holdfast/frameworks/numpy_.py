@@ -172,7 +172,7 @@ def _build_masked(fields: dict[str, Any]) -> Any:
         raise InvalidState(f"numpy MaskedArray: mask has shape {mask.shape}, data has {fields['data'].shape}")
     made = np.ma.MaskedArray(fields["data"], mask=np.ma.nomask if mask is None else mask, hard_mask=fields["hard_mask"])
     if fields["fill_value"] is not None:
-        made._fill_value = np.asarray(fields["fill_value"], made.dtype).reshape(np.shape(fields["fill_value"]))
+        made._fill_value = np.asarray(fields["fill_value"], made.dtype).reshape(np.shape(fields["fill_value"]))  # type: ignore[attr-defined]
     return made
 
 
@@ -191,7 +191,7 @@ def _memmap(obj: Any) -> dict[str, Any]:
 _DTYPES = Record(_dump_dtype, _build_dtype)
 
 ADAPTERS: dict[str, Adapter] = {
-    **{type_: _DTYPES for type_ in sorted({f"{c.__module__}.{c.__qualname__}" for c in vars(np.dtypes).values() if isinstance(c, type)})},
+    **dict.fromkeys(sorted({f"{c.__module__}.{c.__qualname__}" for c in vars(np.dtypes).values() if isinstance(c, type)}), _DTYPES),
     "numpy.dtype": _DTYPES,
     "numpy.StringArray": Record(_dump_strings, _build_strings),
     "numpy.random.bit_generator.SeedSequence": Record(_dump_seed_sequence, _build_seed_sequence),

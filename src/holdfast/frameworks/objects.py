@@ -39,7 +39,7 @@ def problem(cls: type) -> str | None:
                 if owner is not object and f"{owner.__module__}.{owner.__qualname__}" not in GENERIC_HOOKS:
                     return f"it defines its own {name}, which holdfast never runs; register the class: docs/extend/framework.md"
                 break
-    if cls.__new__ is not object.__new__ and not _plain_new(cls):
+    if cls.__new__ is not object.__new__ and not _plain_new(cls):  # type: ignore[comparison-overlap]
         return "it is made by a C type or its own __new__; register the class: docs/extend/framework.md"
     return None
 

@@ -186,9 +186,7 @@ def _offset(kind: str) -> Record:
     def build(f: dict[str, Any]) -> Any:
         cls = getattr(pandas().offsets, kind, None)
         if cls is None:
-            raise VersionMismatch(
-                f"pandas {pandas().__version__} has no offset {kind}; install a newer one: pip install -U pandas"
-            )
+            raise VersionMismatch(f"pandas {pandas().__version__} has no offset {kind}; install a newer one: pip install -U pandas")
         if not {"n", "normalize", "method", *_OFFSETS[kind]}.issuperset(f):
             raise InvalidState(f"pandas {kind}: a field that it does not have")  # calendar=, of which pandas would call a method
         lists = {key: list(value) for key, value in f.items() if type(value) is tuple}

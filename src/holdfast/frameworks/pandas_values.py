@@ -46,9 +46,7 @@ def _build_string_dtype(f: dict[str, Any]) -> Any:
         return pd.StringDtype(f["storage"], na_value=np.nan)
     except TypeError:
         if f["storage"] == "python":
-            raise VersionMismatch(
-                f"pandas {pd.__version__} has no text with NaN in Python's storage: pip install -U pandas"
-            ) from None
+            raise VersionMismatch(f"pandas {pd.__version__} has no text with NaN in Python's storage: pip install -U pandas") from None
         return pd.StringDtype("pyarrow_numpy")
 
 
@@ -244,9 +242,7 @@ VALUES: dict[str, Adapter] = {
             ("pandas.arrays.DatetimeArray", f"{_ARRAYS}.datetimes"): _times("DatetimeArray"),
             ("pandas.arrays.TimedeltaArray", f"{_ARRAYS}.timedeltas"): _times("TimedeltaArray"),
             ("pandas.arrays.PeriodArray", f"{_ARRAYS}.period"): record(_dump_periods, _build_periods),
-            ("pandas.arrays.IntervalArray", f"{_ARRAYS}.interval"): record(
-                fields_of("left", "right", "closed"), _build_intervals
-            ),
+            ("pandas.arrays.IntervalArray", f"{_ARRAYS}.interval"): record(fields_of("left", "right", "closed"), _build_intervals),
             ("pandas.arrays.IntegerArray", f"{_ARRAYS}.integer"): _masked("IntegerArray", "iu"),
             ("pandas.arrays.FloatingArray", f"{_ARRAYS}.floating"): _masked("FloatingArray", "f"),
             ("pandas.arrays.BooleanArray", f"{_ARRAYS}.boolean"): _masked("BooleanArray", "b"),

@@ -136,9 +136,7 @@ ADAPTERS: dict[str, Adapter] = {
     ),
     "functools.partial": Record(_dump_partial, _build_partial),
     "re.Pattern": Record(_dump_pattern, _build_pattern),
-    "datetime.datetime": Record(
-        lambda obj: _time_fields(obj) | {"text": obj.replace(tzinfo=None).isoformat()}, _build_datetime
-    ),
+    "datetime.datetime": Record(lambda obj: _time_fields(obj) | {"text": obj.replace(tzinfo=None).isoformat()}, _build_datetime),
     "datetime.date": Record(lambda obj: {"text": obj.isoformat()}, lambda f: datetime.date.fromisoformat(f["text"])),
     "datetime.time": Record(lambda obj: _time_fields(obj) | {"text": obj.replace(tzinfo=None).isoformat()}, _build_time),
     "datetime.timedelta": Record(
@@ -147,12 +145,12 @@ ADAPTERS: dict[str, Adapter] = {
     "datetime.timezone": Record(_dump_timezone, _build_timezone),
     "zoneinfo.ZoneInfo": Record(_plain("key"), _build_zone),
     "decimal.Decimal": Record(lambda obj: {"text": str(obj)}, _build_decimal),
-    "fractions.Fraction": Record(
-        _plain("numerator", "denominator"), lambda f: fractions.Fraction(f["numerator"], f["denominator"])
-    ),
+    "fractions.Fraction": Record(_plain("numerator", "denominator"), lambda f: fractions.Fraction(f["numerator"], f["denominator"])),
     "uuid.UUID": Record(lambda obj: {"hex": obj.hex}, lambda f: uuid.UUID(hex=f["hex"])),
     "random.Random": Shell(_dump_random, random.Random, _fill_random),
-    "types.SimpleNamespace": Shell(lambda obj: {"[items]": dict(vars(obj))}, types.SimpleNamespace, lambda o, f: vars(o).update(f["[items]"])),
+    "types.SimpleNamespace": Shell(
+        lambda obj: {"[items]": dict(vars(obj))}, types.SimpleNamespace, lambda o, f: vars(o).update(f["[items]"])
+    ),
     **{
         f"pathlib.{cls.__name__}": Record(lambda obj: {"path": str(obj)}, _build_path(cls))
         for cls in (pathlib.PurePosixPath, pathlib.PureWindowsPath)

@@ -36,6 +36,7 @@ def check_bit_generator(name: str, state: Any) -> dict[str, Any]:
     Raises:
         InvalidState: a part is missing, of another kind, or out of range.
     """
+
     def wrong(what: str) -> InvalidState:
         return InvalidState(f"numpy {name} state: {what}; the file is damaged or was altered.")
 

@@ -74,7 +74,13 @@ def _sparse(name: str, suffix: str) -> Record:
 
 def _dump_spline(b: Any) -> dict[str, Any]:
     # BSpline's constructor makes both contiguous, so they are written as it would keep them
-    return {"t": np.ascontiguousarray(b.t), "c": np.ascontiguousarray(b.c), "k": int(b.k), "extrapolate": b.extrapolate, "axis": int(b.axis)}
+    return {
+        "t": np.ascontiguousarray(b.t),
+        "c": np.ascontiguousarray(b.c),
+        "k": int(b.k),
+        "extrapolate": b.extrapolate,
+        "axis": int(b.axis),
+    }
 
 
 def _build_spline(f: dict[str, Any]) -> Any:

@@ -147,11 +147,17 @@ _BINARY_TREES = tuple(
 ADAPTERS: dict[str, Adapter] = {
     "sklearn.tree._tree.Tree": Record(_dump_tree, _build_tree),
     **{name: _binary_tree(name) for name in _BINARY_TREES},
-    **{f"sklearn.metrics._dist_metrics.{m}{bits}": _metric(f"sklearn.metrics._dist_metrics.{m}{bits}") for m in _METRICS for bits in ("", "32", "64")},
+    **{
+        f"sklearn.metrics._dist_metrics.{m}{bits}": _metric(f"sklearn.metrics._dist_metrics.{m}{bits}")
+        for m in _METRICS
+        for bits in ("", "32", "64")
+    },
     **{f"sklearn._loss._loss.{loss}": _loss(f"sklearn._loss._loss.{loss}") for loss in _LOSSES},
     **{f"sklearn.linear_model._sgd_fast.{loss}": _loss(f"sklearn.linear_model._sgd_fast.{loss}") for loss in _SGD_LOSSES},
     "sklearn.isotonic.IsotonicRegression": Shell(
-        lambda obj: {key: value for key, value in vars(obj).items() if key != "f_"}, _new("sklearn.isotonic.IsotonicRegression"), _fill_isotonic
+        lambda obj: {key: value for key, value in vars(obj).items() if key != "f_"},
+        _new("sklearn.isotonic.IsotonicRegression"),
+        _fill_isotonic,
     ),
     "sklearn.utils._bunch.Bunch": Shell(
         _dump_bunch, lambda: _class("sklearn.utils._bunch.Bunch")(), lambda obj, fields: dict.update(obj, fields["[items]"])

@@ -187,7 +187,7 @@ class _Walker:
         yield int, lambda obj: self.add(self.group(t.Atoms, "int"), format(obj, "x").encode())
         yield str, lambda obj: self.add(self.group(t.Atoms, "surrogates"), obj.encode("utf-8", "surrogatepass"))
         for name, single in t.SINGLETONS.items():
-            yield type(single), lambda _, name=name: self.add(self.group(t.Atoms, "singleton"), name)
+            yield type(single), lambda _, name=name: self.add(self.group(t.Atoms, "singleton"), name)  # type: ignore[misc]
         for kind in (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.mean)):
             yield kind, self.expand_name
 
@@ -207,7 +207,7 @@ class _Walker:
         elif is_named_tuple(cls):
             expand = self.by_adapter(cls, lambda row: dict(zip(row._fields, row, strict=True)), t.Records)
         else:
-            reason = advice(obj) or problem(cls)
+            reason = advice(obj) or problem(cls)  # type: ignore[arg-type]
             if reason is not None:
                 raise refuse(obj, self.path_of(self.current), reason)
             expand = self.by_adapter(cls, reader_of(cls), t.Objects)
@@ -354,7 +354,7 @@ class _Walker:
 
     def ranked(self) -> list[Group]:
         """Return the groups in table order: leaves, one-step values by rank, then everything made empty first."""
-        leaves, strict, shells = [], [], []
+        leaves, strict, shells = [], [], []  # type: ignore[var-annotated]
         for group in self.groups.values():
             if not group.rows:
                 continue

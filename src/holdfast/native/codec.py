@@ -38,7 +38,9 @@ def decode_tree(data: Any) -> t.Tree:
     if bytes(data[:2]) not in (b"\x93\x01", b""):
         version = data[1] if len(data) > 1 and bytes(data[:1]) == b"\x93" else None
         if version is not None and version != t.TREE_VERSION:
-            raise UnsupportedVersion(f"the tree has version {version}; this holdfast reads {t.TREE_VERSION}; upgrade with: pip install -U holdfast")
+            raise UnsupportedVersion(
+                f"the tree has version {version}; this holdfast reads {t.TREE_VERSION}; upgrade with: pip install -U holdfast"
+            )
     try:
         tree = _decode(data)
         same = _encode(tree) == data

@@ -207,7 +207,9 @@ def _check_entries(entries: dict[str, Entry], available: int, aligned: bool) -> 
                 raise LimitExceeded(f"tensor {quoted(name)!r} declares more than 2**62 elements (TENSOR_ELEMENTS)")
         begin, end = entry.data_offsets
         if begin != position or end < begin:
-            raise FormatError(f"tensor {quoted(name)!r} lies at {begin}..{end}, where {position} was expected: a gap, an overlap or a disorder")
+            raise FormatError(
+                f"tensor {quoted(name)!r} lies at {begin}..{end}, where {position} was expected: a gap, an overlap or a disorder"
+            )
         if (end - begin) * 8 != count * bits:
             raise FormatError(
                 f"tensor {quoted(name)!r} of dtype {entry.dtype} and shape {entry.shape} declares {count * bits // 8} bytes, "

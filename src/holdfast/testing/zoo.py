@@ -358,7 +358,7 @@ def datasets(seed: int = 0) -> dict[str, Data]:
     add("line/lists", x.tolist(), y.tolist())
     add("line/series", pd.Series(x), pd.Series(y))
 
-    words = "anchor buoy cleat davit ensign fender gaff halyard jib keel Éclair the and of 42".split()
+    words = ["anchor", "buoy", "cleat", "davit", "ensign", "fender", "gaff", "halyard", "jib", "keel", "Éclair", "the", "and", "of", "42"]
     texts = [" ".join(rng.choice(words, size=rng.integers(3, 9))) for _ in range(40)]
     add("text/list", texts)
     add("text/array", np.array(texts))

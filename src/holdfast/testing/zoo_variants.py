@@ -31,8 +31,7 @@ _MIXED = 24  # how many fits of a recipe have several parameters changed at once
 _LATE = {"verbose": [True, 1, 2, np.int64(1)], "n_jobs": [1, -1, 2, np.int64(1)]}
 # Each fit of these is many fits, the more the more columns there are.
 _COSTLY = frozenset(
-    "SequentialFeatureSelector RFECV HalvingRandomSearchCV HalvingGridSearchCV GridSearchCV RandomizedSearchCV GraphicalLasso"
-    " GraphicalLassoCV OPTICS".split()
+    ["SequentialFeatureSelector", "RFECV", "HalvingRandomSearchCV", "HalvingGridSearchCV", "GridSearchCV", "RandomizedSearchCV", "GraphicalLasso", "GraphicalLassoCV", "OPTICS"]
 )
 
 

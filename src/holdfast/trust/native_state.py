@@ -41,7 +41,7 @@ def rows_as_fields(view: View, index: int, mapped: frozenset[str] = NOTHING) -> 
 
 def where_of(view: View, index: int) -> Callable[[int], str]:
     """Return how a message names a row of a table."""
-    name = view.graph.tables[index].type.rpartition(".")[2]  # type: ignore[union-attr]
+    name = view.graph.tables[index].type.rpartition(".")[2]
     base = view.graph.bases[index]
     return lambda row: view.paths.path(base + row) or name
 
@@ -106,7 +106,7 @@ def _gradient_boosting(view: View, index: int) -> None:
         width = fields.get("n_features_in_")
         for place, cell in enumerate(view.items(stages)):
             tree = _fields_of(view, cell).get("tree_")
-            index_of = view.graph.locate(tree)[0] if _type_of(view, tree) == TREE else -1
+            index_of = view.graph.locate(tree)[0] if _type_of(view, tree) == TREE else -1  # type: ignore[arg-type]
             if index_of < 0:
                 raise refuse(f"{where(row)}.estimators_.{place}", "it is not a fitted tree")
             state = _fields_of(view, tree)
@@ -208,7 +208,7 @@ _POWERS = {"ManhattanDistance": 1.0, "ChebyshevDistance": float("inf")}
 
 def _binary_trees(view: View, index: int) -> None:
     where = where_of(view, index)
-    name = view.graph.tables[index].type.rpartition(".")[2]  # type: ignore[union-attr]
+    name = view.graph.tables[index].type.rpartition(".")[2]
     for row, fields in enumerate(rows_as_fields(view, index, _BINARY_MAPPED)):
         metric = fields.get("dist_metric")
         kind = _type_of(view, metric).rpartition(".")[2]
@@ -264,7 +264,7 @@ def _plain_shape(view: View, cell: Any) -> tuple[int, ...] | None:
 
 def _sparse(view: View, index: int) -> None:
     where = where_of(view, index)
-    name = view.graph.tables[index].type.rpartition(".")[2].partition("_")[0]  # type: ignore[union-attr]
+    name = view.graph.tables[index].type.rpartition(".")[2].partition("_")[0]
     mapped = frozenset({"data"}) if name not in ("lil", "dok") else NOTHING
     for row, fields in enumerate(rows_as_fields(view, index, mapped)):
         check_sparse({"format": name, **fields}, where(row))
@@ -292,7 +292,11 @@ def _libsvm(view: View, index: int) -> None:
             kept = cells.get("_BaseLibSVM__Xfit")
             shape = view.shape(kept) if type(kept) is Node else None
             fields["x_fit_rows"] = shape[0] if shape else None
-        elif fields["kernel"] != "precomputed" and type(cells.get("support_vectors_")) is Node and not _type_of(view, cells["support_vectors_"]):
+        elif (
+            fields["kernel"] != "precomputed"
+            and type(cells.get("support_vectors_")) is Node
+            and not _type_of(view, cells["support_vectors_"])
+        ):
             fields["support_vectors_"] = view.value(cells["support_vectors_"], mapped=True)
         check_libsvm(fields, where(row))
 
@@ -313,13 +317,21 @@ _SPARSE_NAMES = [
 
 VALIDATORS: dict[str, Validator] = {
     TREE: _trees,
-    **dict.fromkeys((f"sklearn.tree._classes.{kind}Tree{task}" for kind in ("Decision", "Extra") for task in ("Classifier", "Regressor")), _tree_widths),
+    **dict.fromkeys(
+        (f"sklearn.tree._classes.{kind}Tree{task}" for kind in ("Decision", "Extra") for task in ("Classifier", "Regressor")), _tree_widths
+    ),
     **dict.fromkeys((f"sklearn.ensemble._gb.GradientBoosting{task}" for task in ("Classifier", "Regressor")), _gradient_boosting),
     _HGB + "predictor.TreePredictor": _predictors,
     _HGB + "binning._BinMapper": _bin_mappers,
-    **dict.fromkeys((f"{_HGB}gradient_boosting.HistGradientBoosting{task}" for task in ("Classifier", "Regressor")), _hist_gradient_boosting),
     **dict.fromkeys(
-        (f"sklearn.neighbors.{m}.{kind}{bits}" for m, kind in (("_kd_tree", "KDTree"), ("_ball_tree", "BallTree")) for bits in ("", "32", "64")),
+        (f"{_HGB}gradient_boosting.HistGradientBoosting{task}" for task in ("Classifier", "Regressor")), _hist_gradient_boosting
+    ),
+    **dict.fromkeys(
+        (
+            f"sklearn.neighbors.{m}.{kind}{bits}"
+            for m, kind in (("_kd_tree", "KDTree"), ("_ball_tree", "BallTree"))
+            for bits in ("", "32", "64")
+        ),
         _binary_trees,
     ),
     **dict.fromkeys((f"sklearn.neighbors.{name}" for name in _NEIGHBORS), _neighbors),

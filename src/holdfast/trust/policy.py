@@ -48,7 +48,7 @@ def policy(trusted: Iterable[Any] | None = None, trusted_functions: Iterable[Any
         >>> policy(["acme.encoders.TargetMean"]).names
         frozenset({'acme.encoders.TargetMean'})
     """
-    if not trusted and not trusted_functions and trusted is not True and trusted != "":
+    if not trusted and not trusted_functions and trusted is not True and trusted != "":  # type: ignore[comparison-overlap]
         return NOTHING_MORE
     names: set[str] = set()
     classes: dict[str, type] = {}
@@ -85,7 +85,9 @@ def _items(given: Any, argument: str) -> Iterable[Any]:
 
 def _name(name: str, argument: str) -> str:
     if "*" in name:
-        raise TypeError(f"{argument} holds the pattern {name!r:.80}; there are no wildcards, because 'everything under x' is how such lists are bypassed; {_RECIPE}")
+        raise TypeError(
+            f"{argument} holds the pattern {name!r:.80}; there are no wildcards, because 'everything under x' is how such lists are bypassed; {_RECIPE}"
+        )
     if name.startswith("__main__."):
         raise TypeError(
             f"{argument} holds {name!r:.80}: __main__ is another module in every process, so the name says nothing; give the class itself, "

@@ -80,17 +80,17 @@ def kinds_of(view: View, column: t.Column, rows: int) -> set[str]:
     """Return the kinds of all cells of a column."""
     kind = type(column)
     if kind is t.Same:
-        return {SCALAR_KINDS[type(column.value)]}  # type: ignore[union-attr]
+        return {SCALAR_KINDS[type(column.value)]}
     if kind is t.Plain:
-        return {SCALAR_KINDS[one] for one in set(map(type, column.values))}  # type: ignore[union-attr]
+        return {SCALAR_KINDS[one] for one in set(map(type, column.values))}
     if kind is t.SameRef:
-        return {view.kind(column.node)}  # type: ignore[union-attr]
+        return {view.kind(column.node)}
     if kind is t.Run:
-        start = column.start  # type: ignore[union-attr]
+        start = column.start
         first, last = view.graph.locate(start)[0], view.graph.locate(start + rows - 1)[0]
         return {view.table_kind(i) for i in range(first, last + 1)}
     if kind is t.Refs:
-        return {view.kind(node) for node in set(column.nodes)}  # type: ignore[union-attr]
+        return {view.kind(node) for node in set(column.nodes)}
     cells = view.graph.cells(column, rows)
     return {view.kind(cell) if type(cell) is Node else SCALAR_KINDS[type(cell)] for cell in cells}
 

@@ -6,7 +6,7 @@ The one rule: after `Graph(tree)` returned, no later code has to ask whether a n
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 from holdfast.errors import Corrupt, FormatError, LimitExceeded, quoted
@@ -69,17 +69,17 @@ class Graph:
         """Return a column as a list of scalars and `Node` numbers."""
         kind = type(column)
         if kind is t.Plain:
-            return column.values  # type: ignore[union-attr]
+            return column.values
         if kind is t.Same:
-            return [column.value] * rows  # type: ignore[union-attr]
+            return [column.value] * rows
         if kind is t.SameRef:
-            return [Node(column.node)] * rows  # type: ignore[union-attr]
+            return [Node(column.node)] * rows
         if kind is t.Run:
-            return [Node(column.start + i) for i in range(rows)]  # type: ignore[union-attr]
+            return [Node(column.start + i) for i in range(rows)]
         if kind is t.Refs:
-            return [Node(n) for n in column.nodes]  # type: ignore[union-attr]
-        values: list[Any] = list(column.values)  # type: ignore[union-attr]
-        for i in column.refs:  # type: ignore[union-attr]
+            return [Node(n) for n in column.nodes]
+        values: list[Any] = list(column.values)
+        for i in column.refs:
             values[i] = Node(values[i])
         return values
 
@@ -148,14 +148,14 @@ class Graph:
     def _length(self, lengths: t.Column, rows: int, where: str) -> int:
         kind = type(lengths)
         if kind is t.Same:
-            values = [lengths.value]  # type: ignore[union-attr]
-        elif kind is t.Plain and len(lengths.values) == rows:  # type: ignore[union-attr]
-            values = lengths.values  # type: ignore[union-attr]
+            values = [lengths.value]
+        elif kind is t.Plain and len(lengths.values) == rows:
+            values = lengths.values
         else:
             raise FormatError(f"{where} has no length for each row")
-        if set(map(type, values)) != {int} or min(values) < 0 or max(values) > limits.TENSOR_ELEMENTS:
+        if set(map(type, values)) != {int} or min(values) < 0 or max(values) > limits.TENSOR_ELEMENTS:  # type: ignore[operator, type-var]
             raise FormatError(f"{where} has a length that is no count")
-        return values[0] * rows if kind is t.Same else sum(values)
+        return values[0] * rows if kind is t.Same else sum(values)  # type: ignore[arg-type, operator, return-value]
 
     def _check_column(self, column: t.Column, rows: int, below: int, where: str) -> None:
         """Check that a column has its rows, and that its references lead to nodes below `below` or to shells."""
@@ -163,24 +163,24 @@ class Graph:
         if kind is t.Same:
             return
         if kind is t.Plain:
-            if len(column.values) != rows:  # type: ignore[union-attr]
-                raise FormatError(f"{where} has a column of {len(column.values)} values, where {rows} were expected")  # type: ignore[union-attr]
+            if len(column.values) != rows:
+                raise FormatError(f"{where} has a column of {len(column.values)} values, where {rows} were expected")
             return
         if kind is t.SameRef:
-            nodes = [column.node]  # type: ignore[union-attr]
+            nodes = [column.node]
         elif kind is t.Run:
-            nodes = [column.start, column.start + rows - 1]  # type: ignore[union-attr]
+            nodes = [column.start, column.start + rows - 1]
             if nodes[0] < below <= nodes[1]:
                 raise FormatError(f"{where} refers to a node that cannot be there yet")
         elif kind is t.Refs:
-            nodes = column.nodes  # type: ignore[union-attr]
+            nodes = column.nodes
             if len(nodes) != rows:
                 raise FormatError(f"{where} has a column of {len(nodes)} references, where {rows} were expected")
         else:
-            values, refs = column.values, column.refs  # type: ignore[union-attr]
+            values, refs = column.values, column.refs
             if len(values) != rows or not 0 < len(refs) < rows or refs[0] < 0 or refs[-1] >= rows:
                 raise FormatError(f"{where} has a mixed column that does not fit its {rows} rows")
-            if any(a >= b for a, b in zip(refs, refs[1:], strict=False)):
+            if any(a >= b for a, b in pairwise(refs)):
                 raise FormatError(f"{where} has a mixed column whose references are out of order")
             nodes = [values[i] for i in refs]
             if set(map(type, nodes)) != {int}:

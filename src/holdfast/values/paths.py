@@ -130,7 +130,9 @@ class Paths:
         rest = path
         while rest:
             if type(value) is not Node:
-                raise NotFound(f"there is nothing at {quoted(path)!r}: {quoted(path[: len(path) - len(rest)].rstrip('.'))!r} holds a plain value")
+                raise NotFound(
+                    f"there is nothing at {quoted(path)!r}: {quoted(path[: len(path) - len(rest)].rstrip('.'))!r} holds a plain value"
+                )
             options: dict[str, Any] = {}
             for label, child in self.labelled(int(value)):
                 if type(child) is Node and self.step_name(child) == label:
@@ -140,7 +142,9 @@ class Paths:
             fits = [label for label in options if rest == label or rest.startswith(label + ".")]
             if not fits:
                 shown = ", ".join(quoted(label, 40) for label in list(options)[:12]) or "nothing"
-                raise NotFound(f"there is no {quoted(rest)!r} in {quoted(path[: len(path) - len(rest)].rstrip('.')) or 'the model'}; there is {shown}")
+                raise NotFound(
+                    f"there is no {quoted(rest)!r} in {quoted(path[: len(path) - len(rest)].rstrip('.')) or 'the model'}; there is {shown}"
+                )
             label = max(fits, key=len)
             value = options[label]
             rest = rest[len(label) + 1 :]
@@ -212,7 +216,9 @@ def _cut(graph: Graph, paths: Paths, index: int, rows: list[int], new: dict[int,
         keys, values = graph.cells(table.keys, total), graph.cells(table.values, total)
         starts = [sum(lengths[:row]) for row in rows]
         picks = [i for start, row in zip(starts, rows, strict=True) for i in range(start, start + lengths[row])]
-        return t.Dicts(len(rows), t.Plain([lengths[row] for row in rows]), column([keys[i] for i in picks]), column([values[i] for i in picks]))
+        return t.Dicts(
+            len(rows), t.Plain([lengths[row] for row in rows]), column([keys[i] for i in picks]), column([values[i] for i in picks])
+        )
     ndim = getattr(table, "ndim", 0)
     shapes = [n for row in rows for n in table.shapes[row * ndim : row * ndim + ndim]] if hasattr(table, "shapes") else []
     if kind is t.Arrays:

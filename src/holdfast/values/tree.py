@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
-Scalar: TypeAlias = None | bool | int | float | str
+Scalar: TypeAlias = bool | int | float | str | None
 
 TREE_VERSION = 1
 
@@ -239,20 +239,20 @@ def row_count(table: Table) -> int:
         return len(table.names)
     if type(table) is Atoms:
         return len(table.values)
-    return table.rows  # type: ignore[union-attr]
+    return table.rows
 
 
 def columns_of(table: Table) -> Sequence[Column]:
     """Return the columns of a table that may refer to other nodes, in the order of the format."""
     kind = type(table)
     if kind in (Objects, Records, Tuples, Maps):
-        return table.columns  # type: ignore[union-attr]
+        return table.columns
     if kind in (Lists, LongTuples, Sets, FrozenSets):
-        return (table.lengths, table.items)  # type: ignore[union-attr]
+        return (table.lengths, table.items)
     if kind is Dicts:
-        return (table.lengths, table.keys, table.values)  # type: ignore[union-attr]
+        return (table.lengths, table.keys, table.values)  # type: ignore[return-value]
     if kind is ObjectArrays:
-        return (table.items,)  # type: ignore[union-attr]
+        return (table.items,)
     return ()
 
 
