@@ -13,6 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -49,7 +50,7 @@ def verify(folder: Path, quick: bool) -> dict[str, Any]:
 
     try:
         holdfast.save(WORKLOADS["dense_1gb"].model(quick), path, durable=False)
-        taken = _in_turn({"holdfast verify": lambda: holdfast.verify(path), "bare blake3": bare}, 9)
+        taken = _in_turn({"holdfast verify": partial(holdfast.verify, path), "bare blake3": bare}, 9)
         return {**taken, "nbytes": size_of(path)}
     finally:
         remove(path)
@@ -73,7 +74,7 @@ def first_touch(folder: Path, quick: bool) -> dict[str, Any]:
             if writer.name == name and writer.save is not None:
                 writer.save(model, paths[name], False)
         del model
-        return _in_turn({name: (lambda name=name: touched(name)) for name in names}, 7)  # type: ignore[misc]
+        return _in_turn({name: partial(touched, name) for name in names}, 7)
     finally:
         for path in paths.values():
             remove(path)
@@ -88,14 +89,14 @@ def compression(folder: Path, quick: bool) -> dict[str, Any]:
     model = WORKLOADS["forest_500"].model(quick)
     ours, theirs, plain = (str(folder / f"small-{name}.safetensors") for name in ("holdfast", "joblib", "plain"))
     saves: dict[str, tuple[str, Callable[[], Any]]] = {
-        "holdfast zstd": (ours, lambda: holdfast.save(model, ours, compress="zstd", durable=False)),
-        "joblib compress=3": (theirs, lambda: joblib.dump(model, theirs, compress=3)),
-        "holdfast plain": (plain, lambda: holdfast.save(model, plain, durable=False)),
+        "holdfast zstd": (ours, partial(holdfast.save, model, ours, compress="zstd", durable=False)),
+        "joblib compress=3": (theirs, partial(joblib.dump, model, theirs, compress=3)),
+        "holdfast plain": (plain, partial(holdfast.save, model, plain, durable=False)),
     }
     loads: dict[str, Callable[[], Any]] = {
-        "holdfast zstd": lambda: holdfast.load(ours),
-        "joblib compress=3": lambda: joblib.load(theirs),
-        "holdfast plain": lambda: holdfast.load(plain),
+        "holdfast zstd": partial(holdfast.load, ours),
+        "joblib compress=3": partial(joblib.load, theirs),
+        "holdfast plain": partial(holdfast.load, plain),
     }
     found: dict[str, Any] = {name: {} for name in saves}
     times: dict[str, dict[str, list[float]]] = {name: {"save": [], "load": []} for name in saves}
@@ -128,12 +129,12 @@ def mlflow(folder: Path, quick: bool) -> dict[str, Any]:
     logging.getLogger("mlflow").setLevel(logging.ERROR)
     model = WORKLOADS["logistic"].model(quick)
     ways: dict[str, tuple[Callable[[str], Any], Callable[[str], Any]]] = {
-        "holdfast": (lambda path: holdfast.save(model, path, durable=False), holdfast.load),
+        "holdfast": (partial(holdfast.save, model, durable=False), holdfast.load),
         "MLflow, requirements given": (
-            lambda path: mlflow.sklearn.save_model(model, path, pip_requirements=["scikit-learn"]),
+            partial(mlflow.sklearn.save_model, model, pip_requirements=["scikit-learn"]),
             mlflow.sklearn.load_model,
         ),
-        "MLflow": (lambda path: mlflow.sklearn.save_model(model, path), mlflow.sklearn.load_model),
+        "MLflow": (partial(mlflow.sklearn.save_model, model), mlflow.sklearn.load_model),
     }
     rounds = 2 if quick else 8  # the first warms up
     times: dict[str, dict[str, list[float]]] = {name: {"save": [], "load": []} for name in ways}
@@ -142,7 +143,7 @@ def mlflow(folder: Path, quick: bool) -> dict[str, Any]:
             path = str(folder / f"flow-{turn}.safetensors")
             try:
                 for work, action in (("save", save), ("load", load)):
-                    seconds, result = timed(lambda action=action, path=path: action(path))  # type: ignore[misc]
+                    seconds, result = timed(partial(action, path))
                     del result
                     if turn:
                         times[name][work].append(seconds)
@@ -166,10 +167,12 @@ def import_cost(folder: Path, quick: bool) -> dict[str, Any]:
     def start(arguments: list[str]) -> subprocess.CompletedProcess[str]:
         return subprocess.run(arguments, check=True, capture_output=True, text=True, cwd=folder)
 
-    found: dict[str, Any] = _in_turn({name: (lambda arguments=arguments: start(arguments)) for name, arguments in runs.items()}, 7 if quick else 21)  # type: ignore[misc]
+    found: dict[str, Any] = _in_turn({name: partial(start, arguments) for name, arguments in runs.items()}, 7 if quick else 21)
     brought = "import sys; from holdfast import save, load; print(*sorted({name.partition('.')[0] for name in sys.modules}))"
     found["brought in"] = [
-        name for name in start([sys.executable, "-c", brought]).stdout.split() if name in ("sklearn", "scipy", "pandas", "torch", "joblib", "skops")
+        name
+        for name in start([sys.executable, "-c", brought]).stdout.split()
+        if name in ("sklearn", "scipy", "pandas", "torch", "joblib", "skops")
     ]
     timed_imports = start([sys.executable, "-X", "importtime", "-m", "holdfast", "--version"]).stderr
     found["version imports numpy"] = any(line.rpartition("|")[2].strip() == "numpy" for line in timed_imports.splitlines())

@@ -1,8 +1,8 @@
 """Memory: each workload and system once more, in child processes of their own.
 
-Strategy: one child has the model and saves it, another loads the file. Each first brings in the libraries and runs the system once
-on a tiny model, so that code and tables count for nobody; then it hands free memory back to the system and resets the high-water
-mark (VmHWM). Numbers are beyond what the process held at that point.
+Strategy: one child has the model and saves it, another loads the file. Each first brings in the libraries and runs the system
+once on a tiny model, so that code and tables count for nobody; then it hands free memory back to the system and resets the
+high-water mark (VmHWM). Numbers are beyond what the process held at that point.
 
 The one rule: a load is measured before anything touches the model, so a mapped array counts only as far as it was read.
 """
@@ -107,7 +107,9 @@ def _child_load(workload: str, system: str, path: str, modules: list[str]) -> di
 
 def _child(work: str, workload: str, system: str, path: str, quick: bool, modules: list[str]) -> dict[str, Any]:
     order = json.dumps([work, workload, system, path, quick, modules])
-    done = subprocess.run([sys.executable, "-m", "bench.memory"], input=order, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT * 2)
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.memory"], input=order, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT * 2
+    )
     if done.returncode:
         raise RuntimeError(done.stderr.strip().splitlines()[-1][:300] if done.stderr.strip() else f"exit {done.returncode}")
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
@@ -127,7 +129,9 @@ def measure(workload: Workload, folder: Path, quick: bool, skip: set[str]) -> di
             found[system.name] = {"save_extra": saved["save_extra"]}
             for reader in [system, *(one for one in systems if one.file_of == system.name)]:
                 if reader.load is not None:
-                    found.setdefault(reader.name, {}).update(_child("load", workload.name, reader.name, path, quick, saved["modules"]))
+                    found.setdefault(reader.name, {}).update(
+                        _child("load", workload.name, reader.name, path, quick, saved["modules"])
+                    )
         except (RuntimeError, subprocess.TimeoutExpired) as error:
             found.setdefault(system.name, {})["problem"] = str(error)[:300]
         finally:
@@ -139,7 +143,9 @@ def main() -> None:
     """Be the child: one order from stdin, one line of JSON to stdout."""
     warnings.simplefilter("ignore")
     work, workload, system, path, quick, modules = json.load(sys.stdin)
-    print(json.dumps(_child_save(workload, system, path, quick) if work == "save" else _child_load(workload, system, path, modules)))
+    print(
+        json.dumps(_child_save(workload, system, path, quick) if work == "save" else _child_load(workload, system, path, modules))
+    )
 
 
 if __name__ == "__main__":

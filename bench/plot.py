@@ -23,7 +23,10 @@ def draw(results: Results, path: Path) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator
 
     groups = [name for group in ("suite", "more", "containers") for name in names(results, group)]
-    panels = (("save", "save (not durable)", ("holdfast", "joblib", "skops")), ("load", "load", ("holdfast", "joblib", "joblib mmap", "skops")))
+    panels = (
+        ("save", "save (not durable)", ("holdfast", "joblib", "skops")),
+        ("load", "load", ("holdfast", "joblib", "joblib mmap", "skops")),
+    )
     figure, axes = pyplot.subplots(1, 2, figsize=(15, 1.8 + 0.62 * len(groups)), sharey=True, layout="constrained")
     for axis, (work, title, systems) in zip(axes, panels, strict=True):
         height = 0.8 / len(systems)

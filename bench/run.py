@@ -30,23 +30,51 @@ ROOT = Path(__file__).resolve().parent.parent
 FILES = ROOT / "build" / "bench-files"
 """Where models are saved to; on the disk of the checkout, since /tmp may be memory."""
 
+BUSY = 0.5
+"""Load average per core above which a run begins with a warning."""
+
 QUICK_MEMORY = frozenset({"forest_100", "dense_100mb"})
 """Workloads whose memory a quick run looks at; every one costs several new processes."""
 
 
 def machine() -> dict[str, object]:
     """Return what the numbers were measured on."""
-    model = next((line.partition(":")[2].strip() for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), platform.processor())
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.processor(),
+    )
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
     versions = {"Python": platform.python_version()}
-    for name in ("holdfast", "numpy", "scipy", "scikit-learn", "msgspec", "blake3", "joblib", "skops", "mlflow-skinny", "zstandard"):
+    for name in (
+        "holdfast",
+        "numpy",
+        "scipy",
+        "scikit-learn",
+        "msgspec",
+        "blake3",
+        "joblib",
+        "skops",
+        "mlflow-skinny",
+        "zstandard",
+    ):
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
     line = f"{cores} cores of {model}, {total:.0f} GiB memory, {platform.system()} {platform.release()}, files on {_disk(FILES)}"
-    return {"line": line, "cores": cores, "versions": versions, "date": time.strftime("%Y-%m-%d"), "load before": _load()}
+    return {
+        "line": line,
+        "cores": cores,
+        "busy": os.getloadavg()[0] > BUSY * cores,
+        "versions": versions,
+        "date": time.strftime("%Y-%m-%d"),
+        "load before": _load(),
+    }
 
 
 def _load() -> str:
@@ -68,7 +96,11 @@ def _contest(workload: Workload, quick: bool) -> dict[str, object]:
     contest = Contest(workload, workload.model(quick), FILES, quick)
     found = contest.run()
     results: Results = {"workloads": {workload.name: found}}
-    shown = "  ".join(f"{work} {value:.2f}" for work in ("save", "save durable", "load") if (value := ratio(results, workload.name, "pickle 5", work)))
+    shown = "  ".join(
+        f"{work} {value:.2f}"
+        for work in ("save", "save durable", "load")
+        if (value := ratio(results, workload.name, "pickle 5", work))
+    )
     _say(f"{workload.name:12} {time.perf_counter() - start:6.1f} s   ÷ pickle 5: {shown or '-'}")
     for system, text in found["problems"].items():
         _say(f"{'':12} {system}: {text}")
@@ -77,6 +109,8 @@ def _contest(workload: Workload, quick: bool) -> dict[str, object]:
 
 def measure(quick: bool, only: str | None, out: Path) -> Results:
     """Measure everything, or what `only` names."""
+    if os.getloadavg()[0] > BUSY * len(os.sched_getaffinity(0)):
+        _say(f"the machine is busy (load average {_load()}): the numbers will say so, and are worth little")
     results: Results = {"quick": quick, "machine": machine(), "workloads": {}, "memory": {}, "extras": {}}
     wanted = [workload for workload in WORKLOADS if only in (None, workload.name)]
     for workload in wanted:
@@ -86,7 +120,9 @@ def measure(quick: bool, only: str | None, out: Path) -> Results:
     for workload in wanted:
         if not quick or only or workload.name in QUICK_MEMORY:
             _say(f"{workload.name:12} memory")
-            results["memory"][workload.name] = memory.measure(workload, FILES, quick, {*results["workloads"][workload.name]["problems"]})
+            results["memory"][workload.name] = memory.measure(
+                workload, FILES, quick, {*results["workloads"][workload.name]["problems"]}
+            )
             write_json(results, out)
     for name in extras.EXTRAS:
         if only in (None, name):
@@ -129,7 +165,7 @@ def render(results: Results, out: Path) -> None:
         plot.draw(results, out / "bench.png")
     for one in verdicts(results):
         if one.verdict in ("missed", "incomplete"):
-            _say(f"{one.verdict}: {one.target.work}, against {one.target.against}: {report._value(one)}, {one.target.must}")
+            _say(f"{one.verdict}: {one.target.work}, against {one.target.against}: {report.value_of(one)}, {one.target.must}")
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ import shutil
 import signal
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ PLENTY, MANY, ENOUGH, FEW, ONE = 41, 15, 7, 3, 1
 def rounds_for(seconds: float, quick: bool) -> int:
     """Return how often something that takes so long is measured."""
     if quick:
-        return ENOUGH if seconds < 0.5 else FEW if seconds < 5 else ONE
+        return FEW if seconds < 2 else ONE
     return PLENTY if seconds < 0.05 else MANY if seconds < 0.5 else ENOUGH if seconds < 12 else FEW if seconds < 40 else ONE
 
 
@@ -106,10 +107,17 @@ class Contest:
                 self._warm_up(system, [one for one in systems if one.file_of == system.name], answer)
         rounds = max(self.wanted.values(), default=0)
         for turn in range(rounds):
-            for system in systems:
+            first = turn % len(systems)  # nobody always follows the same one
+            for system in systems[first:] + systems[:first]:
                 if system.save is not None and due(turn, self.wanted.get(system.name, 0), rounds):
                     self._round(system, [one for one in systems if one.file_of == system.name])
-        return {"title": self.workload.title, "group": self.workload.group, "times": self.times, "nbytes": self.nbytes, "problems": self.problems}
+        return {
+            "title": self.workload.title,
+            "group": self.workload.group,
+            "times": self.times,
+            "nbytes": self.nbytes,
+            "problems": self.problems,
+        }
 
     def _fresh(self) -> str:
         self._files += 1
@@ -148,19 +156,18 @@ class Contest:
         save = system.save
         path = self._fresh()
         try:
-            self._note(system.name, "save", timed(lambda: save(self.model, path, False))[0])
+            self._note(system.name, "save", timed(partial(save, self.model, path, False))[0])
             for reader in [system, *readers]:
                 load = reader.load
                 if load is not None and reader.name not in self.problems:
-                    seconds, loaded = timed(lambda load=load: load(path))  # type: ignore[misc]
+                    seconds, loaded = timed(partial(load, path))
                     self._note(reader.name, "load", seconds)
                     del loaded
         finally:
             remove(path)
-        os.sync()  # what others still have to write is not this save's to wait for
         path = self._fresh()
         try:
-            self._note(system.name, "save durable", timed(lambda: save(self.model, path, True))[0])
+            self._note(system.name, "save durable", timed(partial(save, self.model, path, True))[0])
         finally:
             remove(path)
 

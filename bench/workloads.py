@@ -58,7 +58,8 @@ class Workload(NamedTuple):
 def _rows(rows: int, columns: int) -> tuple[Any, Any]:
     from sklearn.datasets import make_classification
 
-    return make_classification(rows, columns, n_informative=columns // 2, random_state=7)
+    features, labels = make_classification(rows, columns, n_informative=columns // 2, random_state=7)
+    return features, labels
 
 
 def _predicts(columns: int) -> Callable[[Any], Any]:
@@ -94,7 +95,9 @@ def _histogram(quick: bool) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
     # early stopping would end long before 500
-    return HistGradientBoostingClassifier(max_iter=50 if quick else 500, early_stopping=False, random_state=0).fit(*_rows(20_000, 40))
+    return HistGradientBoostingClassifier(max_iter=50 if quick else 500, early_stopping=False, random_state=0).fit(
+        *_rows(20_000, 40)
+    )
 
 
 def _adaboost(quick: bool) -> Any:
@@ -144,7 +147,10 @@ def _mlp(quick: bool) -> Any:
 def _dense(arrays: int, floats: int) -> Callable[[bool], Any]:
     def build(quick: bool) -> Any:
         rng = np.random.default_rng(1)
-        return {f"layer{at}.weight": rng.standard_normal((floats // 1000 // (20 if quick else 1), 1000), np.float32) for at in range(arrays)}
+        return {
+            f"layer{at}.weight": rng.standard_normal((floats // 1000 // (20 if quick else 1), 1000), np.float32)
+            for at in range(arrays)
+        }
 
     return build
 
@@ -158,7 +164,8 @@ def _dicts(quick: bool) -> Any:
 
 def _mixed(quick: bool) -> Any:
     return [
-        (at, f"item {at}", at * 0.5) if at % 2 else {"at": at, f"key {at % 7}": (at, None, f"text {at}")} for at in range(2500 if quick else 50_000)
+        (at, f"item {at}", at * 0.5) if at % 2 else {"at": at, f"key {at % 7}": (at, None, f"text {at}")}
+        for at in range(2500 if quick else 50_000)
     ]
 
 
@@ -181,6 +188,14 @@ def _categories(quick: bool) -> Any:
     return OneHotEncoder(handle_unknown="ignore").fit(column[:, None])
 
 
+def _weights(vectorizer: Any) -> Any:
+    return vectorizer.transform([" ".join([*vectorizer.vocabulary_][:50])]).toarray()
+
+
+def _columns(encoder: Any) -> Any:
+    return encoder.transform(np.array([["category 17"], ["none"]], object)).indices
+
+
 def _itself(model: Any) -> Any:
     return model
 
@@ -191,7 +206,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("forest_500", "random forest, 500 trees", "suite", _forest(500), _predicts(40)),
     Workload("boosting", "gradient boosting, 300 trees", "suite", _boosting, _predicts(20)),
     Workload("histogram", "hist gradient boosting, 500 iterations", "suite", _histogram, _predicts(40)),
-    Workload("tfidf", "tf-idf, 500,000 words", "suite", _tfidf, lambda model: model.transform([" ".join([*model.vocabulary_][:50])]).toarray()),
+    Workload("tfidf", "tf-idf, 500,000 words", "suite", _tfidf, _weights),
     Workload("neighbours", "kNN over 100 MB, kd_tree", "suite", _neighbours, _predicts(20)),
     Workload("svc", "SVC", "suite", _svc, _predicts(20)),
     Workload("mlp", "MLP", "suite", _mlp, _predicts(40)),
@@ -204,7 +219,7 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("floats", "500k floats", "containers", _floats, _itself, fitted=False),
     Workload("strings", "set of 200k strings", "containers", _strings, _itself, fitted=False),
     Workload("categories", "OneHotEncoder, 100k object categories", "containers", _categories,
-             lambda model: model.transform(np.array([["category 17"], ["none"]], object)).indices, fitted=False),
+             _columns, fitted=False),
 )  # fmt: skip
 
 BY_NAME = {workload.name: workload for workload in WORKLOADS}

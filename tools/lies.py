@@ -26,7 +26,6 @@ import collections
 import fnmatch
 import json
 import resource
-import select
 import signal
 import sys
 import time
@@ -37,6 +36,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import joblib
 import msgspec
 import numpy as np
 
@@ -53,8 +53,8 @@ ROOT = Path(__file__).parent.parent
 PERMITTED = ROOT / "tools" / "lies_permitted.toml"
 REPORT = ROOT / "docs" / "lies.md"
 PATIENCE = 10.0
-"""Seconds a child has for one lie; one that needs longer is asked again alone, with three times as long."""
-MEMORY = 4 << 30
+"""Seconds of processor time a child has for one lie; by the clock it has twelve times that, as a machine may be busy."""
+MEMORY = 1 << 30
 """Bytes of address space that a child may take beyond what it is born with."""
 
 Fields = dict[str, Any]
@@ -110,12 +110,13 @@ class Liar(_Walker):
 
 
 def places(model: Any) -> list[Place]:
-    """Return the model itself and the first object of each other class in it."""
+    """Return the model itself and, of the objects in it, the first of each class and set of attributes."""
     liar = Liar()
     liar.run(model, "")
-    first: dict[str, Place] = {}
+    first: dict[Any, Place] = {}
     for place in liar.met:
-        first.setdefault(place.type, place)
+        # By attributes too: an estimator that is not fitted says nothing of the fitted one behind it.
+        first.setdefault((place.type, tuple(place.fields)), place)
     return list(first.values())
 
 
@@ -190,6 +191,9 @@ def _numbers(value: Any) -> Iterator[tuple[str, str, Any]]:
     if type(value) is int:
         yield "index", "-1", -1
         yield "index", "2**40", _FAR
+    elif value is None:
+        yield "kind", "int -1", -1
+        yield "kind", "int 2**40", _FAR
     elif type(value) is float:
         yield "number", "nan", float("nan")
     elif isinstance(value, np.number) and value.dtype.kind in "iu":
@@ -307,11 +311,10 @@ def outcome_of(blob: bytes, X: Any, genuine: Fields) -> tuple[str, str]:
             model = opening.load()
     except HoldfastError as error:
         return "refused", type(error).__name__
-    except MemoryError:
-        raise
     except Exception as error:
         return "UNTYPED", f"{type(error).__name__}: {error}"[:200]
-    said = zoo.answers(model, X)
+    with joblib.parallel_config(backend="threading"):  # to start seven processes for one lie takes longer than all else
+        said = zoo.answers(model, X)
     wrong = {m: said.get(m) for m in {**genuine, **said} if m not in said or m not in genuine or not zoo.equal(said[m], genuine[m])}
     raised = {m: v for m, v in wrong.items() if isinstance(v, str)}
     if raised:
@@ -323,62 +326,61 @@ def children(ready: Prepared, X: Any, genuine: Fields, lies: list[Lie]) -> Itera
     """Yield each lie with its outcome. A child works them off; when one ends it, another goes on behind that one."""
     done = 0
     while done < len(lies):
-        for number, outcome, info in _child(ready, X, genuine, lies, range(done, len(lies)), PATIENCE):
+        for number, outcome, info in _child(ready, X, genuine, lies, range(done, len(lies))):
             done = number + 1
-            if outcome == "HANG" or outcome.startswith("SIGNAL"):
-                again = list(_child(ready, X, genuine, lies, range(number, number + 1), 3 * PATIENCE))
-                if again[0][1] != outcome:
-                    info = f"{outcome} after others, {again[0][1]} alone"
-                    outcome = again[0][1] if outcome == "HANG" else outcome
+            if outcome in ("SIGNAL", "DIED", "HANG"):
+                # Is it this lie, or what an earlier one left behind in the child?
+                alone = next(iter(_child(ready, X, genuine, lies, range(number, number + 1))))
+                info = f"{info}; alone: {alone[1]} {alone[2]}"
             yield lies[number], outcome, info
 
 
-def _child(ready: Prepared, X: Any, genuine: Fields, lies: list[Lie], numbers: range, patience: float) -> Iterator[tuple[int, str, str]]:
+def _child(ready: Prepared, X: Any, genuine: Fields, lies: list[Lie], numbers: range) -> Iterator[tuple[int, str, str]]:
     reader, writer = os.pipe()
     pid = os.fork()
     if pid == 0:
         os.close(reader)
-        _work(writer, ready, X, genuine, lies, numbers, patience)
+        _work(writer, ready, X, genuine, lies, numbers)
     os.close(writer)
-    expected = iter(numbers)
+    last = numbers.start - 1
     with os.fdopen(reader, "rb") as lines:
         for line in lines:
-            number, outcome, info = json.loads(line)
-            next(expected)
-            yield number, outcome, info
-    _, status = os.waitpid(pid, 0)
-    left = next(expected, None)
-    if left is not None:
-        code = os.waitstatus_to_exitcode(status)
-        yield left, "HANG" if code == -signal.SIGALRM else f"SIGNAL {-code}" if code < 0 else "DIED", f"exit status {code}"
+            last, outcome, info = json.loads(line)
+            yield last, outcome, info
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if code and last + 1 < numbers.stop:
+        ended = "SIGNAL" if code < 0 else "DIED"
+        yield last + 1, "HANG" if -code in (signal.SIGPROF, signal.SIGALRM) else ended, f"exit status {code}"
 
 
-def _work(writer: int, ready: Prepared, X: Any, genuine: Fields, lies: list[Lie], numbers: range, patience: float) -> None:
+def _work(writer: int, ready: Prepared, X: Any, genuine: Fields, lies: list[Lie], numbers: range) -> None:
     """Be the child: no line of this returns."""
     code = 70
     try:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (size + MEMORY, size + MEMORY))
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
-        warnings.simplefilter("ignore")
-        # The default action ends the process even inside C code that never comes back to Python.
+        # The default actions end the process, even inside C code that never comes back to Python.
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)
         signal.signal(signal.SIGALRM, signal.SIG_DFL)
+        born = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for number in numbers:
             blob = forge(ready, lies[number])
-            signal.setitimer(signal.ITIMER_REAL, patience)
-            try:
-                outcome, info = outcome_of(blob, X, genuine)
-            except MemoryError:
-                outcome, info = "UNTYPED", "MemoryError"
+            signal.setitimer(signal.ITIMER_PROF, PATIENCE)
+            signal.setitimer(signal.ITIMER_REAL, 12 * PATIENCE)
+            outcome, info = outcome_of(blob, X, genuine)
+            signal.setitimer(signal.ITIMER_PROF, 0)
             signal.setitimer(signal.ITIMER_REAL, 0)
+            grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - born
+            if grown << 10 > MEMORY // 4:
+                outcome, info = "MEMORY", f"grew by {grown >> 10} MiB; {info}"
             os.write(writer, json.dumps([number, outcome, info]).encode() + b"\n")
+            if outcome == "MEMORY":
+                break  # a process does not shrink again; another child goes on
         code = 0
-    except BaseException:
-        import traceback
-        Path("/tmp/lies/died.txt").write_text(traceback.format_exc() + repr(lies[number]))
     finally:
         os._exit(code)
 

@@ -11,7 +11,8 @@ from typing import Any
 from holdfast.errors import InvalidState
 from holdfast.frameworks.adapter import REGISTERED, Record, Registered, type_name
 from holdfast.trust.catalog import Entry, catalog, registered_entry
-from holdfast.trust.native_state import VALIDATORS, rows_as_fields, where_of
+from holdfast.trust.fields_of import rows_as_fields, where_of
+from holdfast.trust.native_state import VALIDATORS
 from holdfast.trust.policy import REGISTERED_CLASSES
 from holdfast.trust.view import View
 

@@ -23,6 +23,8 @@ from holdfast.errors import HoldfastWarning, ProofFailed, quoted
 from holdfast.frameworks.adapter import type_name
 from holdfast.native.container import EXAMPLE_PREFIX
 from holdfast.trust.catalog import catalog
+from holdfast.trust.plan import unknown_states
+from holdfast.values.graph import Graph
 from holdfast.values.manifest import FORMAT_VERSION, Manifest
 
 _NO_METRICS: dict[str, Any] = {}
@@ -57,6 +59,7 @@ class Prepared(NamedTuple):
     kept: dict[str, Any] | None
     manifest: Manifest
     needs_trust: list[str]
+    unknown: dict[str, str]
 
 
 def prepare(model: Any, example: Any = None, metrics: Mapping[str, Any] | None = None, extra: Mapping[str, Any] | None = None) -> Prepared:
@@ -75,6 +78,8 @@ def prepare(model: Any, example: Any = None, metrics: Mapping[str, Any] | None =
         encoded_example = encode(kept, EXAMPLE_PREFIX)
     lists = catalog()
     needs = [name for name in dumped.types if name not in lists.types] + [name for name in dumped.functions if name not in lists.values]
+    unknown = unknown_states(Graph(dumped.tree, len(dumped.tensors)))
+    needs += [name for name in unknown if name not in needs]
     rows_kept = training_rows(dumped.tree, len(dumped.tensors))
     for place in secrets_in(dumped.tree):
         warnings.warn(f"{place} looks like a password, a token or a key, and it would be in the file; remove it before you share the model",
@@ -94,7 +99,7 @@ def prepare(model: Any, example: Any = None, metrics: Mapping[str, Any] | None =
         training_rows=rows_kept,
         extra=_plain(extra, "extra") if extra else _NO_METRICS,
     )
-    return Prepared(model, content, encoded_example, kept, manifest, needs)
+    return Prepared(model, content, encoded_example, kept, manifest, needs, unknown)
 
 
 def _plain(given: Mapping[str, Any], what: str) -> dict[str, Any]:
@@ -205,7 +210,13 @@ def _notices(ready: Prepared) -> None:
             HoldfastWarning,
             stacklevel=4,
         )
-    if ready.needs_trust:
+    for name, what in ready.unknown.items():
+        warnings.warn(
+            f"{what}: the list of trusted states does not know this setting; loading will need trusted=[{name!r}]. Please report it",
+            HoldfastWarning,
+            stacklevel=4,
+        )
+    if len(ready.needs_trust) > len(ready.unknown):
         shown = ", ".join(quoted(name, 80) for name in ready.needs_trust[:4])
         warnings.warn(
             f"loading this model will need trusted=[...] or trusted_functions=[...] for {shown}{', …' if len(ready.needs_trust) > 4 else ''}",

@@ -8,58 +8,21 @@ The one rule: a type whose state reaches C or Cython unchecked by its own librar
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from holdfast.errors import InvalidState
+from holdfast.trust.fields_of import NOTHING, Validator, cells_of, refuse, rows_as_fields, type_of, where_of
+from holdfast.trust.native_families import FAMILIES
+from holdfast.trust.state.binary_tree import check_binary_tree
 from holdfast.trust.state.hist_gradient_boosting import check_bin_mapper, check_hist_gradient_boosting, check_predictors
-from holdfast.trust.state.neighbors import check_binary_tree, check_neighbors_base
+from holdfast.trust.state.neighbors import check_neighbors_base
 from holdfast.trust.state.sparse import check_sparse
 from holdfast.trust.state.svm import check_libsvm
 from holdfast.trust.state.tree import check_trees
 from holdfast.trust.view import View
 from holdfast.values import tree as t
 from holdfast.values.graph import Node
-
-Validator = Callable[[View, int], None]
-NOTHING: frozenset[str] = frozenset()
-
-
-def rows_as_fields(view: View, index: int, mapped: frozenset[str] = NOTHING) -> list[dict[str, Any]]:
-    """Return the rows of a table of objects or records as plain fields: arrays as private copies, or mapped ones by name."""
-    table: Any = view.graph.tables[index]
-    columns = [
-        [view.value(cell, mapped=name in mapped) for cell in view.graph.cells(column, table.rows)]
-        for name, column in zip(table.fields, table.columns, strict=True)
-    ]
-    if not columns:
-        return [{} for _ in range(table.rows)]
-    return [dict(zip(table.fields, row, strict=True)) for row in zip(*columns, strict=True)]
-
-
-def where_of(view: View, index: int) -> Callable[[int], str]:
-    """Return how a message names a row of a table."""
-    name = view.graph.tables[index].type.rpartition(".")[2]
-    base = view.graph.bases[index]
-    return lambda row: view.paths.path(base + row) or name
-
-
-def refuse(where: str, what: str) -> InvalidState:
-    """Return the refusal of a state."""
-    return InvalidState(f"{where}: {what}; the file is damaged or was altered.")
-
-
-def _fields_of(view: View, cell: Any) -> dict[str, Any]:
-    """Return label -> cell of the node that a cell refers to."""
-    return dict(view.paths.children(cell)) if type(cell) is Node else {}
-
-
-def _type_of(view: View, cell: Any) -> str:
-    kind = view.kind(cell) if type(cell) is Node else ""
-    return kind[5:] if kind.startswith("type:") else ""
-
 
 # -- trees -----------------------------------------------------------------------------------------------------------
 
@@ -79,12 +42,12 @@ def _tree_widths(view: View, index: int) -> None:
     where = where_of(view, index)
     widths = view.column(index, "n_features_in_") if "n_features_in_" in table.fields else [None] * table.rows
     for row, (cell, width) in enumerate(zip(view.column(index, "tree_"), widths, strict=True)):
-        if _type_of(view, cell) != TREE or _tree_width(view, cell) != width:
+        if type_of(view, cell) != TREE or _tree_width(view, cell) != width:
             raise refuse(where(row), f"n_features_in_ is {width}, and its tree was grown on {_tree_width(view, cell)}")
 
 
 def _tree_width(view: View, cell: Any) -> Any:
-    if _type_of(view, cell) != TREE:
+    if type_of(view, cell) != TREE:
         return None
     index, row = view.graph.locate(cell)
     return view.column(index, "n_features")[row]
@@ -97,7 +60,7 @@ def _gradient_boosting(view: View, index: int) -> None:
         return
     where = where_of(view, index)
     for row in range(table.rows):
-        fields = _fields_of(view, Node(view.graph.bases[index] + row))
+        fields = cells_of(view, Node(view.graph.bases[index] + row))
         stages = fields["estimators_"]
         shape = view.shape(stages) if type(stages) is Node else None
         per = fields.get("n_trees_per_iteration_")
@@ -105,11 +68,11 @@ def _gradient_boosting(view: View, index: int) -> None:
             raise refuse(where(row), f"estimators_ has shape {shape}, where {per} trees a stage are expected")
         width = fields.get("n_features_in_")
         for place, cell in enumerate(view.items(stages)):
-            tree = _fields_of(view, cell).get("tree_")
-            index_of = view.graph.locate(tree)[0] if _type_of(view, tree) == TREE else -1  # type: ignore[arg-type]
+            tree = cells_of(view, cell).get("tree_")
+            index_of = view.graph.locate(tree)[0] if type_of(view, tree) == TREE else -1  # type: ignore[arg-type]
             if index_of < 0:
                 raise refuse(f"{where(row)}.estimators_.{place}", "it is not a fitted tree")
-            state = _fields_of(view, tree)
+            state = cells_of(view, tree)
             if state["n_features"] != width or state["n_outputs"] != 1 or _most(view, state["n_classes"]) != 1:
                 raise refuse(f"{where(row)}.estimators_.{place}", f"it is not a regression tree of one output on {width} columns")
 
@@ -142,9 +105,9 @@ def _hist_gradient_boosting(view: View, index: int) -> None:
         return
     where = where_of(view, index)
     for row in range(table.rows):
-        fields = _fields_of(view, Node(view.graph.bases[index] + row))
+        fields = cells_of(view, Node(view.graph.bases[index] + row))
         place = where(row)
-        mapper = _fields_of(view, fields["_bin_mapper"])
+        mapper = cells_of(view, fields["_bin_mapper"])
         flags = view.value(mapper.get("is_categorical_"))
         if not isinstance(flags, np.ndarray) or flags.ndim != 1:
             raise refuse(place, "its bin mapper has no is_categorical_")
@@ -162,9 +125,9 @@ def _hist_gradient_boosting(view: View, index: int) -> None:
             place,
         )
         cells = [cell for stage in stages for cell in stage]
-        if any(_type_of(view, cell) != _HGB + "predictor.TreePredictor" for cell in cells):
+        if any(type_of(view, cell) != _HGB + "predictor.TreePredictor" for cell in cells):
             raise refuse(place, "_predictors holds something that is not a predictor")
-        states = [{name: view.value(cell) for name, cell in _fields_of(view, one).items()} for one in cells]
+        states = [{name: view.value(cell) for name, cell in cells_of(view, one).items()} for one in cells]
         for state in states:
             state.update(n_features=len(flags), is_categorical=flags)
         check_predictors(states, lambda i, place=place: f"{place}._predictors[{i}]")  # type: ignore[misc]
@@ -177,13 +140,13 @@ def _plain(view: View, cell: Any) -> Any:
 def _preprocessed(view: View, cell: Any, where: str) -> int:
     """Return how many columns the model's own preprocessor makes: one for each that its two parts take."""
     total = 0
-    for step in view.items(_fields_of(view, cell).get("transformers_")):
+    for step in view.items(cells_of(view, cell).get("transformers_")):
         parts = view.items(step)
         if len(parts) != 3:
             raise refuse(where, "its preprocessor is not the one that scikit-learn makes")
-        inner = _type_of(view, parts[1])
+        inner = type_of(view, parts[1])
         if inner == "sklearn.preprocessing._function_transformer.FunctionTransformer":
-            func = _fields_of(view, _fields_of(view, parts[1]).get("func"))
+            func = cells_of(view, cells_of(view, parts[1]).get("func"))
             index, row = view.graph.locate(func["func"]) if type(func.get("func")) is Node else (-1, 0)
             table = view.graph.tables[index] if index >= 0 else None
             if type(table) is not t.Names or table.names[row] != "sklearn.utils.validation.check_array":
@@ -211,8 +174,8 @@ def _binary_trees(view: View, index: int) -> None:
     name = view.graph.tables[index].type.rpartition(".")[2]
     for row, fields in enumerate(rows_as_fields(view, index, _BINARY_MAPPED)):
         metric = fields.get("dist_metric")
-        kind = _type_of(view, metric).rpartition(".")[2]
-        given = {label: view.value(cell) for label, cell in _fields_of(view, metric).items()}
+        kind = type_of(view, metric).rpartition(".")[2]
+        given = {label: view.value(cell) for label, cell in cells_of(view, metric).items()}
         empty = np.zeros(0) if kind.startswith("Minkowski") else np.zeros(1)
         fields["dist_metric"] = {
             "type": kind,
@@ -229,10 +192,10 @@ def _neighbors(view: View, index: int) -> None:
     if "_fit_method" not in table.fields:
         return
     for row in range(table.rows):
-        cells = _fields_of(view, Node(view.graph.bases[index] + row))
+        cells = cells_of(view, Node(view.graph.bases[index] + row))
         tree, fit = cells.get("_tree"), cells.get("_fit_X")
-        tree_type = _type_of(view, tree).rpartition(".")[2] or None
-        tree_data = _fields_of(view, tree).get("data")
+        tree_type = type_of(view, tree).rpartition(".")[2] or None
+        tree_data = cells_of(view, tree).get("data")
         shape: Any = view.shape(fit) if type(fit) is Node else None
         if shape is None and type(fit) is Node:
             shape = _plain_shape(view, fit)
@@ -254,7 +217,7 @@ def _neighbors(view: View, index: int) -> None:
 
 
 def _plain_shape(view: View, cell: Any) -> tuple[int, ...] | None:
-    shape = _fields_of(view, cell).get("shape")
+    shape = cells_of(view, cell).get("shape")
     values = view.value(shape) if type(shape) is Node else None
     return tuple(values) if isinstance(values, tuple) and all(type(n) is int for n in values) else None
 
@@ -281,12 +244,12 @@ def _libsvm(view: View, index: int) -> None:
     if "support_" not in table.fields:
         return
     for row in range(table.rows):
-        cells = _fields_of(view, Node(view.graph.bases[index] + row))
+        cells = cells_of(view, Node(view.graph.bases[index] + row))
         fields: dict[str, Any] = {}
         for name in _SVM:
             if name in cells:
                 cell = cells[name]
-                fields[name] = _matrix(view, cell) if _type_of(view, cell) else view.value(cell, mapped=name in _SVM_MAPPED)
+                fields[name] = _matrix(view, cell) if type_of(view, cell) else view.value(cell, mapped=name in _SVM_MAPPED)
         if type(fields.get("kernel")) is not str:
             fields["kernel"] = None
             kept = cells.get("_BaseLibSVM__Xfit")
@@ -295,7 +258,7 @@ def _libsvm(view: View, index: int) -> None:
         elif (
             fields["kernel"] != "precomputed"
             and type(cells.get("support_vectors_")) is Node
-            and not _type_of(view, cells["support_vectors_"])
+            and not type_of(view, cells["support_vectors_"])
         ):
             fields["support_vectors_"] = view.value(cells["support_vectors_"], mapped=True)
         check_libsvm(fields, where(row))
@@ -303,7 +266,7 @@ def _libsvm(view: View, index: int) -> None:
 
 def _matrix(view: View, cell: Any) -> dict[str, Any]:
     """Return the parts of a sparse matrix."""
-    return {label: view.value(part) for label, part in _fields_of(view, cell).items()}
+    return {label: view.value(part) for label, part in cells_of(view, cell).items()}
 
 
 _NEIGHBORS = (
@@ -316,6 +279,7 @@ _SPARSE_NAMES = [
 ]
 
 VALIDATORS: dict[str, Validator] = {
+    **FAMILIES,
     TREE: _trees,
     **dict.fromkeys(
         (f"sklearn.tree._classes.{kind}Tree{task}" for kind in ("Decision", "Extra") for task in ("Classifier", "Regressor")), _tree_widths

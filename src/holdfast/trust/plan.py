@@ -11,7 +11,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-from holdfast.errors import FormatError, UntrustedType, quoted
+from holdfast.errors import FormatError, InvalidState, UntrustedType, quoted
 from holdfast.trust.catalog import catalog
 from holdfast.trust.native_state import VALIDATORS, needed_tensors
 from holdfast.trust.policy import REGISTERED_CLASSES, Policy
@@ -101,6 +101,39 @@ def make_plan(graph: Graph, policy: Policy, tensors: Tensors, path: str = "FILE"
         if validator is not None:
             validator(view, index)
     return FrozenPlan(graph, given, tensors)
+
+
+def unknown_states(graph: Graph) -> dict[str, str]:
+    """Return, by type name, how the state of listed types differs from what the list knows; for a model that is about to be saved.
+
+    A genuine model can be outside everything that the list was made from. It is saved all the same, and its owner is told
+    that a load will ask for the class by name.
+    """
+    view = View(graph, _NoTensors())
+    known = catalog().types
+    found: dict[str, str] = {}
+    for index, table in enumerate(graph.tables):
+        if type(table) is t.Objects or type(table) is t.Records:
+            entry = known.get(table.type)
+            if entry is not None and (entry.kinds or entry.params):
+                try:
+                    check_table(view, index, entry)
+                except InvalidState as error:
+                    found.setdefault(table.type, error.message.partition(";")[0])
+    return found
+
+
+class _NoTensors:
+    """A graph without bytes: schemas read none."""
+
+    def private(self, tensor: int) -> Any:
+        raise NotImplementedError
+
+    def buffer(self, tensor: int) -> Any:
+        raise NotImplementedError
+
+    def prefetch(self, tensors: list[int]) -> None:
+        raise NotImplementedError
 
 
 def check_names(view: View, policy: Policy, path: str) -> dict[str, Any]:

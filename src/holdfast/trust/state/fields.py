@@ -78,9 +78,7 @@ def array(value: Any, name: str, where: str, ndim: int, dtypes: Sequence[np.dtyp
     return value
 
 
-def vector(
-    fields: Fields, name: str, where: str, dtypes: Sequence[np.dtype[Any]] | None = None, size: int | None = None
-) -> Array:
+def vector(fields: Fields, name: str, where: str, dtypes: Sequence[np.dtype[Any]] | None = None, size: int | None = None) -> Array:
     """Return a one-dimensional array, of ``size`` elements if that is known."""
     value = array(field(fields, name, where), name, where, 1, dtypes)
     if size is not None and len(value) != size:

@@ -11,6 +11,7 @@ the rest, so a reader refuses it.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,7 @@ def check_lil(fields: Fields, where: str) -> None:
     for i, (columns, values) in enumerate(zip(rows, data, strict=True)):
         if type(columns) is not list or type(values) is not list or len(columns) != len(values):
             refuse(where, f"row {i} is not a list of indices with a list of as many values")
-        if not all(map(is_int, columns)) or any(a >= b for a, b in zip(columns, columns[1:], strict=False)):
+        if not all(map(is_int, columns)) or any(a >= b for a, b in pairwise(columns)):
             refuse(where, f"row {i} has indices that do not ascend")
         if columns and not (columns[0] >= 0 and columns[-1] < shape[1]):
             refuse(where, f"row {i} has an index outside 0..{shape[1] - 1}")

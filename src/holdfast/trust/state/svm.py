@@ -98,7 +98,7 @@ def _check_training_shape(fields: Fields, called: bool, where: str) -> int:
     if type(shape) is not tuple or not 1 <= len(shape) <= 3:
         refuse(where, "shape_fit_ is not a tuple of sizes")
     sizes = {f"shape_fit_[{i}]": size for i, size in enumerate(shape)}
-    rows = [integer(sizes, name, where, 0) for name in sizes][0]
+    rows, *_ = [integer(sizes, name, where, 0) for name in sizes]
     if rows < 1:
         refuse(where, "shape_fit_[0] is 0, at least 1 expected")
     if called:

@@ -113,11 +113,7 @@ def _quick_frames(trees: Sequence[Fields]) -> list[int] | None:
         return None
     if {*map(type, outputs), *map(type, counts), *map(type, widths), *map(type, depths)} != {int}:
         return None
-    if (
-        {a.dtype for a in nodes} != {NODE_DTYPE}
-        or {a.dtype for a in values} != {FLOAT64}
-        or not {a.dtype for a in classes} <= {*_COUNTS}
-    ):
+    if {a.dtype for a in nodes} != {NODE_DTYPE} or {a.dtype for a in values} != {FLOAT64} or not {a.dtype for a in classes} <= {*_COUNTS}:
         return None
     if {a.ndim for a in classes} != {1} or min(counts) < 1 or max(counts) > _MOST or min(widths) < 1 or max(widths) > _MOST:
         return None

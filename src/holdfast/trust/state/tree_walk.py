@@ -83,15 +83,14 @@ class Block:
         self.threshold[part] = nodes["threshold"]
 
     def check(self) -> None:
+        """Refuse the first node that leads outside, twice to one place, or nowhere."""
         left, right, inner, here = self.children[:, 0], self.children[:, 1], self.inner, self.here
         if (wrong := (self.feature.view(np.uint64) >= self.width) & inner).any():
             self._refuse(wrong, lambda node: f"splits on feature {node['feature']}, outside 0..{self.width - 1}")
         if np.isnan(self.threshold.min()):  # min() passes a NaN on
             self._refuse(np.isnan(self.threshold), lambda node: "has the threshold NaN")
         if (wrong := (left == right) == inner).any():  # a leaf has -1 twice, another node two different children
-            self._refuse(
-                wrong, lambda node: f"has children {node['left_child']} and {node['right_child']}, both or neither are -1"
-            )
+            self._refuse(wrong, lambda node: f"has children {node['left_child']} and {node['right_child']}, both or neither are -1")
         ends = self.starts + self.sizes
         for side, child in (("left", left), ("right", right)):
             wrong = (child <= here) & inner
@@ -112,9 +111,7 @@ class Block:
             if reached > total:  # somebody has two parents: a crafted lattice would double at every level
                 break
             depth[at] = level
-            at = pairs.take(at.compress(inner.take(at, mode="clip")), mode="clip").view(
-                np.intp
-            )  # all in range by now: no second look
+            at = pairs.take(at.compress(inner.take(at, mode="clip")), mode="clip").view(np.intp)  # all in range by now: no second look
             level += 1
         if reached != total or depth.min() < 0:
             parents = np.bincount(self.children[inner].ravel(), minlength=total)

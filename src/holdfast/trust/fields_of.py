@@ -1,0 +1,60 @@
+"""Reading the attributes of objects out of a graph, as the plain fields that checks take.
+
+The one rule: what is given to a check is what will be built from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from holdfast.errors import InvalidState
+from holdfast.trust.view import View
+from holdfast.values.graph import Node
+
+Validator = Callable[[View, int], None]
+NOTHING: frozenset[str] = frozenset()
+
+
+def rows_as_fields(view: View, index: int, mapped: frozenset[str] = NOTHING) -> list[dict[str, Any]]:
+    """Return the rows of a table of objects or records as plain fields: arrays as private copies, or mapped ones by name."""
+    table: Any = view.graph.tables[index]
+    columns = [
+        [view.value(cell, mapped=name in mapped) for cell in view.graph.cells(column, table.rows)]
+        for name, column in zip(table.fields, table.columns, strict=True)
+    ]
+    if not columns:
+        return [{} for _ in range(table.rows)]
+    return [dict(zip(table.fields, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def where_of(view: View, index: int) -> Callable[[int], str]:
+    """Return how a message names a row of a table."""
+    name = view.graph.tables[index].type.rpartition(".")[2]
+    base = view.graph.bases[index]
+    return lambda row: view.paths.path(base + row) or name
+
+
+def refuse(where: str, what: str) -> InvalidState:
+    """Return the refusal of a state."""
+    return InvalidState(f"{where}: {what}; the file is damaged or was altered.")
+
+
+def cells_of(view: View, cell: Any) -> dict[str, Any]:
+    """Return label -> cell of the node that a cell refers to."""
+    return dict(view.paths.children(cell)) if type(cell) is Node else {}
+
+
+def type_of(view: View, cell: Any) -> str:
+    """Return the exact type name of the object that a cell refers to, or nothing."""
+    kind = view.kind(cell) if type(cell) is Node else ""
+    return kind[5:] if kind.startswith("type:") else ""
+
+
+def array_from_list(values: list[Any]) -> Any:
+    """Return integers as an array; a list that holds anything else stays a list, for the check to refuse."""
+    if set(map(type, values)) == {int} and min(values) >= -(2**63) and max(values) < 2**63:
+        return np.array(values, np.int64)
+    return values if values else np.zeros(0, np.int64)
