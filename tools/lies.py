@@ -267,7 +267,11 @@ def _inside(value: Any, depth: int) -> Iterator[tuple[str, str, Any]]:
         return
     for spot in sorted({0, len(items) - 1}) if items else ():
         for kind, detail, wrong in lies_about(items[spot], depth + 1):
-            yield f"{kind} inside" if not kind.endswith("inside") else kind, f"[{spot}] {detail}", again([*items[:spot], wrong, *items[spot + 1 :]])
+            yield (
+                f"{kind} inside" if not kind.endswith("inside") else kind,
+                f"[{spot}] {detail}",
+                again([*items[:spot], wrong, *items[spot + 1 :]]),
+            )
 
 
 def _objects(items: list[Any], shape: tuple[int, ...]) -> Any:
@@ -388,24 +392,34 @@ def _work(writer: int, ready: Prepared, X: Any, genuine: Fields, lies: list[Lie]
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
     out = open(sys.argv[1], "w")
-    every = int(sys.argv[2]); only = sys.argv[3:]
+    every = int(sys.argv[2])
+    only = sys.argv[3:]
     t0 = time.time()
-    counts = collections.Counter(); total = collections.Counter()
+    counts = collections.Counter()
+    total = collections.Counter()
     for s in zoo.specimens():
-        if only and s.name.rpartition(".")[2] not in only: continue
+        if only and s.name.rpartition(".")[2] not in only:
+            continue
         t1 = time.time()
         ready = prepare(s.model)
         pl = places(s.model)
         lies = [l for p in pl for l in lies_of(p)]
         lies = lies[::every]
         try:
-            with open_buffer(forge(ready, None)) as o: genuine = zoo.answers(o.load(), s.X)
+            with open_buffer(forge(ready, None)) as o:
+                genuine = zoo.answers(o.load(), s.X)
         except HoldfastError as e:
-            print(s.name, "GENUINE REFUSED", e, flush=True); continue
+            print(s.name, "GENUINE REFUSED", e, flush=True)
+            continue
         c = collections.Counter()
         for lie, outcome, info in children(ready, s.X, genuine, lies):
             c[outcome.split()[0]] += 1
-            out.write(json.dumps([s.name, lie.place.type, lie.place.path, lie.attribute, lie.kind, lie.detail, lie.before, lie.after, outcome, info])+"\n")
+            out.write(
+                json.dumps(
+                    [s.name, lie.place.type, lie.place.path, lie.attribute, lie.kind, lie.detail, lie.before, lie.after, outcome, info]
+                )
+                + "\n"
+            )
         total += c
-        print(f"{s.name.rpartition('.')[2]} places={len(pl)} lies={len(lies)} {dict(c)} {time.time()-t1:.1f}s", flush=True)
-    print(dict(total), time.time()-t0)
+        print(f"{s.name.rpartition('.')[2]} places={len(pl)} lies={len(lies)} {dict(c)} {time.time() - t1:.1f}s", flush=True)
+    print(dict(total), time.time() - t0)

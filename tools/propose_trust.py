@@ -43,14 +43,77 @@ SPARSE = [
 RANDOM = ["int", "none", "number:i", "number:u", "type:numpy.random.mtrand.RandomState"]
 
 TRAINING = {
-    "_fit_X", "X_fit_", "X_train_", "y_train_", "support_vectors_", "X_", "_y", "oob_prediction_", "oob_decision_function_",
-    "_X_fit", "X_transformed_fit_", "transduction_", "label_distributions_", "_fit_X_", "X_fit_gram",
+    "_fit_X",
+    "X_fit_",
+    "X_train_",
+    "y_train_",
+    "support_vectors_",
+    "X_",
+    "_y",
+    "oob_prediction_",
+    "oob_decision_function_",
+    "_X_fit",
+    "X_transformed_fit_",
+    "transduction_",
+    "label_distributions_",
+    "_fit_X_",
+    "X_fit_gram",
 }
-TRAINING_OF = {"sklearn.kernel_approximation.Nystroem": ["components_"], "sklearn.neighbors._kde.KernelDensity": ["tree_"],
-               "sklearn.feature_extraction.text.CountVectorizer": ["stop_words_"], "sklearn.feature_extraction.text.TfidfVectorizer": ["stop_words_"]}
+TRAINING_OF = {
+    "sklearn.kernel_approximation.Nystroem": ["components_"],
+    "sklearn.neighbors._kde.KernelDensity": ["tree_"],
+    "sklearn.feature_extraction.text.CountVectorizer": ["stop_words_"],
+    "sklearn.feature_extraction.text.TfidfVectorizer": ["stop_words_"],
+}
 
-PYTHON_VALUES = [f"builtins.{n}" for n in ("bool", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple", "abs", "len", "max", "min", "round", "sorted", "sum")]
-PYTHON_VALUES += ["collections.OrderedDict", "collections.Counter", "collections.defaultdict", "collections.deque", "datetime.date", "datetime.datetime", "datetime.timedelta", "decimal.Decimal"]
+UNRELIABLE = {
+    # lengths that agreed in every fit that was tried, and need not: seen in review, each with its reason
+    "n_iter_": "PLS stops early when what is left is constant",
+    "loss_curve_": "partial_fit after an early-stopped fit lengthens it alone",
+    "validation_scores_": "as loss_curve_",
+    "estimator_errors_": "AdaBoostRegressor keeps the length it planned when it stops early",
+    "explained_variance_ratio_@LinearDiscriminantAnalysis": "shorter on rank-deficient data",
+    "coefs_paths_": "of the search, not of the model",
+    "scores_@LogisticRegressionCV": "of the search, not of the model",
+    "_raw_data": "rows with missing values",
+    "train_score_": "grows with warm starts",
+}
+"""Attribute, or attribute@class -> why its length is not taken for a rule."""
+
+PYTHON_VALUES = [
+    f"builtins.{n}"
+    for n in (
+        "bool",
+        "bytes",
+        "complex",
+        "dict",
+        "float",
+        "frozenset",
+        "int",
+        "list",
+        "object",
+        "set",
+        "str",
+        "tuple",
+        "abs",
+        "len",
+        "max",
+        "min",
+        "round",
+        "sorted",
+        "sum",
+    )
+]
+PYTHON_VALUES += [
+    "collections.OrderedDict",
+    "collections.Counter",
+    "collections.defaultdict",
+    "collections.deque",
+    "datetime.date",
+    "datetime.datetime",
+    "datetime.timedelta",
+    "decimal.Decimal",
+]
 STR_METHODS = ["builtins.str.lower", "builtins.str.upper", "builtins.str.strip", "builtins.str.split"]
 
 
@@ -155,9 +218,13 @@ def kinds_of_constraint(one: Any) -> set[str]:
         return {"none"}
     if isinstance(one, str):
         table = {
-            "array-like": ARRAY_LIKE + ["type:pandas.Series", "type:pandas.DataFrame", "type:pandas.Index"], "sparse matrix": SPARSE,
-            "random_state": RANDOM, "boolean": ["bool", "number:b"], "verbose": ["bool", "int", "number:i", "number:b"],
-            "cv_object": ["int", "none", "number:i", "list", "object"], "missing_values": ["none", "int", "float", "str", "number:i", "number:f", "number:U", "type:pandas.NA", "object"],
+            "array-like": ARRAY_LIKE + ["type:pandas.Series", "type:pandas.DataFrame", "type:pandas.Index"],
+            "sparse matrix": SPARSE,
+            "random_state": RANDOM,
+            "boolean": ["bool", "number:b"],
+            "verbose": ["bool", "int", "number:i", "number:b"],
+            "cv_object": ["int", "none", "number:i", "list", "object"],
+            "missing_values": ["none", "int", "float", "str", "number:i", "number:f", "number:U", "type:pandas.NA", "object"],
             "nan": ["float", "number:f"],
         }
         return set(table.get(one, ["any"]))
@@ -174,7 +241,18 @@ def kinds_of_constraint(one: Any) -> set[str]:
     if one is callable:
         return {"name", "object"}
     if isinstance(one, type):
-        simple = {int: {"int", "number:i"}, float: {"float", "number:f"}, str: {"str"}, bool: {"bool"}, dict: {"dict"}, list: {"list"}, tuple: {"tuple"}, set: {"set"}, slice: {"type:builtins.slice"}, type: {"name"}}
+        simple = {
+            int: {"int", "number:i"},
+            float: {"float", "number:f"},
+            str: {"str"},
+            bool: {"bool"},
+            dict: {"dict"},
+            list: {"list"},
+            tuple: {"tuple"},
+            set: {"set"},
+            slice: {"type:builtins.slice"},
+            type: {"name"},
+        }
         if one in simple:
             return simple[one]
         if one is numbers.Integral:
@@ -215,13 +293,21 @@ def widened(kinds: set[str], fitted: bool) -> set[str]:
     return {"any"} if "any" in wide else wide
 
 
-def equalities(one: Seen, params: set[str]) -> list[tuple[str, str]]:
+def equalities(name: str, one: Seen, params: set[str]) -> list[tuple[str, str]]:
     """Return pairs of lengths that agreed in every fit that had both, with enough different values to mean something."""
-    names = sorted({term for row in one.rows for term in row if term.partition(".")[0] not in params and term != "n_iter_"})
+    short = name.rpartition(".")[2]
+    names = sorted(
+        {
+            term
+            for row in one.rows
+            for term in row
+            if (head := term.partition(".")[0]) not in params and head not in UNRELIABLE and f"{head}@{short}" not in UNRELIABLE
+        }
+    )
     names.sort(key=lambda term: (term != "n_features_in_", term != "classes_.0", "." in term, term))
     groups: list[list[str]] = []
     placed: set[str] = set()
-    pairs: list[tuple[str, str]] = []
+    found_pairs: list[tuple[str, str]] = []
     agree: dict[tuple[str, str], bool] = {}
 
     def together(a: str, b: str) -> bool:
@@ -231,15 +317,15 @@ def equalities(one: Seen, params: set[str]) -> list[tuple[str, str]]:
             agree[key] = len(both) >= FEWEST_ROWS and all(x == y for x, y in both) and len({x for x, _ in both}) >= FEWEST_VALUES
         return agree[key]
 
-    for name in names:
-        if name in placed:
+    for term in names:
+        if term in placed:
             continue
-        group = [name, *(other for other in names if other != name and other not in placed and together(name, other))]
+        group = [term, *(other for other in names if other != term and other not in placed and together(term, other))]
         if len(group) > 1:
             groups.append(group)
             placed.update(group)
-            pairs.extend((group[0], other) for other in group[1:])
-    return pairs
+            found_pairs.extend((group[0], other) for other in group[1:])
+    return found_pairs
 
 
 def sklearn_types(seen: dict[str, Seen], how: dict[str, str]) -> dict[str, Any]:
@@ -267,7 +353,7 @@ def sklearn_types(seen: dict[str, Seen], how: dict[str, str]) -> dict[str, Any]:
             entry["fitted"] = sorted((one.fitted or set()) - set(params))
         else:
             entry["params"] = sorted(one.always or ())
-        pairs = equalities(one, set(params))
+        pairs = equalities(name, one, set(params))
         if pairs:
             entry["equal"] = pairs
         training = sorted((TRAINING & set(one.kinds)) | set(TRAINING_OF.get(name, [])))
@@ -292,12 +378,11 @@ def sklearn_values() -> set[str]:
         for public in module.__all__ if hasattr(module, "__all__") else dir(module):
             value = getattr(module, public, None)
             if (
-                (callable(value)
+                callable(value)
                 and not isinstance(value, type)
                 and (name := name_of(value)) is not None
-                and name.startswith("sklearn.metrics"))
-                or name_of_selection(value)
-            ):
+                and name.startswith("sklearn.metrics")
+            ) or name_of_selection(value):
                 found.add(name_of(value))
     for public in sklearn.model_selection.__all__:
         value = getattr(sklearn.model_selection, public)
@@ -321,14 +406,74 @@ def numpy_values() -> list[str]:
     from holdfast.frameworks.names import name_of
 
     found = {f"numpy.{name}" for name, value in vars(np).items() if isinstance(value, np.ufunc) and name_of(value) == f"numpy.{name}"}
-    for name in ("mean", "median", "max", "min", "sum", "std", "var", "abs", "average", "nanmean", "nanmedian", "nanmax", "nanmin", "nansum", "nanstd", "ptp", "percentile", "quantile", "prod", "clip", "round", "ravel", "asarray", "array", "nan_to_num", "argmax", "argmin", "cumsum", "diff", "transpose", "squeeze", "reshape", "dot", "matmul", "linalg.norm"):
+    for name in (
+        "mean",
+        "median",
+        "max",
+        "min",
+        "sum",
+        "std",
+        "var",
+        "abs",
+        "average",
+        "nanmean",
+        "nanmedian",
+        "nanmax",
+        "nanmin",
+        "nansum",
+        "nanstd",
+        "ptp",
+        "percentile",
+        "quantile",
+        "prod",
+        "clip",
+        "round",
+        "ravel",
+        "asarray",
+        "array",
+        "nan_to_num",
+        "argmax",
+        "argmin",
+        "cumsum",
+        "diff",
+        "transpose",
+        "squeeze",
+        "reshape",
+        "dot",
+        "matmul",
+        "linalg.norm",
+    ):
         value: Any = np
         for part in name.split("."):
             value = getattr(value, part)
         known = name_of(value)
         if known is not None:
             found.add(known)
-    found |= {f"numpy.{cls.__name__}" for cls in (np.float64, np.float32, np.float16, np.int64, np.int32, np.int16, np.int8, np.uint64, np.uint32, np.uint16, np.uint8, np.bool_, np.complex64, np.complex128, np.str_, np.bytes_, np.datetime64, np.timedelta64, np.ndarray, np.longdouble)}
+    found |= {
+        f"numpy.{cls.__name__}"
+        for cls in (
+            np.float64,
+            np.float32,
+            np.float16,
+            np.int64,
+            np.int32,
+            np.int16,
+            np.int8,
+            np.uint64,
+            np.uint32,
+            np.uint16,
+            np.uint8,
+            np.bool_,
+            np.complex64,
+            np.complex128,
+            np.str_,
+            np.bytes_,
+            np.datetime64,
+            np.timedelta64,
+            np.ndarray,
+            np.longdouble,
+        )
+    }
     return sorted(found)
 
 
@@ -381,9 +526,24 @@ def main() -> int:
     same = [
         write("python", adapters(python_), sorted(PYTHON_VALUES + STR_METHODS), {}, args.check),
         write("numpy", adapters(numpy_), numpy_values(), {"numpy": numpy.__version__}, args.check),
-        write("scipy", adapters(scipy_), [f"scipy.special.{n}" for n in ("erf", "erfc", "erfinv", "expit", "gamma", "gammaln", "logit", "log1p", "expm1", "softmax", "xlogy")], {"scipy": scipy.__version__}, args.check),
+        write(
+            "scipy",
+            adapters(scipy_),
+            [
+                f"scipy.special.{n}"
+                for n in ("erf", "erfc", "erfinv", "expit", "gamma", "gammaln", "logit", "log1p", "expm1", "softmax", "xlogy")
+            ],
+            {"scipy": scipy.__version__},
+            args.check,
+        ),
         write("pandas", adapters(pandas_), [], {"pandas": pandas.__version__}, args.check),
-        write("sklearn", dict(sorted(types.items())), sorted(sklearn_values() | {v for v in values if v.startswith("sklearn.")}), {"scikit-learn": sklearn.__version__} | python, args.check),
+        write(
+            "sklearn",
+            dict(sorted(types.items())),
+            sorted(sklearn_values() | {v for v in values if v.startswith("sklearn.")}),
+            {"scikit-learn": sklearn.__version__} | python,
+            args.check,
+        ),
     ]
     print(f"{len(seen)} classes seen; {len(types)} scikit-learn types listed; " + ("unchanged" if all(same) else "some would change"))
     return 0 if all(same) else 1

@@ -17,6 +17,7 @@ import pytest
 
 import holdfast
 from holdfast.testing.zoo import Specimen, answers, equal, estimator_classes, specimens, variants
+from tests.frameworks.exact import exact
 
 
 @cache
@@ -24,6 +25,17 @@ def zoo() -> dict[str, Specimen]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return {one.name: one for one in specimens()}
+
+
+def fits_the_check(instance: Any) -> bool:
+    """Say whether scikit-learn's check can be run at all: its own copy of it, with real pickle, gets through."""
+    from sklearn.utils import estimator_checks
+
+    try:
+        estimator_checks.check_estimators_pickle(type(instance).__name__, instance)
+    except Exception:
+        return False
+    return True
 
 
 def names() -> list[str]:
@@ -37,7 +49,8 @@ def round_trip(one: Specimen) -> None:
     # a copy, because linear algebra takes another way when a model is asked with its own array
     rows = copy.deepcopy(one.X)
     before, after = answers(one.model, rows), answers(back, rows)
-    assert before
+    if not before:  # clusterings and embeddings that only describe what they were fitted on
+        assert exact(vars(one.model), vars(back))
     assert equal(before, after)
 
 
@@ -58,6 +71,21 @@ def test_estimators_in_many_settings_answer_the_same(name: str) -> None:
     for count, one in enumerate(variants(name, seed=1)):
         if count % 8 == 0:
             round_trip(one)
+
+
+NOT_FOR_THE_CHECK = {
+    "CountVectorizer",
+    "DictVectorizer",
+    "FeatureHasher",
+    "FrozenEstimator",
+    "HashingVectorizer",
+    "LabelBinarizer",
+    "LabelEncoder",
+    "MultiLabelBinarizer",
+    "PatchExtractor",
+    "TfidfVectorizer",
+}
+"""Estimators on which scikit-learn's check fails with pickle as well, because of its data."""
 
 
 class _Blob(bytes):
@@ -94,26 +122,15 @@ def test_scikit_learns_own_pickle_check_passes_with_holdfast(name: str, mapped: 
     from sklearn.utils._test_common.instance_generator import _construct_instances
 
     cls = next(c for c in estimator_classes() if f"{c.__module__}.{c.__qualname__}" == name)
+    try:
+        instances: list[BaseEstimator] = [one for one in _construct_instances(cls) if fits_the_check(one)]
+    except Exception:
+        instances = []
+    if not instances:
+        # its data is dense numbers: text, labels and partial models do not fit it, nor does pickle itself pass there
+        assert name.rpartition(".")[2] in NOT_FOR_THE_CHECK
+        return
     monkeypatch.setattr(estimator_checks, "pickle", _AsPickle)
     monkeypatch.setattr(estimator_checks, "create_memmap_backed_data", _mapped)
-    try:
-        instances: list[BaseEstimator] = list(_construct_instances(cls))
-    except Exception as error:
-        pytest.skip(f"scikit-learn itself cannot construct one for its check: {type(error).__name__}")
-    tried = 0
     for instance in instances:
-        try:
-            from sklearn.base import clone
-
-            clone(instance)
-            estimator_checks.check_estimators_pickle(name, instance, readonly_memmap=mapped)
-        except (AssertionError, holdfast.HoldfastError):
-            raise
-        except Exception as error:
-            # the check's data (dense, numeric) does not suit every estimator; then fit fails before we are asked
-            if "holdfast" in "".join(__import__("traceback").format_tb(error.__traceback__)):
-                raise
-            continue
-        tried += 1
-    if not tried:
-        pytest.skip("scikit-learn's check has no data that this estimator can be fitted on")
+        estimator_checks.check_estimators_pickle(name, instance, readonly_memmap=mapped)

@@ -81,8 +81,8 @@ class Watcher:
     def _one(self, name: str, case: Case) -> dict[str, Any]:
         path = case.data
         if isinstance(path, bytes):
-            place = self.folder / f"case{abs(hash(name)):x}"
-            place.mkdir(exist_ok=True)
+            place = self.folder / f"case{len(os.listdir(self.folder))}"
+            place.mkdir()
             path = place / case.name
             path.write_bytes(case.data)  # type: ignore[arg-type]
         answers: dict[str, Any] = {}

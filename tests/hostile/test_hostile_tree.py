@@ -17,9 +17,12 @@ import pytest
 import holdfast
 from holdfast.errors import Corrupt, FormatError, HoldfastError, InvalidState, LimitExceeded, UnsupportedVersion
 from holdfast.native.codec import encode_tree
+from holdfast.native.container import MANIFEST, SEAL, TREE, seal
+from holdfast.native.header import Entry, write_header
 from holdfast.values import limits
 from holdfast.values import tree as t
-from tests.hostile.crafted import Piece, array_piece, objects, packed, plain_list, record, tree_of
+from holdfast.values.manifest import manifest_bytes
+from tests.hostile.crafted import Piece, array_piece, manifest_of, objects, packed, plain_list, record, tree_of
 from tests.hostile.oracle import Case, Watcher, check
 
 NONE: t.Column = t.Same(None)
@@ -99,8 +102,6 @@ STRUCTURE = {
     "an object before a leaf": Case(rooted(t.SameRef(0), t.Maps(["a"], 1, [NONE]), t.Numbers("<f8", 1, bytes(8)))),
     "a record of a list that holds the record": Case(rooted(t.SameRef(0), record("builtins.mappingproxy", items=t.SameRef(1)), t.Maps(["a"], 1, [t.SameRef(0)])), InvalidState, FormatError),
     "a frozen set of a list": Case(rooted(t.SameRef(0), t.FrozenSets(1, t.Same(1), t.SameRef(1)), plain_list(1)), InvalidState, FormatError),
-    "a node that nothing refers to": Case(rooted(t.SameRef(0), plain_list(1), plain_list(2))),
-    "an object that nothing refers to": Case(rooted(t.SameRef(0), plain_list(1), objects("types.SimpleNamespace", **{"[items]": t.SameRef(2)}), t.Maps([], 1, []))),
     # rows, fields and lengths
     "a table without rows": Case(rooted(t.Same(1), t.Lists(0, t.Same(0), t.Plain([])))),
     "a table of -1 rows": Case(rooted(t.Same(1), t.Lists(-1, t.Same(0), t.Plain([])))),
@@ -141,7 +142,7 @@ STRUCTURE = {
         b" 10000000000000000", b"10000000000000000\n", b"+10000000000000000", b"\xd9\xa310000000000000000", b"-0", b"1e99", b"\xff" * 20, b"-" * 100)},
     "an integer of two million digits": Case(atom("int", b"f" * 2_000_000), FormatError),
     **{f"a complex of {n} bytes": Case(atom("complex", bytes(n))) for n in (0, 8, 15, 17, 32)},
-    **{f"surrogates {value!r:.30}": Case(atom("surrogates", value)) for value in (b"", b"abc", "ä".encode(), b"\xff", b"\xed\xa0", b"\xc0\x80", b"\xf4\x90\x80\x80", b"\xed\xa0\xbd\xed\xb8\x80")},
+    **{f"surrogates {value!r:.30}": Case(atom("surrogates", value)) for value in (b"", b"abc", "ä".encode(), b"\xff", b"\xed\xa0", b"\xc0\x80", b"\xf4\x90\x80\x80")},
     **{f"the singleton {value!r}": Case(atom("singleton", value)) for value in (b"", b"None", b"True", b"ellipsis", b"Ellipsis ", b"__import__", b"exit")},
     # arrays
     "an array in an unknown order": Case(array("|u1", [8], bytes(8), order="K")),
@@ -367,17 +368,9 @@ def test_the_tree_written_by_hand_is_read() -> None:
 
 def test_a_tree_larger_than_its_limit_is_refused_before_it_is_read(tmp_path: Any) -> None:
     """The limit stands in the header of the tensor; two sparse gigabytes are not read to find it out."""
-    from holdfast.native.container import TREE
-    from holdfast.native.header import Entry, write_header
-
     size = limits.TREE_BYTES + 64
-    manifest = packed(ONE_LIST)[-600:]
-    from holdfast.native.container import seal
-    from holdfast.values.manifest import manifest_bytes
-    from tests.hostile.crafted import manifest_of
-
     manifest = manifest_bytes(manifest_of(ONE_LIST))
-    places = {TREE: (0, size), "holdfast.manifest": (size, size + len(manifest)), "holdfast.seal": (size + len(manifest), size + len(manifest) + 64)}
+    places = {TREE: (0, size), MANIFEST: (size, size + len(manifest)), SEAL: (size + len(manifest), size + len(manifest) + 64)}
     head = write_header({name: Entry("U8", [end - begin], (begin, end)) for name, (begin, end) in places.items()})
     path = tmp_path / "m.safetensors"
     with path.open("wb") as file:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable
 from functools import lru_cache
-from types import MemberDescriptorType
+from types import MemberDescriptorType, MethodType
 from typing import Any, NamedTuple
 
 GENERIC_HOOKS = {
@@ -21,6 +21,12 @@ GENERIC_HOOKS = {
     "sklearn.utils._metadata_requests.MetadataRequest",
 }
 """Classes whose pickle hooks only add or drop what can be recomputed; checked one by one, see decision 6."""
+
+
+_HGB = "sklearn.ensemble._hist_gradient_boosting.gradient_boosting.HistGradientBoosting"
+
+REDUNDANT = {f"{_HGB}Classifier": "_raw_predict", f"{_HGB}Regressor": "_raw_predict"}
+"""Class -> a method that its fit leaves behind as an attribute of the instance, bound to the instance itself."""
 
 
 class Attributes(NamedTuple):
@@ -73,6 +79,9 @@ def attributes_of(cls: type) -> Attributes:
 def reader_of(cls: type) -> Callable[[Any], dict[str, Any]]:
     """Return a function that reads the attributes of an instance, slots first."""
     slots, has_dict = attributes_of(cls)
+    redundant = REDUNDANT.get(f"{cls.__module__}.{cls.__qualname__}")
+    if redundant is not None:
+        return lambda obj: {name: value for name, value in vars(obj).items() if name != redundant or not _is_own(obj, name, value)}
     if not slots:
         return vars
 
@@ -83,6 +92,11 @@ def reader_of(cls: type) -> Callable[[Any], dict[str, Any]]:
         return state
 
     return read
+
+
+def _is_own(obj: Any, name: str, value: Any) -> bool:
+    """Say whether an attribute is the object's own method under its own name, which the class gives anyway."""
+    return isinstance(value, MethodType) and value.__self__ is obj and value.__func__ is getattr(type(obj), name, None)
 
 
 def is_enum(cls: type) -> bool:
