@@ -107,12 +107,12 @@ def plain_list(*values: Any) -> t.Lists:
     return t.Lists(1, t.Same(len(values)), t.Plain(list(values)))
 
 
-def objects(name: str, **fields: t.Column) -> t.Objects:
+def objects(name: str, /, **fields: t.Column) -> t.Objects:
     """Return a table of one object made of attributes."""
     return t.Objects(name, list(fields), 1, list(fields.values()))
 
 
-def record(name: str, **fields: t.Column) -> t.Records:
+def record(name: str, /, **fields: t.Column) -> t.Records:
     """Return a table of one value made in one step."""
     return t.Records(name, list(fields), 1, list(fields.values()))
 

@@ -21,6 +21,7 @@ import numpy as np
 
 import holdfast
 from holdfast.errors import HoldfastError, HoldfastWarning
+from tests.hostile import strangers
 from tests.hostile.crafted import objects, packed, tree_of
 
 WATCHED = (
@@ -145,6 +146,7 @@ def run() -> None:
                 answer["message"] = str(error) or repr(error)
                 answer["names_file"] = getattr(error, "file", None) is not None
             del made, error
+            answer["called"] = list(strangers.CALLED)
             tell(answer)
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import scipy.sparse as sp
 from scipy.interpolate import BSpline
 from sklearn.base import BaseEstimator
-from sklearn.cluster import AgglomerativeClustering, Birch, BisectingKMeans, FeatureAgglomeration, HDBSCAN, KMeans, MiniBatchKMeans
+from sklearn.cluster import HDBSCAN, AgglomerativeClustering, Birch, BisectingKMeans, FeatureAgglomeration, KMeans, MiniBatchKMeans
 from sklearn.covariance import EmpiricalCovariance
 from sklearn.ensemble import GradientBoostingClassifier, GradientBoostingRegressor, IsolationForest
 from sklearn.ensemble._forest import BaseForest
@@ -22,6 +22,8 @@ from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.feature_extraction import DictVectorizer, FeatureHasher
 from sklearn.feature_extraction.text import CountVectorizer, HashingVectorizer
 from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import SGDOneClassSVM
+from sklearn.linear_model._stochastic_gradient import BaseSGD
 from sklearn.metrics import DistanceMetric
 from sklearn.mixture._base import BaseMixture
 from sklearn.neighbors._ball_tree import BallTree32, BallTree64
@@ -32,7 +34,19 @@ from sklearn.svm._base import BaseLibSVM
 from sklearn.tree import BaseDecisionTree
 from sklearn.tree._tree import Tree
 
-from holdfast.trust.state import binary_tree, clusters, encoders, hist_gradient_boosting, neighbors, random_states, sparse, splines, svm, tree
+from holdfast.trust.state import (
+    binary_tree,
+    clusters,
+    encoders,
+    hist_gradient_boosting,
+    neighbors,
+    others,
+    random_states,
+    sparse,
+    splines,
+    svm,
+    tree,
+)
 
 Fields = dict[str, Any]
 
@@ -234,7 +248,7 @@ def _checks_of_estimator(live: Any, where: str) -> Iterator[Callable[[], None]]:
         names = ("n_features_in_", "_min_degree", "_max_degree", "interaction_only", "include_bias")
         yield lambda: encoders.check_polynomial(_named(live, *names, "n_output_features_", "_n_out_full"), where)
     if isinstance(live, (KMeans, MiniBatchKMeans, BisectingKMeans)) and "cluster_centers_" in state:
-        yield lambda: clusters.check_centers(_named(live, "n_features_in_", "cluster_centers_", "_n_threads", "labels_"), where)
+        yield lambda: clusters.check_centers(_named(live, "n_features_in_", "cluster_centers_", "_n_threads", "labels_", "_counts"), where)
     if isinstance(live, Birch) and "subcluster_centers_" in state:
         names = ("subcluster_centers_", "_subcluster_norms", "subcluster_labels_", "n_features_in_")
         yield lambda: clusters.check_birch(_named(live, *names), where)
@@ -248,6 +262,12 @@ def _checks_of_estimator(live: Any, where: str) -> Iterator[Callable[[], None]]:
         yield lambda: clusters.check_single_linkage(fields, where)
     if isinstance(live, EmpiricalCovariance) and "covariance_" in state:
         yield lambda: clusters.check_covariance(_named(live, "location_", "covariance_", "precision_", "n_features_in_"), where)
+    if isinstance(live, (BaseSGD, SGDOneClassSVM)) and "n_features_in_" in state:
+        names = ("n_features_in_", "coef_", "_standard_coef", "_average_coef", "intercept_", "offset_")
+        fields = _named(live, *names, "_standard_intercept", "_average_intercept", "classes_")
+        fields = {name: sparse_fields(value) if sp.issparse(value) else value for name, value in fields.items()}
+        yield lambda: others.check_sgd(fields, where)
+    yield lambda: others.check_counts(_named(live, *others.COUNTS), where)
     if isinstance(live, BaseMixture) and "covariances_" in state:
         names = ("covariance_type", "weights_", "means_", "covariances_", "precisions_cholesky_", "precisions_", "n_features_in_")
         yield lambda: clusters.check_mixture(_named(live, *names), where)

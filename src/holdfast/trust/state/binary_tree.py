@@ -36,11 +36,11 @@ NODE_DATA_DTYPE: Final = np.dtype([("idx_start", "<i8"), ("idx_end", "<i8"), ("i
 TREES: Final = ("KDTree", "BallTree", "KDTree64", "BallTree64", "KDTree32", "BallTree32")
 
 # The exponent that each distance carries besides its formula; Minkowski brings its own.
-_POWERS: Final = {"Manhattan": 1.0, "Chebyshev": float("inf")} | dict.fromkeys(
-    ("Euclidean", "SEuclidean", "Mahalanobis", "Hamming", "Canberra", "BrayCurtis", "Jaccard", "Matching", "Dice", "Kulsinski")
-    + ("RogersTanimoto", "RussellRao", "SokalMichener", "SokalSneath", "Haversine", "PyFunc"),
-    2.0,
-)
+_SQUARES: Final = (
+    "Euclidean", "SEuclidean", "Mahalanobis", "Hamming", "Canberra", "BrayCurtis", "Jaccard", "Matching", "Dice", "Kulsinski",
+    "RogersTanimoto", "RussellRao", "SokalMichener", "SokalSneath", "Haversine", "PyFunc",
+)  # fmt: skip
+_POWERS: Final = {"Manhattan": 1.0, "Chebyshev": float("inf")} | dict.fromkeys(_SQUARES, 2.0)
 _KD_POWERS: Final = ("Euclidean", "Manhattan", "Chebyshev", "Minkowski")
 _INT = (INTP,)
 _F8 = (FLOAT64,)

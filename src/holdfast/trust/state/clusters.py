@@ -46,12 +46,14 @@ _COVARIANCES = ("full", "tied", "diag", "spherical")
 
 
 def check_centers(fields: Fields, where: str) -> None:
-    """Check KMeans, MiniBatchKMeans, BisectingKMeans: cluster_centers_, n_features_in_, _n_threads, labels_ (or absent)."""
+    """Check KMeans, MiniBatchKMeans, BisectingKMeans: cluster_centers_, n_features_in_, _n_threads, labels_, _counts; the last three may be absent."""
     columns = integer(fields, "n_features_in_", where, 1, _MOST)
     centers = contiguous(matrix(fields, "cluster_centers_", where, _FLOATS, (None, columns)), "cluster_centers_", where)
     if not len(centers):
         refuse(where, "cluster_centers_ is empty")
     check_threads(fields, where)
+    if "_counts" in fields:  # MiniBatchKMeans goes on with them in partial_fit
+        contiguous(vector(fields, "_counts", where, (centers.dtype,), len(centers)), "_counts", where)
     if "labels_" in fields:
         _check_numbers(vector(fields, "labels_", where, INDEX_DTYPES), 0, len(centers), "labels_", where)
 
