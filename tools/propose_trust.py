@@ -77,6 +77,7 @@ UNRELIABLE = {
     "scores_@LogisticRegressionCV": "of the search, not of the model",
     "_raw_data": "rows with missing values",
     "train_score_": "grows with warm starts",
+    "max_features_": "a setting of the trees; most trees are seen inside forests that use all",
 }
 """Attribute, or attribute@class -> why its length is not taken for a rule."""
 
@@ -145,7 +146,7 @@ def observe(model: Any, seen: dict[str, Seen], values: set[str]) -> None:
         for field, column in zip(table.fields, table.columns, strict=True):
             one.kinds[field] |= kinds_of(view, column, table.rows)
         if len(one.rows) < ROWS_KEPT:
-            one.rows.extend(terms(view, table)[:40])
+            one.rows.extend(terms(view, table)[:4])
         one.count += table.rows
 
 
@@ -288,8 +289,10 @@ def widened(kinds: set[str], fitted: bool) -> set[str]:
     objects = {kind for kind in wide if kind.startswith("type:")}
     if len(objects) >= 3 or (objects and not fitted) or any(of_the_users_choice(kind[5:]) for kind in objects):
         wide = (wide - objects) | {"object"}
-    if any(kind.startswith("array:f") for kind in wide):
-        wide |= {f"array:f{kind[7:]}" for kind in wide if kind.startswith("array:f")}
+    # counts and exact scores are integers where others are floats; native code has its own checks of dtypes
+    wide |= {f"array:{other}{kind[7:]}" for kind in wide if kind.startswith("array:f") for other in "iu"}
+    if "float" in wide:
+        wide |= SCALARS_TOGETHER[0]
     return {"any"} if "any" in wide else wide
 
 

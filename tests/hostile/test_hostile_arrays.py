@@ -89,7 +89,6 @@ STRUCTURES = {
     "a field of five parts": '{"fields":[["a","<f8",0,[],1]],"itemsize":8,"align":false}',
     "fields as a map": '{"fields":{"a":"<f8"},"itemsize":8,"align":false}',
     "a name that is a number": '{"fields":[[1,"<f8",0,[]]],"itemsize":8,"align":false}',
-    "no name": '{"fields":[["","<f8",0,[]]],"itemsize":8,"align":false}',
     "an offset that is a float": '{"fields":[["a","<f8",0.0,[]]],"itemsize":8,"align":false}',
     "an alignment that is a number": '{"fields":[["a","<f8",0,[]]],"itemsize":8,"align":1}',
     "an alignment that cannot be": fields(["a", "|u1", 0, []], ["b", "<f8", 1, []], itemsize=9, align="true"),
@@ -195,6 +194,15 @@ def other_matrix(kind: str, shape: Any, *arrays: Any, **names: int) -> bytes:
     return packed(t.Tree(1, t.SameRef(len(tables) - 1), tables), [array_piece(f"p{i}", one) for i, one in enumerate(parts)])
 
 
+def repeated(count: int) -> bytes:
+    """Return a file of a csr matrix whose entries are windows of stride zero into eight bytes."""
+    views: list[t.Table] = [t.Views(dtype, 1, True, 1, [0], [0], [count], [0]) for dtype in ("<f8", "<i4")]
+    tables = [t.Arrays("|u1", 1, "C", True, 1, [8], False, 0), t.Arrays("<i8", 1, "C", True, 1, [2], False, 1), *views, t.Tuples(1, [t.Same(1), t.Same(1)])]
+    state = {"shape": t.SameRef(4), "data": t.SameRef(2), "indices": t.SameRef(3), "indptr": t.SameRef(1)}
+    pieces = [array_piece("a", np.zeros(8, np.uint8)), array_piece("b", np.array([0, count]))]
+    return packed(tree_of(*tables, record("scipy.sparse._csr.csr_matrix", **state)), pieces)
+
+
 WRONG: dict[str, dict[str, Any]] = {
     "an index behind the last": {"indices": (0, 3)},
     "an index far away": {"indices": (0, 2**31 - 1)},
@@ -228,15 +236,12 @@ WRONG_SQUARE = {name: {**one, "shape": {(2, 3): (3, 2)}.get(one.get("shape", (2,
 SPARSE = {
     **{f"{kind}: {name}": Case(compressed_matrix(kind, **parts), InvalidState) for kind in ("csr_matrix", "csr_array") for name, parts in WRONG.items()},
     **{f"{kind}: {name}": Case(compressed_matrix(kind, **parts), InvalidState) for kind in ("csc_matrix", "csc_array") for name, parts in WRONG_SQUARE.items()
-       if name not in ("a shape of more rows than pointers", "no columns")},
+       if name not in ("a shape of more rows than pointers", "a shape of floats", "no columns")},
     # The class decides what is checked, and no field of the file does.
     **{f"a csr matrix that says it is {kind}": Case(compressed_matrix(indices=(0, 2**31 - 1), more={"format": t.Same(kind), "items": t.SameRef(5)}, last=[t.Maps([], 1, [])]),
                                                   InvalidState, FormatError) for kind in ("dok", "coo", "csr", "x")},
     "a csr matrix with a field too many": Case(compressed_matrix(more={"_has_canonical_format": t.Same(True)}), InvalidState, FormatError),
-    "a csr matrix of views that repeat one byte": Case(packed(t.Tree(1, t.SameRef(4), [
-        t.Arrays("|u1", 1, "C", True, 1, [8], False, 0), t.Arrays("<f8", 1, "C", True, 1, [1], False, 1), t.Views("<i4", 1, True, 1, [0], [0], [1 << 40], [0]),
-        t.Tuples(1, [t.Same(1), t.Same(1)]), record("scipy.sparse._csr.csr_matrix", shape=t.SameRef(3), data=t.SameRef(1), indices=t.SameRef(2), indptr=t.SameRef(2))]),
-        [array_piece("a", np.zeros(8, np.uint8)), array_piece("b", np.zeros(1))]), InvalidState, FormatError, LimitExceeded, within=3),
+    "a csr matrix of a trillion entries in sixteen bytes": Case(repeated(1 << 40), InvalidState, FormatError, LimitExceeded, within=2),
     "a csr matrix of no arrays": Case(packed(tree_of(record("scipy.sparse._csr.csr_matrix", shape=t.Same(1), data=t.Same(1), indices=t.Same(1), indptr=t.Same(1)))), InvalidState),
     "a csr matrix without a shape": Case(packed(tree_of(record("scipy.sparse._csr.csr_matrix", data=t.Same(1)))), InvalidState),
     "a csr matrix whose shape is text": Case(packed(tree_of(record("scipy.sparse._csr.csr_matrix", shape=t.Same("2,3"), data=t.Same(1), indices=t.Same(1), indptr=t.Same(1)))), InvalidState),
@@ -303,6 +308,7 @@ def test_the_frame_that_the_cases_are_made_from_is_accepted() -> None:
     assert holdfast.loads(compressed(FRAME, "|zstd-shuffle8")).tobytes() == ZEROS
     assert holdfast.loads(compressed_matrix()).shape == (2, 3)
     assert holdfast.loads(compressed_matrix("csc_matrix", shape=(3, 2))).shape == (3, 2)
+    assert holdfast.loads(repeated(3)).toarray().tolist() == [[0.0]]
     assert holdfast.loads(many_large(1))[0].nbytes == 64 * MEGA
     assert holdfast.loads(array(fields(["a", "<f8", 0, []]), [1], bytes(8)))["a"][0] == 0.0
 

@@ -6,7 +6,6 @@ when two arrays of one model really look into the same bytes.
 
 from __future__ import annotations
 
-import ctypes
 import mmap
 from bisect import bisect_left
 from collections.abc import Iterator
@@ -19,6 +18,9 @@ from holdfast.values.dtypes import padding
 
 SMALL = 16 * 1024
 """Bytes up to which an array may ride in a pool."""
+
+MOST_WITH_GAPS = 64 * 1024 * 1024
+"""Bytes up to which an array with gaps keeps them; a larger one is stored without."""
 
 PIECE = 16 * 1024 * 1024
 """Bytes of the largest temporary copy while an array is written."""
@@ -121,11 +123,14 @@ def _bounds(array: AnyArray) -> tuple[int, int]:
 
 
 class SharedMemory:
-    """Finds the arrays of a walk that share memory, and stores that memory once."""
+    """Finds the arrays of a walk that share memory, and stores that memory once.
+
+    An array that is a window with gaps (a slice of columns, say) is stored as such too, alone: linear algebra gives other
+    last bits for another layout. The gaps are zero in the file, so nothing that the model does not show gets into it.
+    """
 
     def __init__(self) -> None:
         self.by_base: dict[int, list[tuple[int, AnyArray]]] = {}
-        self.windows: dict[int, tuple[int, int]] = {}
 
     def see(self, node: int, array: AnyArray) -> None:
         """Note an array that does not own its memory."""
@@ -134,38 +139,38 @@ class SharedMemory:
             self.by_base.setdefault(id(base), []).append((node, array))
 
     def settle(self, walker: Any) -> SharedMemory:
-        """Turn arrays that overlap another array of the model into views of one stored buffer."""
-        clusters = []  # type: ignore[var-annotated]
+        """Turn arrays that overlap another array of the model, and those with gaps, into views of a stored buffer."""
+        clusters: list[list[Any]] = []
         for base, members in list(self.by_base.items()):
             owner = walker.memo.get(base)
             if owner is not None and walker.group_of[owner].kind is t.Arrays:
                 members.append((int(owner), walker.queue[owner]))
-            if len(members) < 2:
+            elif len(members) == 1 and members[0][1].flags.forc:
                 continue
-            spans = sorted((*_bounds(array), node, array) for node, array in members if not array.dtype.hasobject)
-            clusters += _clusters(spans)
+            clusters += _clusters(sorted((*_bounds(array), node, array) for node, array in members))
         # in the order in which the model holds them: addresses are an accident of the process
         for cluster in sorted(clusters, key=lambda one: min(span[2] for span in one)):
             self._share(walker, cluster)
         return self
 
-    def _share(self, walker: Any, cluster: list[tuple[int, int, int, AnyArray]]) -> None:
+    def _share(self, walker: Any, cluster: list[Any]) -> None:
         low = cluster[0][0]
-        high = max(span[1] for span in cluster)
-        memory = np.frombuffer((ctypes.c_uint8 * (high - low)).from_address(low), np.uint8)  # type: ignore[call-overload]
+        memory = np.zeros(max(span[1] for span in cluster) - low, np.uint8)
+        first = min(span[2] for span in cluster)
         buffer = len(walker.queue)
-        walker.queue.append((memory, [span[3] for span in cluster]))
-        walker.parents.append(walker.parents[min(span[2] for span in cluster)])
+        walker.queue.append(memory)
+        walker.parents.append(first if len(cluster) == 1 else walker.parents[first])
         walker.current = buffer
-        key = ("|u1", 1, "C", True, memory.nbytes <= SMALL)
-        walker.add(walker.group(t.Arrays, key), memory)
-        for start, _, node, array in sorted(cluster, key=lambda span: span[2]):
+        walker.add(walker.group(t.Arrays, ("|u1", 1, "C", True, memory.nbytes <= SMALL)), memory)
+        for _, _, node, array in sorted(cluster, key=lambda span: span[2]):
+            offset = _first(array) - low
+            np.ndarray(array.shape, array.dtype, memory, offset, array.strides)[...] = array
             old = walker.group_of[node]
             place = bisect_left(old.nodes, node)
             del old.nodes[place], old.rows[place]
             group = walker.group(t.Views, (old.key[0], array.ndim, is_writeable(array)))
             group.nodes.append(node)
-            group.rows.append((buffer, start if array.flags.forc else _first(array), low, array))
+            group.rows.append((buffer, offset, array))
             walker.group_of[node] = group
 
     def table(self, group: Any, final: list[int]) -> t.Views:
@@ -177,9 +182,9 @@ class SharedMemory:
             writeable,
             len(group.rows),
             [final[row[0]] for row in group.rows],
-            [row[1] - row[2] for row in group.rows],
-            [n for row in group.rows for n in row[3].shape],
-            [n for row in group.rows for n in row[3].strides],
+            [row[1] for row in group.rows],
+            [n for row in group.rows for n in row[2].shape],
+            [n for row in group.rows for n in row[2].strides],
         )
 
 
@@ -188,14 +193,18 @@ def _first(array: AnyArray) -> int:
 
 
 def _clusters(spans: list[Any]) -> Iterator[list[Any]]:
+    """Yield the groups of overlapping spans, and alone those arrays whose gaps are worth keeping."""
     cluster: list[Any] = []
     end = -1
-    for span in spans:
+    for span in [*spans, (float("inf"), 0, 0, None)]:
         if span[0] >= end:
-            if len(cluster) > 1:
+            if len(cluster) > 1 or (cluster and _keeps_gaps(cluster[0])):
                 yield cluster
             cluster = []
         cluster.append(span)
         end = max(end, span[1])
-    if len(cluster) > 1:
-        yield cluster
+
+
+def _keeps_gaps(span: Any) -> bool:
+    low, high, _, array = span
+    return not array.flags.forc and array.ndim > 1 and high - low <= 8 * array.nbytes and array.nbytes <= MOST_WITH_GAPS

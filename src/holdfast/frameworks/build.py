@@ -59,7 +59,8 @@ class _Builder:
         self.objects: list[Any] = [_UNBUILT] * self.graph.total
         self.early: set[int] = set()
         self.fills: list[Callable[[], None]] = []
-        self.last: list[Callable[[], None]] = []
+        # memory that read-only views look into has to be the model's own, to be told from bytes that merely lie there
+        self.own = {node for table in self.graph.tables if type(table) is t.Views and not table.writeable for node in table.buffers}
 
     def run(self) -> Any:
         tables, bases = self.graph.tables, self.graph.bases
@@ -124,7 +125,7 @@ class _Builder:
         kind = type(table)
         rows = t.row_count(table)
         if kind is t.Arrays:
-            return self.arrays(table, rows)
+            return self.arrays(table, rows, self.graph.bases[index])
         if kind is t.Numbers:
             dtype = parse_dtype(table.dtype)
             if dtype.itemsize == 0:
@@ -148,7 +149,7 @@ class _Builder:
             made = [make(row) for row in self.rows_of(table, rows)]
         return made
 
-    def arrays(self, table: t.Arrays, rows: int) -> list[Any]:
+    def arrays(self, table: t.Arrays, rows: int, base: int) -> list[Any]:
         dtype, ndim, order = parse_dtype(table.dtype), table.ndim, table.order
         shapes = table.shapes
         made: list[Any] = []
@@ -173,6 +174,8 @@ class _Builder:
                     raise Corrupt(f"an array of {count} elements of {table.dtype} has {len(buffer)} bytes")
                 shape = shapes[row * ndim : row * ndim + ndim]
                 made.append(np.ndarray(shape, dtype, buffer, order=order) if len(buffer) else np.empty(shape, dtype, order))  # type: ignore[arg-type, call-overload]
+        if self.own and table.dtype == "|u1":
+            made = [one.copy() if base + row in self.own and not one.flags.writeable else one for row, one in enumerate(made)]
         return made if table.writeable else [_read_only(array) for array in made]
 
     def views(self, table: t.Views, rows: int) -> list[Any]:

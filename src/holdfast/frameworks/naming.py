@@ -56,8 +56,8 @@ class TensorNames:
 
     def label(self, parent: int, node: int) -> str:
         """Return how a parent calls a node: an attribute, a key, a position, the name of a step."""
-        if parent < 0:
-            return ""
+        if parent < 0 or (parent < len(self.walker.group_of) and self.walker.group_of[parent].kind is t.Views):
+            return ""  # the root, and the memory of an array with gaps, which goes by the name of that array
         labels = self.labels.get(parent)
         if labels is None:
             labels = self.labels[parent] = self._labels(parent)

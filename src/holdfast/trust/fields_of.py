@@ -57,4 +57,6 @@ def array_from_list(values: list[Any]) -> Any:
     """Return integers as an array; a list that holds anything else stays a list, for the check to refuse."""
     if set(map(type, values)) == {int} and min(values) >= -(2**63) and max(values) < 2**63:
         return np.array(values, np.int64)
+    if values and all(isinstance(value, np.integer) for value in values):
+        return np.array(values)
     return values if values else np.zeros(0, np.int64)

@@ -144,6 +144,8 @@ def _preprocessed(view: View, cell: Any, where: str) -> int:
         parts = view.items(step)
         if len(parts) != 3:
             raise refuse(where, "its preprocessor is not the one that scikit-learn makes")
+        if parts[1] == "drop":
+            continue
         inner = type_of(view, parts[1])
         if inner == "sklearn.preprocessing._function_transformer.FunctionTransformer":
             func = cells_of(view, cells_of(view, parts[1]).get("func"))

@@ -110,7 +110,8 @@ class View:
         if kind is t.Arrays or kind is t.Views:
             return self.array(cell, mapped)
         if kind is t.Numbers:
-            return np.frombuffer(table.data, parse_dtype(table.dtype))[row]
+            number = np.frombuffer(table.data, parse_dtype(table.dtype))[row]
+            return bool(number) if number.dtype == bool else number
         if depth and kind in (t.Lists, t.Tuples, t.LongTuples, t.ObjectArrays):
             items = [self.value(child, depth - 1, mapped) for _, child in self.paths.children(cell)]
             return items if kind is t.Lists else tuple(items) if kind is not t.ObjectArrays else _objects(items, self.shape(cell))
