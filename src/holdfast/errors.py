@@ -72,6 +72,7 @@ __all__ = [
 ]
 
 _CONTROL = {i: f"\\x{i:02x}" for i in (*range(32), *range(127, 160))}
+_CONTROL[0x061C] = "\\u061c"
 _CONTROL.update({i: f"\\u{i:04x}" for i in (*range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2066, 0x206A))})
 _LONGEST_QUOTE = 120
 

@@ -203,7 +203,7 @@ def _native(opening: Opening) -> Inspection:
         id=opening.id,
         content=manifest.content.digest,
         format=manifest.format,
-        type=manifest.type,
+        type=_root_type(graph),
         nbytes=opening.source.size,
         tensors=[(one.name, one.dtype, list(one.shape), one.nbytes) for one in opened.content.tensors],
         types=types,
@@ -222,6 +222,23 @@ def _native(opening: Opening) -> Inspection:
         compressed=any(one.encoding for one in opened.content.tensors),
         tree=tree_lines(graph),
     )
+
+
+def _root_type(graph: Graph) -> str:
+    """Return the type of what would be built, and not what the manifest says it is."""
+    root = graph.root
+    if type(root) is not Node:
+        return f"builtins.{type(root).__name__}"
+    table = graph.tables[graph.locate(root)[0]]
+    if isinstance(table, t.Objects | t.Records):
+        return table.type
+    return _SIMPLE_TYPES.get(type(table).__name__, "numpy.ndarray")
+
+
+_SIMPLE_TYPES = {
+    "Tuples": "builtins.tuple", "LongTuples": "builtins.tuple", "Lists": "builtins.list", "Maps": "builtins.dict", "Dicts": "builtins.dict",
+    "Sets": "builtins.set", "FrozenSets": "builtins.frozenset", "Numbers": "numpy.generic", "Names": "a class or a function", "Atoms": "a scalar",
+}  # fmt: skip
 
 
 def tree_lines(graph: Graph) -> list[str]:

@@ -20,6 +20,7 @@ from holdfast.native.container import Opened, PartPlaces, open_container
 from holdfast.native.header import Header, header_length, read_header
 from holdfast.trust.plan import make_plan
 from holdfast.trust.policy import NOTHING_MORE, Policy
+from holdfast.values import limits
 from holdfast.values.digest import PREFIX
 from holdfast.values.dtypes import NUMPY
 from holdfast.values.graph import Graph, Node
@@ -84,10 +85,12 @@ class Opening:
         place = places.tree
         if place.encoding:
             raise FormatError("the tree is stored compressed; only tensors may be")
+        if place.nbytes > limits.TREE_BYTES:
+            raise LimitExceeded(f"the tree takes {place.nbytes} bytes, more than the limit of {limits.TREE_BYTES} (TREE_BYTES)")
         raw = self.source.private(self.header.data_start + place.start, place.nbytes)
         if PREFIX + blake3(raw).hexdigest() != place.digest:
             raise Corrupt("the tree does not match its digest: the file is damaged or was altered")
-        return Graph(decode_tree(raw), len(places.tensors))
+        return Graph(decode_tree(raw), len(places.tensors), len(raw))
 
     def load(
         self,
@@ -118,6 +121,10 @@ class Opening:
             return build(make_plan(graph, policy, tensors, self.source.name))
         except HoldfastError as error:
             raise error.at(self.source.name) from None
+        except MemoryError:
+            raise LimitExceeded(
+                "there is not enough memory for this model; load a part of it, or use a larger machine", file=self.source.name
+            ) from None
         except RecursionError:
             raise LimitExceeded("the model nests deeper than Python can follow", file=self.source.name) from None
 

@@ -207,4 +207,4 @@ def _clusters(spans: list[Any]) -> Iterator[list[Any]]:
 
 def _keeps_gaps(span: Any) -> bool:
     low, high, _, array = span
-    return not array.flags.forc and array.ndim > 1 and high - low <= 8 * array.nbytes and array.nbytes <= MOST_WITH_GAPS
+    return not array.flags.forc and array.ndim > 1 and high - low <= MOST_WITH_GAPS

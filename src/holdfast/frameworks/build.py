@@ -58,6 +58,7 @@ class _Builder:
         self.graph = plan.graph
         self.objects: list[Any] = [_UNBUILT] * self.graph.total
         self.early: set[int] = set()
+        self.cut: dict[int, Any] = {}
         self.fills: list[Callable[[], None]] = []
         # memory that read-only views look into has to be the model's own, to be told from bytes that merely lie there
         self.own = {node for table in self.graph.tables if type(table) is t.Views and not table.writeable for node in table.buffers}
@@ -143,7 +144,7 @@ class _Builder:
         elif kind is t.LongTuples:
             made = [tuple(row) for row in self.split(table.lengths, table.items, rows)]
         elif kind is t.FrozenSets:
-            made = [_distinct(frozenset(row), len(row)) for row in self.split(table.lengths, table.items, rows)]
+            made = [_distinct(_hashing(frozenset, row), len(row)) for row in self.split(table.lengths, table.items, rows)]
         else:
             make = self.record_maker(table)
             made = [make(row) for row in self.rows_of(table, rows)]
@@ -208,25 +209,24 @@ class _Builder:
             construct = adapter.build
             name = table.type
 
+            first = True
+
             def make(row: Any) -> Any:
+                nonlocal first
+                given = dict(zip(fields, row, strict=True))
                 try:
-                    return construct(dict(zip(fields, row, strict=True)))
+                    if not first:
+                        return construct(given)
+                    first = False
+                    asked = _Used(given)
+                    made = construct(asked)
+                    asked.check(name)
+                    return made
                 except HoldfastError:
                     raise
-                except (
-                    KeyError,
-                    TypeError,
-                    ValueError,
-                    AttributeError,
-                    IndexError,
-                    OverflowError,
-                    ArithmeticError,
-                    RecursionError,
-                ) as error:
-                    raise InvalidState(
-                        f"{quoted(name)} cannot be rebuilt from its fields ({type(error).__name__}: {quoted(error)}); "
-                        "the file is damaged or was altered."
-                    ) from None
+                except Exception as error:
+                    # what a constructor raises on fields that it cannot have written is as various as the constructors
+                    raise _refused(name, error) from None
 
             return make
         if adapter is not None:
@@ -293,7 +293,7 @@ class _Builder:
                     shell.extend(items)
         elif kind is t.Sets:
             for shell, items in zip(shells, self.split(table.lengths, table.items, rows), strict=True):
-                shell.update(items)
+                _hashing(shell.update, items)
                 _distinct(shell, len(items))
         elif kind is t.Maps:
             keys = table.keys
@@ -303,7 +303,7 @@ class _Builder:
             all_keys = self.split(table.lengths, table.keys, rows)
             all_values = self.split(table.lengths, table.values, rows)
             for shell, keys, values in zip(shells, all_keys, all_values, strict=True):
-                shell.update(zip(keys, values, strict=True))
+                _hashing(shell.update, zip(keys, values, strict=True))
                 _distinct(shell, len(keys))
         else:
             self.fill_object_arrays(table, rows, shells)
@@ -315,20 +315,29 @@ class _Builder:
             put = adapter.fill
             states = [dict(zip(fields, row, strict=True)) for row in self.rows_of(table, rows)]
 
+            if not any(field.startswith("[") for field in fields):
+                check_fields(type(shells[0]), table.type, tuple(fields))  # type: ignore[arg-type]
+
             def finish() -> None:
-                for shell, state in zip(shells, states, strict=True):
+                for position, (shell, state) in enumerate(zip(shells, states, strict=True)):
                     try:
-                        put(shell, state)
-                    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
-                        raise InvalidState(
-                            f"{quoted(table.type)} cannot be rebuilt from its fields ({type(error).__name__}: {quoted(error)}); "
-                            "the file is damaged or was altered."
-                        ) from None
+                        if position:
+                            put(shell, state)
+                        else:
+                            asked = _Used(state)
+                            put(shell, asked)
+                            asked.check(table.type)
+                    except HoldfastError:
+                        raise
+                    except Exception as error:
+                        raise _refused(table.type, error) from None
 
             self.fills.append(finish)
             return
         cls = type(shells[0])
         slots = set(attributes_of(cls).slots)  # type: ignore[arg-type]
+        if not hasattr(shells[0], "__dict__") and not slots.issuperset(fields):
+            raise InvalidState(f"{quoted(table.type)} has an attribute beside its slots; the file is damaged or was altered.")
         if slots.intersection(fields):
             for shell, row in zip(shells, self.rows_of(table, rows), strict=True):
                 for field, value in zip(fields, row, strict=True):
@@ -424,6 +433,59 @@ def _read_only(array: Any) -> Any:
     return array
 
 
+def _hashing(put: Callable[[Any], Any], items: Any) -> Any:
+    """Call what puts items into a set or a dict; an item without a hash is the file's fault."""
+    try:
+        return put(items)
+    except TypeError as error:
+        raise FormatError(f"a key, or an item of a set, cannot be one: {quoted(error)}") from None
+
+
+class _Used(dict[str, Any]):
+    """Fields that remember which of them were asked for, so that a field nobody asks for can be refused."""
+
+    def __init__(self, fields: dict[str, Any]) -> None:
+        super().__init__(fields)
+        self.used: set[str] = set()
+
+    def __getitem__(self, key: str) -> Any:
+        self.used.add(key)
+        return super().__getitem__(key)
+
+    def __contains__(self, key: object) -> bool:
+        self.used.add(str(key))
+        return super().__contains__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self.used.add(key)
+        return super().get(key, default)
+
+    def __iter__(self) -> Any:
+        self.used.update(super().keys())
+        return super().__iter__()
+
+    def keys(self) -> Any:
+        self.used.update(super().keys())
+        return super().keys()
+
+    def items(self) -> Any:
+        self.used.update(super().keys())
+        return super().items()
+
+    def check(self, name: str) -> None:
+        surplus = sorted(set(super().keys()) - self.used)
+        if surplus:
+            raise InvalidState(
+                f"{quoted(name)} has the field {quoted(surplus[0])!r}, which its type does not have; the file is damaged or was altered."
+            )
+
+
+def _refused(name: str, error: BaseException) -> InvalidState:
+    return InvalidState(
+        f"{quoted(name)} cannot be rebuilt from its fields ({type(error).__name__}: {quoted(error)}); the file is damaged or was altered."
+    )
+
+
 def _distinct(made: Any, count: int) -> Any:
     if len(made) != count:
         raise Corrupt("a set or a dict holds an item or a key twice")
@@ -440,8 +502,8 @@ def _atom(kind: str, value: bytes) -> Any:
     if kind == "int":
         from holdfast.values import limits
 
-        if len(value) <= limits.INT_DIGITS:
-            number = int(value, 16) if value.lstrip(b"-").isalnum() else 0
+        if len(value) <= limits.INT_DIGITS and set(value.removeprefix(b"-")) <= set(b"0123456789abcdef") and value not in (b"", b"-"):
+            number = int(value, 16)
             if format(number, "x").encode() == value and not -(2**63) <= number < 2**64:
                 return number
     elif kind == "surrogates":

@@ -18,12 +18,24 @@ class Ref(int):
     __slots__ = ()
 
 
-def column(values: list[Any], final: list[int]) -> t.Column:
-    """Return the column of these values; `final` maps provisional node numbers to final ones."""
+COMPACT = 16
+"""Rows up to which a column of a large tree may still be constant or a run."""
+
+
+def column(values: list[Any], final: list[int], large: bool = False) -> t.Column:
+    """Return the column of these values.
+
+    Args:
+        values: scalars and references.
+        final: provisional node number -> final one.
+        large: whether the tree is so large that constant columns and runs would make a small file ask for much memory.
+    """
     count = len(values)
     if not count:
         return t.Plain([])
     first = values[0]
+    if large and count > COMPACT:
+        return _long(values, final)
     if count == 1:
         return t.SameRef(final[first]) if type(first) is Ref else t.Same(first)
     kinds = set(map(type, values))
@@ -39,6 +51,16 @@ def column(values: list[Any], final: list[int]) -> t.Column:
     if nodes[-1] == start + count - 1 and nodes == list(range(start, start + count)):
         return t.Run(start)
     return t.Refs(nodes)
+
+
+def _long(values: list[Any], final: list[int]) -> t.Column:
+    kinds = set(map(type, values))
+    if Ref not in kinds:
+        return t.Plain(values)
+    if len(kinds) == 1:
+        return t.Refs([final[v] for v in values])
+    refs = [i for i, v in enumerate(values) if type(v) is Ref]
+    return t.Mixed([final[v] if type(v) is Ref else v for v in values], refs)
 
 
 def _all_same(values: list[Any], first: Any) -> bool:

@@ -75,10 +75,6 @@ def split(name: str) -> tuple[str, list[str]]:
     parts = name.split(".")
     for cut in range(len(parts) - 1, 0, -1):
         module_name = ".".join(parts[:cut])
-        if module_name in sys.modules:
-            return module_name, parts[cut:]
-    for cut in range(len(parts) - 1, 0, -1):
-        module_name = ".".join(parts[:cut])
         try:
             importlib.import_module(module_name)
         except ImportError:

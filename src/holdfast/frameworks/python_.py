@@ -63,6 +63,8 @@ def _build_pattern(fields: dict[str, Any]) -> Any:
     # A pattern is data until it is matched; compiling has no side effect. Its length is bounded against slow compiles.
     if len(fields["pattern"]) > 100_000:
         raise InvalidState("re.Pattern: a pattern of more than 100,000 characters")
+    if type(fields["flags"]) is not int or fields["flags"] & int(re.DEBUG):
+        raise InvalidState("re.Pattern: its flags are not those of a compiled pattern")
     return re.compile(fields["pattern"], fields["flags"])
 
 
@@ -108,12 +110,12 @@ def _build_path(cls: type) -> Callable[[dict[str, Any]], Any]:
 
 
 def _fill_random(obj: Any, fields: dict[str, Any]) -> None:
-    obj.setstate((fields["version"], tuple(fields["state"]), fields["gauss"]))
+    obj.setstate((fields["[version]"], tuple(fields["[state]"]), fields["[gauss]"]))
 
 
 def _dump_random(obj: Any) -> dict[str, Any]:
     version, state, gauss = obj.getstate()
-    return {"version": version, "state": state, "gauss": gauss}
+    return {"[version]": version, "[state]": state, "[gauss]": gauss}
 
 
 def _plain(*names: str) -> Callable[[Any], dict[str, Any]]:

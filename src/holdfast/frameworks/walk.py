@@ -309,31 +309,31 @@ class _Walker:
             base += len(group.nodes)
         names = TensorNames(self, prefix)
         placed = place_arrays(groups, names)
-        tables = [self.table(group, final, placed, buffers) for group in groups]
+        large = len(self.queue) > LARGE or sum(_cells(group) for group in groups) > LARGE
+        tables = [self.table(group, final, placed, buffers, large) for group in groups]
         kinds = (t.Objects, t.Records)
         types_ = list(dict.fromkeys(group.key[0] for group in groups if group.kind in kinds))
         functions = [name for group in groups if group.kind is t.Names for name in group.rows]
-        tree = t.Tree(t.TREE_VERSION, self.column([root], final), tables)
+        tree = t.Tree(t.TREE_VERSION, column([root], final), tables)
         return Dumped(tree, placed.tensors, types_, functions)
 
-    def column(self, values: list[Any], final: list[int]) -> t.Column:
-        return column(values, final)
-
-    def table(self, group: Group, final: list[int], placed: Any, buffers: Any) -> t.Table:
+    def table(self, group: Group, final: list[int], placed: Any, buffers: Any, large: bool) -> t.Table:
         kind, key, rows = group.kind, group.key, group.rows
         count = len(rows)
         if kind is t.Objects or kind is t.Records:
             name, fields = key
-            return kind(name, list(fields), count, [column(list(c), final) for c in zip(*rows, strict=True)])  # type: ignore[no-any-return]
+            return kind(name, list(fields), count, [column(list(c), final, large) for c in zip(*rows, strict=True)])  # type: ignore[no-any-return]
         if kind is t.Tuples:
-            return t.Tuples(count, [column(list(c), final) for c in zip(*rows, strict=True)])
+            return t.Tuples(count, [column(list(c), final, large) for c in zip(*rows, strict=True)])
         if kind is t.Maps:
-            return t.Maps(list(key), count, [column(list(c), final) for c in zip(*rows, strict=True)])
+            return t.Maps(list(key), count, [column(list(c), final, large) for c in zip(*rows, strict=True)])
         if kind in (t.Lists, t.LongTuples, t.Sets, t.FrozenSets):
-            return kind(count, column(list(map(len, rows)), final), column(_flat(rows), final))  # type: ignore[no-any-return]
+            return kind(count, column(list(map(len, rows)), final, large), column(_flat(rows), final, large))  # type: ignore[no-any-return]
         if kind is t.Dicts:
             keys, values = [row[0] for row in rows], [row[1] for row in rows]
-            return t.Dicts(count, column(list(map(len, keys)), final), column(_flat(keys), final), column(_flat(values), final))
+            return t.Dicts(
+                count, column(list(map(len, keys)), final, large), column(_flat(keys), final, large), column(_flat(values), final, large)
+            )
         if kind is t.Arrays:
             place = placed.of[id(group)]
             dtype, ndim, order, writeable, _ = key
@@ -342,7 +342,7 @@ class _Walker:
         if kind is t.ObjectArrays:
             ndim, order, writeable = key
             return t.ObjectArrays(
-                ndim, order, writeable, count, [n for row in rows for n in row[0]], column(_flat([row[1] for row in rows]), final)
+                ndim, order, writeable, count, [n for row in rows for n in row[0]], column(_flat([row[1] for row in rows]), final, large)
             )
         if kind is t.Numbers:
             return t.Numbers(key, count, b"".join(rows))
@@ -432,6 +432,19 @@ class _Walker:
         return TensorNames(self, "").path(node)
 
 
+LARGE = 1_000_000
+"""Nodes and cells from which every column pays for its rows in bytes; see `holdfast.values.limits.FREE_CELLS`."""
+
+
+def _cells(group: Group) -> int:
+    rows = group.rows
+    if group.kind in (t.Objects, t.Records, t.Tuples, t.Maps):
+        return len(rows) * len(rows[0])
+    if group.kind is t.Dicts or group.kind is t.ObjectArrays:
+        return sum(2 * len(row[1]) for row in rows)
+    return sum(map(len, rows)) if group.kind in (t.Lists, t.LongTuples, t.Sets, t.FrozenSets) else 0
+
+
 def _flat(rows: list[Any]) -> list[Any]:
     if len(rows) == 1:
         return list(rows[0])
@@ -476,6 +489,11 @@ def _sort_key(item: Any, depth: int) -> Any:
         if any(part is None for part in parts):
             return None
         return (name, tuple(parts if kind is tuple else sorted(parts)))
+    if depth < 16 and kind.__eq__ is not object.__eq__ and problem(kind) is None:
+        # objects that are told apart by their content, such as frozen dataclasses, have an order by it too
+        state = [(field, _sort_key(value, depth + 1)) for field, value in reader_of(kind)(item).items()]
+        if all(key is not None for _, key in state):
+            return (name, tuple(state))
     return None
 
 

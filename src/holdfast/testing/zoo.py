@@ -72,6 +72,7 @@ class Data:
 
     @property
     def role(self) -> str:
+        """What this one is tried as: its name without its setting."""
         return self.name.partition("/")[0]
 
     def copied(self) -> Data:

@@ -149,19 +149,23 @@ def check_names(view: View, policy: Policy, path: str) -> dict[str, Any]:
     for index, table in enumerate(graph.tables):
         if type(table) is t.Objects or type(table) is t.Records:
             name = table.type
-            if name in policy.classes:
+            if name in NEVER:
+                refused.setdefault((name, "class"), graph.bases[index])
+            elif name in policy.classes:
                 given[name] = policy.classes[name]
             elif name in REGISTERED_CLASSES:
                 given[name] = REGISTERED_CLASSES[name]
-            elif name in NEVER or (name not in lists.types and name not in policy.names):
+            elif name not in lists.types and name not in policy.names:
                 refused.setdefault((name, "class"), graph.bases[index])
         elif type(table) is t.Names:
             for row, name in enumerate(table.names):
-                if name in policy.callables:
+                if name in NEVER:
+                    refused.setdefault((name, "callable"), graph.bases[index] + row)
+                elif name in policy.callables:
                     given[name] = policy.callables[name]
                 elif name in policy.classes:
                     given[name] = policy.classes[name]
-                elif name in NEVER or not (name in lists.values or name in policy.functions or name in policy.names):
+                elif not (name in lists.values or name in policy.functions or name in policy.names):
                     refused.setdefault((name, "callable"), graph.bases[index] + row)
     if refused:
         raise _refusal(view, refused, path)
@@ -196,7 +200,7 @@ def _refusal(view: View, refused: dict[tuple[str, str], int], path: str) -> Untr
     if arguments:
         lines.append(f"To allow {'them' if count > 1 else 'it'} after reviewing the code:  holdfast.load({path!r}, {', '.join(arguments)})")
     mains = [name.rpartition(".")[2] for (name, what), _ in refused.items() if name.startswith("__main__.") and what == "class"]
-    if mains and all(name.isidentifier() for name in mains):
+    if mains and len(mains) <= limits.SHOWN_TYPES and all(name.isidentifier() for name in mains):
         lines.append(f"Where the class is defined:  holdfast.load({path!r}, trusted=[{', '.join(sorted(mains))}])")
     return UntrustedType("\n".join(lines), names=tuple(name for name, _ in refused))
 

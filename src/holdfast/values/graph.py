@@ -36,9 +36,9 @@ class Graph:
         root: the root, a scalar or a `Node`.
     """
 
-    __slots__ = ("bases", "root", "shells", "tables", "total")
+    __slots__ = ("bases", "cells_seen", "keyed", "root", "shells", "tables", "total")
 
-    def __init__(self, tree: t.Tree, tensors: int) -> None:
+    def __init__(self, tree: t.Tree, tensors: int, nbytes: int | None = None) -> None:
         if len(tree.tables) > limits.TABLES:
             raise LimitExceeded(f"the tree has {len(tree.tables)} tables, more than the limit of {limits.TABLES} (TABLES)")
         self.tables = tree.tables
@@ -50,12 +50,20 @@ class Graph:
         if self.total > limits.NODES:
             raise LimitExceeded(f"the tree has {self.total} nodes, more than the limit of {limits.NODES} (NODES)")
         self.shells = self._shell_base()
+        self.keyed = False
+        self.cells_seen = self.total
         taken = 0
         for index, table in enumerate(self.tables):
             taken = self._check(index, table, counts[index], taken)
         if taken != tensors:
             raise Corrupt(f"the tree uses {taken} tensors, and the file has {tensors}")
         self._check_column(tree.root, 1, self.total, "the root")
+        if nbytes is not None and self.cells_seen > limits.FREE_CELLS + limits.CELLS_PER_BYTE * nbytes:
+            raise LimitExceeded(
+                f"the tree has {self.cells_seen} nodes and cells in {nbytes} bytes, more than its bytes can pay for (CELLS_PER_BYTE)"
+            )
+        if self.keyed:
+            self._check_keys()
         self.root = self.cells(tree.root, 1)[0]
 
     # -- access ----------------------------------------------------------------------------------------------------
@@ -108,6 +116,8 @@ class Graph:
                 raise LimitExceeded(f"{where} has {len(names)} fields, more than the limit of {limits.FIELDS} (FIELDS)")
             if len(set(names)) != len(names):
                 raise FormatError(f"{where} names a field twice")
+            if kind is not t.Maps and len(table.type) > limits.TYPE_NAME_BYTES:
+                raise LimitExceeded(f"{where} has a type name longer than {limits.TYPE_NAME_BYTES} (TYPE_NAME_BYTES)")
             if len(table.columns) != len(names):
                 raise FormatError(f"{where} has {len(names)} fields and {len(table.columns)} columns")
         elif kind in _SHAPED:
@@ -117,14 +127,19 @@ class Graph:
                 raise FormatError(f"{where} has a length that is negative or too large")
             if kind is not t.Views and table.order not in ("C", "F"):
                 raise FormatError(f"{where} has the unknown memory order {quoted(table.order)!r}")
+            _check_extents(table, rows, where)
+        elif kind is t.Tuples and len(table.columns) > t.WIDE:
+            raise FormatError(f"{where} has tuples of {len(table.columns)} places, which are stored another way")
         if kind is t.Arrays:
             parse_dtype(table.dtype)
             if table.tensor != taken:
                 raise FormatError(f"{where} begins at tensor {table.tensor}, where {taken} was expected")
             taken += 1 if table.pooled else rows
         elif kind is t.Views:
-            self._check_views(table, rows, where)
+            self._check_views(table, rows, base, where)
         elif kind is t.Numbers:
+            if parse_dtype(table.dtype).itemsize == 0:
+                self.cells_seen += 16 * rows
             if len(table.data) != rows * parse_dtype(table.dtype).itemsize:
                 raise FormatError(f"{where} has {len(table.data)} bytes for {rows} numbers of dtype {quoted(table.dtype)}")
         elif kind is t.Atoms and table.kind not in t.ATOM_KINDS:
@@ -133,15 +148,26 @@ class Graph:
             raise LimitExceeded(f"{where} has a name longer than {limits.TYPE_NAME_BYTES} (TYPE_NAME_BYTES)")
         below = base if kind in _STRICT else self.total
         if kind in (t.Lists, t.LongTuples, t.Sets, t.FrozenSets):
-            self._check_column(table.items, self._length(table.lengths, rows, where), below, where)
+            count = self._length(table.lengths, rows, where)
+            if kind is t.LongTuples and min(self.cells(table.lengths, rows)) <= t.WIDE:
+                raise FormatError(f"{where} has a tuple of at most {t.WIDE} places, which is stored another way")
+            self.cells_seen += count
+            self.keyed |= kind is t.Sets or kind is t.FrozenSets
+            self._check_column(table.items, count, below, where)
         elif kind is t.Dicts:
             count = self._length(table.lengths, rows, where)
+            self.cells_seen += 2 * count
+            self.keyed |= type(table.keys) not in (t.Plain, t.Same)
             self._check_column(table.keys, count, below, where)
             self._check_column(table.values, count, below, where)
         elif kind is t.ObjectArrays:
-            self._check_column(table.items, sum(elements(table, rows)), below, where)
+            count = sum(elements(table, rows))
+            self.cells_seen += count
+            self._check_column(table.items, count, below, where)
         else:
-            for column in t.columns_of(table):
+            columns = t.columns_of(table)
+            self.cells_seen += rows * len(columns)
+            for column in columns:
                 self._check_column(column, rows, below, where)
         return taken
 
@@ -190,15 +216,57 @@ class Graph:
         if below < self.total and any(below <= node < self.shells for node in nodes):
             raise FormatError(f"{where} refers to a node that cannot be there yet")
 
-    def _check_views(self, table: t.Views, rows: int, where: str) -> None:
+    def _check_keys(self) -> None:
+        """Refuse keys and items of sets that hashing would recurse into too deep, or visit for too long."""
+        depth: dict[int, int] = {}
+        parts: dict[int, int] = {}
+        for base, table in zip(self.bases, self.tables, strict=True):
+            if type(table) in _STRICT:
+                rows = t.row_count(table)
+                columns = t.columns_of(table)
+                if all(type(one) in (t.Same, t.Plain) for one in columns):
+                    continue
+                for row, children in enumerate(self._children(table, rows)):
+                    depth[base + row] = 1 + max((depth.get(child, 1) for child in children), default=0)
+                    parts[base + row] = min(limits.KEY_PARTS + 1, 1 + sum(parts.get(child, 1) for child in children))
+        one: Any
+        for one in self.tables:
+            kind, table = type(one), one
+            if kind is t.Dicts or kind is t.Sets or kind is t.FrozenSets:
+                column = table.keys if kind is t.Dicts else table.items
+                count = sum(self.cells(table.lengths, table.rows))
+                for node in {int(cell) for cell in self.cells(column, count) if type(cell) is Node}:
+                    if depth.get(node, 0) > limits.KEY_DEPTH:
+                        raise LimitExceeded(f"a key nests {depth[node]} deep, more than {limits.KEY_DEPTH} (KEY_DEPTH)")
+                    if parts.get(node, 0) > limits.KEY_PARTS:
+                        raise LimitExceeded(f"a key has more than {limits.KEY_PARTS} parts (KEY_PARTS)")
+
+    def _children(self, table: Any, rows: int) -> list[list[int]]:
+        """Return the nodes that each row of a one-step table refers to."""
+        found: list[list[int]] = [[] for _ in range(rows)]
+        if type(table) is t.LongTuples or type(table) is t.FrozenSets:
+            lengths = self.cells(table.lengths, rows)
+            cells = self.cells(table.items, sum(lengths))
+            start = 0
+            for row, length in enumerate(lengths):
+                found[row] = [int(cell) for cell in cells[start : start + length] if type(cell) is Node]
+                start += length
+            return found
+        for column in table.columns:
+            for row, cell in enumerate(self.cells(column, rows)):
+                if type(cell) is Node:
+                    found[row].append(int(cell))
+        return found
+
+    def _check_views(self, table: t.Views, rows: int, base: int, where: str) -> None:
         itemsize = parse_dtype(table.dtype).itemsize
         ndim = table.ndim
         if not len(table.buffers) == len(table.offsets) == rows or len(table.strides) != rows * ndim:
             raise FormatError(f"{where} has columns of different lengths")
         for row in range(rows):
             node = table.buffers[row]
-            if not 0 <= node < self.total:
-                raise FormatError(f"{where} looks into node {node}, and the tree has {self.total}")
+            if not 0 <= node < base:
+                raise FormatError(f"{where} looks into node {node}, which is not there before it")
             index, place = self.locate(node)
             buffer = self.tables[index]
             if type(buffer) is not t.Arrays or buffer.dtype != "|u1" or buffer.ndim != 1:
@@ -207,6 +275,11 @@ class Graph:
             shape = table.shapes[row * ndim : row * ndim + ndim]
             strides = table.strides[row * ndim : row * ndim + ndim]
             low = high = table.offsets[row]
+            count = 1
+            for length in shape:
+                count *= length
+            if count > 2**20 + limits.VIEW_ELEMENTS * size or any(abs(stride) > 2**62 for stride in strides):
+                raise LimitExceeded(f"{where} has a view of {count} elements in {size} bytes (VIEW_ELEMENTS)")
             for length, stride in zip(shape, strides, strict=True):
                 if length == 0:
                     raise FormatError(f"{where} has a view without elements")
@@ -216,6 +289,20 @@ class Graph:
                     high += stride * (length - 1)
             if low < 0 or high + itemsize > size:
                 raise FormatError(f"{where} has a view that reaches outside its {size} bytes")
+
+
+def _check_extents(table: Any, rows: int, where: str) -> None:
+    """Refuse shapes that numpy would not make even when another length is zero."""
+    itemsize = 8 if type(table) is t.ObjectArrays else max(1, parse_dtype(table.dtype).itemsize)
+    ndim, shapes = table.ndim, table.shapes
+    if not shapes or (max(shapes) < 2**16 and ndim <= 2):
+        return
+    for row in range(rows):
+        extent = itemsize
+        for length in shapes[row * ndim : row * ndim + ndim]:
+            extent *= length or 1
+        if extent > limits.TENSOR_ELEMENTS:
+            raise FormatError(f"{where} has a shape of {extent} bytes (TENSOR_ELEMENTS)")
 
 
 def elements(table: Any, rows: int) -> list[int]:

@@ -32,6 +32,21 @@ TABLES = 1_000_000
 NODES = 200_000_000
 """Objects in one tree. Each costs at least 56 bytes of Python once built."""
 
+FREE_CELLS = 4_000_000
+"""Nodes and cells that a tree may have beyond those its bytes pay for: a constant column of a million rows takes three bytes."""
+
+CELLS_PER_BYTE = 16
+"""Nodes and cells for one byte of the tree, beyond FREE_CELLS; the writer stays below 6."""
+
+KEY_DEPTH = 200
+"""Nesting of tuples and frozen sets inside a key or an item of a set: hashing recurses in C, without a check."""
+
+KEY_PARTS = 1_000_000
+"""Parts of one key, shared ones counted each time: hashing visits them all."""
+
+VIEW_ELEMENTS = 1024
+"""Elements of a window for one byte of its buffer, beyond a million: overlapping windows are legal, endless ones are not."""
+
 FIELDS = 65_536
 """Attributes of one object, or keys of one record-like dict."""
 

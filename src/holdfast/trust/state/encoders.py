@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.trust.state.fields import INDEX_DTYPES, Fields, field, first, integer, is_int, refuse, vector
+from holdfast.trust.state.fields import INDEX_DTYPES, Fields, field, first, flag, integer, is_int, refuse, sequence, vector
 
 __all__ = ["check_hashing", "check_one_hot", "check_polynomial", "check_vocabulary"]
 
@@ -61,12 +61,11 @@ def check_one_hot(fields: Fields, where: str) -> None:
     counts = _integers(fields, "n_categories", where)
     integer(fields, "n_features_in_", where, len(counts), len(counts))
     made = _integers(fields, "_n_features_outs", where)
-    dropped = fields.get("_drop_idx_after_grouping")
-    groups = fields.get("infrequent")
-    mappings = fields.get("mappings") if groups is not None else None
-    for name, value in (("_n_features_outs", made), ("_drop_idx_after_grouping", dropped), ("infrequent", groups), ("mappings", mappings)):
-        if value is not None and len(value) != len(counts):
-            refuse(where, f"{name} has {len(value)} elements, {len(counts)} expected")
+    dropped = _optional(fields, "_drop_idx_after_grouping", where, len(counts))
+    groups = _optional(fields, "infrequent", where, len(counts))
+    mappings = _optional(fields, "mappings", where, len(counts)) if groups is not None else None
+    if len(made) != len(counts):
+        refuse(where, f"_n_features_outs has {len(made)} elements, {len(counts)} expected")
     for i, count in enumerate(counts):
         width = count
         if groups is not None and groups[i] is not None:
@@ -89,7 +88,7 @@ def check_polynomial(fields: Fields, where: str) -> None:
     columns = integer(fields, "n_features_in_", where, 1, _MOST)
     high = integer(fields, "_max_degree", where, 0, 1_000_000)
     low = integer(fields, "_min_degree", where, 0, high)
-    only, bias = bool(field(fields, "interaction_only", where)), bool(field(fields, "include_bias", where))
+    only, bias = flag(fields, "interaction_only", where), flag(fields, "include_bias", where)
     terms, below, total = 1, 0, 0
     for degree in range(1, high + 1):
         terms = terms * (columns - degree + 1) // degree if only else terms * (columns + degree - 1) // degree
@@ -110,6 +109,10 @@ def _check_mapping(mapping: Any, count: int, width: int, where: str) -> None:
         refuse(where, f"there are {len(table)} elements for {count} categories")
     if len(table) and not (table.min() >= 0 and table.max() < width):
         refuse(where, f"a category is mapped outside 0..{width - 1}")
+
+
+def _optional(fields: Fields, name: str, where: str, size: int) -> list[Any] | None:
+    return None if fields.get(name) is None else sequence(fields, name, where, size)
 
 
 def _integers(fields: Fields, name: str, where: str) -> list[int]:

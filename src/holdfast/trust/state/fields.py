@@ -42,7 +42,7 @@ def integer(fields: Fields, name: str, where: str, low: int = 0, high: int = _LA
         refuse(where, f"{name} is {_kind(value)}, an integer is expected")
     number = int(value)
     if not low <= number <= high:
-        refuse(where, f"{name} is {quoted(number, 40)}, outside {low}..{high}")
+        refuse(where, f"{name} is {_shown(number)}, outside {_shown(low)}..{_shown(high)}")
     return number
 
 
@@ -58,8 +58,29 @@ def choice(fields: Fields, name: str, where: str, allowed: Sequence[Any]) -> Any
     """Return a scalar that equals one of ``allowed`` and has its type."""
     value = field(fields, name, where)
     if not any(type(value) is type(item) and value == item for item in allowed):
-        refuse(where, f"{name} is {quoted(value, 60)}, one of {', '.join(str(item) for item in allowed)} is expected")
+        listed = ", ".join(str(item) for item in allowed[:8]) + (", ..." if len(allowed) > 8 else "")
+        refuse(where, f"{name} is {quoted(value, 60)}, one of {listed} is expected")
     return value
+
+
+def flag(fields: Fields, name: str, where: str) -> bool:
+    """Return a bool, numpy's included."""
+    value = field(fields, name, where)
+    if not isinstance(value, (bool, np.bool_)):
+        refuse(where, f"{name} is {_kind(value)}, true or false is expected")
+    return bool(value)
+
+
+def sequence(fields: Fields, name: str, where: str, size: int | None = None) -> list[Any]:
+    """Return a list, a tuple or an array of one axis as a list."""
+    value = field(fields, name, where)
+    if type(value) is np.ndarray and value.ndim == 1:
+        value = value.tolist()
+    if type(value) not in (list, tuple):
+        refuse(where, f"{name} is {_kind(value)}, a list is expected")
+    if size is not None and len(value) != size:
+        refuse(where, f"{name} has {len(value)} elements, {size} expected")
+    return list(value)
 
 
 def is_int(value: Any) -> bool:
@@ -111,6 +132,11 @@ def contiguous(value: Array, name: str, where: str) -> Array:
 def first(mask: Array) -> int:
     """Return the place of the first True."""
     return int(np.flatnonzero(mask)[0])
+
+
+def _shown(number: int) -> str:
+    """Return a number as text; Python refuses to write out one of many thousand digits."""
+    return str(number) if number.bit_length() < 200 else f"a number of {number.bit_length()} bits"
 
 
 def _kind(value: Any) -> str:

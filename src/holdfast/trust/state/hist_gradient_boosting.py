@@ -8,31 +8,37 @@ changes it, so the preprocessor's width is part of the state.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
 
-from holdfast.trust.state.fields import FLOAT64, Array, Fields, array, contiguous, field, first, integer, matrix, refuse, vector
+from holdfast.errors import quoted
+from holdfast.trust.state.fields import (
+    FLOAT64,
+    Array,
+    Fields,
+    array,
+    contiguous,
+    field,
+    first,
+    integer,
+    is_int,
+    matrix,
+    refuse,
+    sequence,
+    vector,
+)
 
 __all__ = ["PREDICTOR_DTYPE", "check_bin_mapper", "check_hist_gradient_boosting", "check_predictor", "check_predictors"]
 
 PREDICTOR_DTYPE: Final = np.dtype(
     [
-        ("value", "<f8"),
-        ("count", "<u4"),
-        ("feature_idx", "<i8"),
-        ("num_threshold", "<f8"),
-        ("missing_go_to_left", "u1"),
-        ("left", "<u4"),
-        ("right", "<u4"),
-        ("gain", "<f8"),
-        ("depth", "<u4"),
-        ("is_leaf", "u1"),
-        ("bin_threshold", "u1"),
-        ("is_categorical", "u1"),
-        ("bitset_idx", "<u4"),
+        ("value", "<f8"), ("count", "<u4"), ("feature_idx", "<i8"), ("num_threshold", "<f8"), ("missing_go_to_left", "u1"),
+        ("left", "<u4"), ("right", "<u4"), ("gain", "<f8"), ("depth", "<u4"), ("is_leaf", "u1"), ("bin_threshold", "u1"),
+        ("is_categorical", "u1"), ("bitset_idx", "<u4"),
     ]
-)
+)  # fmt: skip
 """scikit-learn's PREDICTOR_RECORD_DTYPE where pointers have 64 bits: packed, 56 bytes."""
 
 _BITSETS = (np.dtype(np.uint32),)
@@ -117,7 +123,7 @@ def _check_block(predictors: Sequence[Fields], sizes: Array, offset: int, where_
     stop_at(depth[starts] != 0, lambda node: f"is the root and has depth {node['depth']}, 0 expected", starts)
 
     feature, category = nodes["feature_idx"][inner], nodes["is_categorical"][inner] != 0
-    width = _each([fields.get("n_features", _MOST_FEATURES) for fields in predictors], sizes, inner)
+    width = _each([_width(fields, partial(where_of, offset + i)) for i, fields in enumerate(predictors)], sizes, inner)
     stop_at((feature < 0) | (feature >= width), lambda node: f"splits on feature {node['feature_idx']}, out of range", inner)
     stop_at(np.isnan(nodes["num_threshold"][inner]) & ~category, lambda node: "has the threshold NaN", inner)
     if category.any():
@@ -126,10 +132,23 @@ def _check_block(predictors: Sequence[Fields], sizes: Array, offset: int, where_
         stop_at(category & (bitset >= sets), lambda node: f"has bitset {node['bitset_idx']}, out of range", inner)
         which = np.searchsorted(starts, inner, "right") - 1
         for i in np.unique(which[category]).tolist():
-            known = predictors[i].get("is_categorical")
+            known = _known(predictors[i], partial(where_of, offset + i))
             mine = np.flatnonzero(category & (which == i))
             if known is not None:
                 stop_at(known[feature[mine]] == 0, lambda node: f"reads feature {node['feature_idx']} as a category", inner[mine])
+
+
+def _width(fields: Fields, where_of: Callable[[], str]) -> int:
+    width = fields.get("n_features", _MOST_FEATURES)
+    if type(width) is not int or not 0 < width <= _MOST_FEATURES:
+        return integer(fields, "n_features", where_of(), 1, _MOST_FEATURES)
+    return width
+
+
+def _known(fields: Fields, where_of: Callable[[], str]) -> Array | None:
+    if fields.get("is_categorical") is None:
+        return None
+    return vector(fields, "is_categorical", where_of(), _FLAGS, _width(fields, where_of))
 
 
 def _each(values: list[int], sizes: Array, inner: Array) -> Any:
@@ -173,7 +192,7 @@ def check_hist_gradient_boosting(fields: Fields, where: str) -> None:
     if made != columns:
         refuse(where, f"rows of {made} columns reach trees that were grown on {columns}")
     trees = integer(fields, "n_trees_per_iteration_", where, 1, _MOST_FEATURES)
-    for i, count in enumerate(field(fields, "predictors_per_iteration", where)):
-        if count != trees:
-            refuse(where, f"_predictors[{i}] has {count} trees, {trees} expected")
+    for i, count in enumerate(sequence(fields, "predictors_per_iteration", where)):
+        if not is_int(count) or count != trees:
+            refuse(where, f"_predictors[{i}] has {quoted(count, 40)} trees, {trees} expected")
     matrix(fields, "_baseline_prediction", where, (FLOAT64, np.dtype(np.float32)), (1, trees))

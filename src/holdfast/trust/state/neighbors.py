@@ -11,7 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.trust.state.fields import FLOAT64, INTP, Fields, choice, contiguous, field, first, integer, matrix, real, refuse, vector
+from holdfast.errors import quoted
+from holdfast.trust.state.fields import (
+    FLOAT64,
+    INTP,
+    Fields,
+    choice,
+    contiguous,
+    field,
+    first,
+    integer,
+    matrix,
+    real,
+    refuse,
+    sequence,
+    vector,
+)
 
 __all__ = ["check_metric_params", "check_neighbors_base"]
 
@@ -26,19 +41,20 @@ def check_neighbors_base(fields: Fields, where: str) -> None:
     _y and classes_ (an array, or a list of arrays for several outputs) where the model has them.
     """
     method = choice(fields, "_fit_method", where, ("brute", "kd_tree", "ball_tree"))
-    rows, columns = field(fields, "fit_shape", where)
+    rows, columns = _shape(fields, "fit_shape", where)
     samples = integer(fields, "n_samples_fit_", where, 1)
     if rows != samples:
         refuse(where, f"n_samples_fit_ is {samples}, and _fit_X has {rows} rows")
     integer(fields, "n_features_in_", where, columns, columns)
-    if fields.get("effective_metric_") == "precomputed" and (rows != columns or method != "brute"):
+    metric = fields.get("effective_metric_")
+    if type(metric) is str and metric == "precomputed" and (rows != columns or method != "brute"):
         refuse(where, f"a precomputed distance of {rows} x {columns} is not square, or it is searched by {method}")
     kind = fields.get("tree_type")
     wanted = {"brute": ("",), "kd_tree": ("KDTree", "KDTree64"), "ball_tree": ("BallTree", "BallTree64")}[method]
-    if (kind or "") not in wanted:
-        refuse(where, f"_fit_method is {method}, and _tree is {kind or 'None'}")
-    if kind is not None and tuple(fields["tree_shape"]) != (rows, columns):
-        refuse(where, f"_tree holds data of shape {tuple(fields['tree_shape'])}, _fit_X has ({rows}, {columns})")
+    if ("" if kind is None else kind if type(kind) is str and kind else "?") not in wanted:
+        refuse(where, f"_fit_method is {method}, and _tree is {quoted(kind, 40)}")
+    if kind is not None and _shape(fields, "tree_shape", where) != [rows, columns]:
+        refuse(where, f"_tree holds data of another shape than _fit_X, ({rows}, {columns})")
     if "_y" in fields:
         _check_targets(fields, rows, where)
 
@@ -52,7 +68,7 @@ def check_metric_params(fields: Fields, where: str) -> None:
     if not isinstance(params, Mapping):
         refuse(where, f"the distance's parameters are of type {type(params).__name__}, a mapping is expected")
     for name, value in params.items():
-        if name in ("VI", "V") and (name == "VI" or getattr(value, "ndim", 0) == 2):
+        if name == "VI" or (name == "V" and type(value) is np.ndarray and value.ndim == 2):
             contiguous(matrix(params, name, where, _NUMBERS, (columns, columns)), name, where)
         elif name in ("V", "w") and value is not None:
             _as_weights(value, name, columns, where)
@@ -68,7 +84,10 @@ def _check_targets(fields: Fields, rows: int, where: str) -> None:
     if "classes_" not in fields:
         return
     classes = fields["classes_"]
-    lengths = [len(part) for part in classes] if type(classes) is list else [len(classes)]
+    parts = classes if type(classes) is list else [classes]
+    if not all(type(part) is np.ndarray and part.ndim == 1 for part in parts):
+        refuse(where, "classes_ is neither an array nor a list of them")
+    lengths = [len(part) for part in parts]
     table = targets.reshape(rows, -1)
     if targets.dtype != INTP or table.shape[1] != len(lengths):
         refuse(where, f"_y has elements of {targets.dtype} in {table.shape[1]} columns, {INTP} in {len(lengths)} expected")
@@ -78,5 +97,13 @@ def _check_targets(fields: Fields, rows: int, where: str) -> None:
 
 
 def _as_weights(value: Any, name: str, columns: int, where: str) -> None:
-    values = np.asarray(value) if type(value) in (list, tuple) else value
-    contiguous(vector({name: values}, name, where, _NUMBERS, columns), name, where)
+    if type(value) in (list, tuple):
+        for i, number in enumerate(sequence({name: value}, name, where, columns)):
+            real({f"{name}[{i}]": number}, f"{name}[{i}]", where)
+        return
+    contiguous(vector({name: value}, name, where, _NUMBERS, columns), name, where)
+
+
+def _shape(fields: Fields, name: str, where: str) -> list[int]:
+    sizes = {f"{name}[{i}]": size for i, size in enumerate(sequence(fields, name, where, 2))}
+    return [integer(sizes, part, where) for part in sizes]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.trust.state.fields import FLOAT32, FLOAT64, Fields, integer, refuse
+from holdfast.trust.state.fields import FLOAT32, FLOAT64, Fields, integer, refuse, vector
 from holdfast.trust.state.sparse import check_sparse
 
 __all__ = ["COUNTS", "check_counts", "check_sgd"]
@@ -41,7 +41,7 @@ def check_sgd(fields: Fields, where: str) -> None:
     the parts of a sparse matrix), intercept_ or offset_, _standard_intercept, _average_intercept, classes_.
     """
     columns = integer(fields, "n_features_in_", where, 1, _MOST)
-    classes = len(fields["classes_"]) if "classes_" in fields else 0
+    classes = len(vector(fields, "classes_", where)) if "classes_" in fields else 0
     rows = classes if classes > 2 else 1
     for name in _WIDE:
         value = fields.get(name)

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.trust.state.fields import INDEX_DTYPES, Array, Fields, array, field, first, is_int, refuse, vector
+from holdfast.trust.state.fields import INDEX_DTYPES, Array, Fields, array, choice, field, first, is_int, refuse, sequence, vector
 
 __all__ = ["check_bsr", "check_coo", "check_csc", "check_csr", "check_dia", "check_dok", "check_lil", "check_sparse"]
 
@@ -25,10 +25,7 @@ _MOST = 2**63 - 1
 
 def check_sparse(fields: Fields, where: str) -> None:
     """Check a matrix by its ``format``."""
-    name = field(fields, "format", where)
-    if name not in _CHECKS:
-        refuse(where, f"format is of type {type(name).__name__}, one of {', '.join(_CHECKS)} is expected")
-    _CHECKS[name](fields, where)
+    _CHECKS[choice(fields, "format", where, tuple(_CHECKS))](fields, where)
 
 
 def check_csr(fields: Fields, where: str) -> None:
@@ -83,9 +80,7 @@ def check_dia(fields: Fields, where: str) -> None:
 def check_lil(fields: Fields, where: str) -> None:
     """Check shape, rows and data: for each row a list of ascending columns and a list of values."""
     shape = _shape(fields, where, (2,))
-    rows, data = field(fields, "rows", where), field(fields, "data", where)
-    if len(rows) != shape[0] or len(data) != shape[0]:
-        refuse(where, f"there are {len(rows)} rows of indices and {len(data)} of data, {shape[0]} expected")
+    rows, data = sequence(fields, "rows", where, shape[0]), sequence(fields, "data", where, shape[0])
     for i, (columns, values) in enumerate(zip(rows, data, strict=True)):
         if type(columns) is not list or type(values) is not list or len(columns) != len(values):
             refuse(where, f"row {i} is not a list of indices with a list of as many values")
@@ -99,7 +94,7 @@ def check_dok(fields: Fields, where: str) -> None:
     """Check shape and items: a mapping, or the list of its keys, from index tuples (or integers for one axis)."""
     shape = _shape(fields, where, (1, 2))
     items = field(fields, "items", where)
-    for i, key in enumerate(items.keys() if isinstance(items, Mapping) else items):
+    for i, key in enumerate(list(items) if isinstance(items, Mapping) else sequence(fields, "items", where)):
         places = key if type(key) is tuple else (key,)
         if len(places) != len(shape) or not all(map(is_int, places)):
             refuse(where, f"key {i} is not made of {len(shape)} integers")

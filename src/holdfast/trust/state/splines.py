@@ -5,6 +5,8 @@ The one rule: knots and thresholds ascend and are finite, and there are as many 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from holdfast.trust.state.fields import (
@@ -17,9 +19,11 @@ from holdfast.trust.state.fields import (
     contiguous,
     field,
     first,
+    flag,
     integer,
     real,
     refuse,
+    sequence,
     vector,
 )
 
@@ -52,11 +56,11 @@ def check_spline_transformer(fields: Fields, where: str) -> None:
     """Check n_features_in_, n_features_out_, degree, include_bias, and splines (a list of the fields of ``bsplines_``)."""
     columns = integer(fields, "n_features_in_", where, 1, 2**31 - 1)
     degree = integer(fields, "degree", where, 0, 2**15)
-    splines = field(fields, "splines", where)
-    if len(splines) != columns:
-        refuse(where, f"bsplines_ has {len(splines)} splines, {columns} expected")
+    splines = sequence(fields, "splines", where, columns)
     per_column = set()
     for i, spline in enumerate(splines):
+        if not isinstance(spline, Mapping):
+            refuse(where, f"bsplines_[{i}] is of type {type(spline).__name__}, a spline is expected")
         check_bspline(spline, f"{where}.bsplines_[{i}]")
         if spline["k"] != degree or spline["axis"] != 0:
             refuse(where, f"bsplines_[{i}] has degree {spline['k']} along axis {spline['axis']}, {degree} along 0 expected")
@@ -85,7 +89,7 @@ def check_isotonic(fields: Fields, where: str) -> None:
     if not len(x) or len(x) != len(y):
         refuse(where, f"X_thresholds_ has {len(x)} elements and y_thresholds_ {len(y)}")
     choice(fields, "out_of_bounds", where, ("nan", "clip", "raise"))
-    up = choice({"increasing_": bool(field(fields, "increasing_", where))}, "increasing_", where, (True, False))
+    up = flag(fields, "increasing_", where)
     _ascending(x, "X_thresholds_", where, strictly=True)
     _ascending(y if up else y[::-1], "y_thresholds_", where, strictly=False)
     low, high = real(fields, "X_min_", where), real(fields, "X_max_", where)

@@ -46,7 +46,7 @@ def check_libsvm(fields: Fields, where: str) -> None:
     mapping with data, indices, indptr, shape.
     """
     sparse = choice(fields, "_sparse", where, (True, False))
-    called = fields.get("kernel") is None
+    called = field(fields, "kernel", where) is None
     kernel = "precomputed" if called else choice(fields, "kernel", where, _SPARSE_KERNELS if sparse else _KERNELS)
     support = vector(fields, "support_", where, _INT32)
     total = len(support)
@@ -70,7 +70,7 @@ def _check_counts(fields: Fields, total: int, where: str) -> int:
     """Check _n_support and return the number of classes; libsvm takes a regression for one with two."""
     counts = contiguous(vector(fields, "_n_support", where, _INT32), "_n_support", where)
     classifier = "classes_" in fields
-    classes = len(fields["classes_"]) if classifier else 2
+    classes = len(vector(fields, "classes_", where)) if classifier else 2
     if len(counts) != classes or classes < 2:
         refuse(where, f"_n_support has {len(counts)} elements for {classes} classes")
     if classifier and (counts < 0).any():

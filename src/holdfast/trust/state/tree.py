@@ -12,7 +12,21 @@ from functools import partial
 
 import numpy as np
 
-from holdfast.trust.state.fields import FLOAT64, Fields, contiguous, field, first, integer, matrix, refuse, vector
+from holdfast.errors import quoted
+from holdfast.trust.state.fields import (
+    FLOAT64,
+    Fields,
+    contiguous,
+    field,
+    first,
+    flag,
+    integer,
+    is_int,
+    matrix,
+    refuse,
+    sequence,
+    vector,
+)
 from holdfast.trust.state.tree_walk import NODE_DTYPE, Block, Work, limit_for
 
 __all__ = ["NODE_DTYPE", "check_boosted_trees", "check_ensemble", "check_tree", "check_trees"]
@@ -51,26 +65,22 @@ def check_ensemble(fields: Fields, where: str) -> None:
     single tree model is an ensemble of one.
     """
     columns = integer(fields, "n_features_in_", where, 1, _MOST)
-    widths = list(field(fields, "tree_n_features", where))
-    chosen = fields.get("estimators_features_")
+    widths = sequence(fields, "tree_n_features", where)
     seen = columns
-    if chosen is not None:
+    if fields.get("estimators_features_") is not None:
         seen = integer(fields, "_max_features", where, 1, columns)
-        if len(chosen) != len(widths):
-            refuse(where, f"estimators_features_ has {len(chosen)} entries for {len(widths)} trees")
-        for i in range(len(chosen)):
-            table = {f"estimators_features_[{i}]": chosen[i]}
-            index = vector(table, f"estimators_features_[{i}]", where, _COUNTS, seen)
+        for i, chosen in enumerate(sequence(fields, "estimators_features_", where, len(widths))):
+            index = vector({f"estimators_features_[{i}]": chosen}, f"estimators_features_[{i}]", where, _COUNTS, seen)
             if not 0 <= index.min() <= index.max() < columns:
                 refuse(where, f"estimators_features_[{i}] has a number outside 0..{columns - 1}")
     for i, width in enumerate(widths):
-        if width != seen:
-            refuse(where, f"tree {i} was grown on {width} features, {seen} will be given to it")
+        if not is_int(width) or width != seen:
+            refuse(where, f"tree {i} was grown on {quoted(width, 40)} features, {seen} will be given to it")
     if "n_outputs_" in fields:
         outputs = integer(fields, "n_outputs_", where, 1, _MOST)
-        for i, got in enumerate(field(fields, "tree_n_outputs", where)):
-            if got != outputs:
-                refuse(where, f"tree {i} has {got} outputs, {outputs} expected")
+        for i, got in enumerate(sequence(fields, "tree_n_outputs", where, len(widths))):
+            if not is_int(got) or got != outputs:
+                refuse(where, f"tree {i} has {quoted(got, 40)} outputs, {outputs} expected")
 
 
 def check_boosted_trees(fields: Fields, where: str) -> None:
@@ -85,14 +95,15 @@ def check_boosted_trees(fields: Fields, where: str) -> None:
         where,
     )
     trees = integer(fields, "n_trees_per_iteration_", where, 1, _MOST)
-    shape = field(fields, "estimators_shape", where)
-    if len(shape) != 2 or shape[1] != trees or shape[0] * shape[1] != len(fields["tree_n_features"]):
-        refuse(where, f"estimators_ has shape {tuple(shape)}, and there are {trees} trees in a stage")
-    for i, width in enumerate(field(fields, "tree_value_width", where)):
-        if width != 1:
-            refuse(where, f"tree {i} has {width} values a node, 1 expected")
-    columns = fields.get("init_columns")
-    if bool(field(fields, "multiclass", where)) != (trees > 1) or (trees > 1 and columns not in (None, trees)):
+    shape = sequence(fields, "estimators_shape", where, 2)
+    total = len(sequence(fields, "tree_n_features", where))
+    if not all(is_int(size) for size in shape) or shape[1] != trees or shape[0] * shape[1] != total:
+        refuse(where, f"estimators_ has shape {quoted(shape, 60)} for {total} trees, {trees} in a stage")
+    for i, width in enumerate(sequence(fields, "tree_value_width", where, total)):
+        if not is_int(width) or width != 1:
+            refuse(where, f"tree {i} has {quoted(width, 40)} values a node, 1 expected")
+    columns = None if fields.get("init_columns") is None else integer(fields, "init_columns", where, 1, _MOST)
+    if flag(fields, "multiclass", where) != (trees > 1) or (trees > 1 and columns not in (None, trees)):
         refuse(where, f"the first guess does not have one column for each of {trees} trees in a stage")
 
 
