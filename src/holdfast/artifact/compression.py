@@ -62,7 +62,10 @@ def decompress(stored: Any, place: Stored) -> Any:
     try:
         if zstandard.get_frame_parameters(bytes(stored[:64])).content_size != size:
             raise Corrupt(f"tensor {quoted(place.name)!r} declares another size inside than outside: the file is damaged or was altered")
-        raw = zstandard.ZstdDecompressor().decompress(stored, max_output_size=size) if size else b""
+        decoder = zstandard.ZstdDecompressor().decompressobj()
+        raw = decoder.decompress(stored)
+        if not decoder.eof or decoder.unused_data:
+            raise Corrupt(f"tensor {quoted(place.name)!r} is not one whole frame: the file is damaged or was altered")
     except zstandard.ZstdError as error:
         raise Corrupt(
             f"tensor {quoted(place.name)!r} cannot be decompressed ({quoted(error)}): the file is damaged or was altered"

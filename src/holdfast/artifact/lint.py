@@ -60,7 +60,13 @@ def secrets_in(tree: t.Tree) -> list[str]:
             for name, column in zip(names, table.columns, strict=True):  # type: ignore[arg-type]
                 if any(_secret(name, value) for value in _texts(column)):
                     places.append(f"{quoted(name)!r} of {quoted(owner)}")
-        elif kind is t.Lists and any(_SECRET.search(value) for value in _texts(table.items)):
+        elif kind is t.Tuples:
+            if any(_SECRET.search(value) for column in table.columns for value in _texts(column)):
+                places.append("text in a tuple")
+        elif kind is t.Dicts:
+            if any(_SECRET.search(value) for value in (*_texts(table.values), *_texts(table.keys))):
+                places.append("text in a dict")
+        elif kind in (t.Lists, t.LongTuples, t.Sets, t.FrozenSets) and any(_SECRET.search(value) for value in _texts(table.items)):
             places.append("text in a list")
     return places
 

@@ -116,8 +116,11 @@ class Opening:
             else:
                 tensors = self.tensors(places, check_all)
             _check_memory(tensors, max_memory, places.tree.nbytes)
-            if digests == "all":
+            if check_all:
                 self.check_padding()
+                if self.opened.example is not None:
+                    self.graph(self.opened.example)
+                    self.tensors(self.opened.example, False).check_everything()
             return build(make_plan(graph, policy, tensors, self.source.name))
         except HoldfastError as error:
             raise error.at(self.source.name) from None
@@ -193,7 +196,10 @@ class Opening:
         else:
             dtype = _extended(entry.dtype, name)
         if begin == end:
-            return np.empty(entry.shape, dtype)
+            try:
+                return np.zeros(entry.shape, dtype)
+            except ValueError as error:
+                raise FormatError(f"tensor {quoted(name)!r} has a shape that no array can have: {quoted(error)}") from None
         view = self.source.view(self.header.data_start + begin, end - begin)
         array = np.frombuffer(view, np.uint8)
         if (int(array.__array_interface__["data"][0])) % max(1, dtype.itemsize):

@@ -6,6 +6,7 @@ The one rule: with an example, nothing is handed over that was not loaded and as
 from __future__ import annotations
 
 import io
+import math
 import os
 import warnings
 from collections.abc import Callable, Mapping
@@ -24,6 +25,7 @@ from holdfast.frameworks.adapter import type_name
 from holdfast.native.container import EXAMPLE_PREFIX
 from holdfast.trust.catalog import catalog
 from holdfast.trust.plan import unknown_states
+from holdfast.values import limits
 from holdfast.values.graph import Graph
 from holdfast.values.manifest import FORMAT_VERSION, Manifest
 
@@ -116,6 +118,23 @@ def _plain(given: Mapping[str, Any], what: str) -> dict[str, Any]:
         if (isinstance(value, float) and value != value) or value in (float("inf"), float("-inf")):
             raise TypeError(f"{what}[{key!r}] is {value}, which JSON has no number for; give None or text")
     return msgspec.json.decode(msgspec.json.encode(dict(given), enc_hook=simple))  # type: ignore[no-any-return]
+
+
+def _check_free(value: Any, where: str) -> None:
+    """Refuse what JSON has no number for, and what nests deeper than a reader follows; without recursion."""
+    waiting = [(value, 1)]
+    while waiting:
+        one, depth = waiting.pop()
+        if depth > limits.JSON_DEPTH - 2:
+            raise TypeError(f"{where} nests deeper than {limits.JSON_DEPTH - 2} (JSON_DEPTH)")
+        if isinstance(one, Mapping):
+            waiting.extend((part, depth + 1) for part in one.values())
+        elif isinstance(one, list | tuple):
+            waiting.extend((part, depth + 1) for part in one)
+        else:
+            number = one.item() if hasattr(one, "item") and getattr(one, "ndim", None) == 0 else one
+            if isinstance(number, float) and not math.isfinite(number):
+                raise TypeError(f"{where} holds {number}, which JSON has no number for; give None or text")
 
 
 def save(

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.errors import FormatError, NotFound, Truncated, Unavailable
+from holdfast.errors import FormatError, NotFound, Truncated, Unavailable, quoted
 
 SMALL_FILE = 1024 * 1024
 """Bytes up to which a file is read whole instead of mapped: quicker, and nobody can change it behind our back."""
@@ -144,7 +144,7 @@ def _near(name: str) -> str:
         found = sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".safetensors")[:5]
     except OSError:
         return f"; the folder {str(folder)!r} is not there either" if str(folder) != "." else ""
-    return f"; in that folder there are: {', '.join(found)}" if found else ""
+    return f"; in that folder there are: {', '.join(quoted(one, 80) for one in found)}" if found else ""
 
 
 def aligned(size: int) -> memoryview:

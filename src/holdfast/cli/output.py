@@ -34,9 +34,13 @@ def say_error(error: HoldfastError) -> None:
 
 def give_json(value: Any) -> None:
     """Print one JSON document."""
+    import json
+
     import msgspec
 
-    sys.stdout.write(msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n")
+    # everything beyond ASCII is escaped, and so is DEL: a terminal may be reading
+    text = json.dumps(msgspec.to_builtins(value), indent=2, ensure_ascii=True)
+    sys.stdout.write(text.replace("\x7f", "\\u007f") + "\n")
 
 
 def give(text: str) -> None:

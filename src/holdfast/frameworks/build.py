@@ -25,6 +25,7 @@ from holdfast.frameworks.objects import attributes_of, is_enum, is_named_tuple, 
 from holdfast.values import tree as t
 from holdfast.values.dtypes import parse_dtype
 from holdfast.values.graph import Graph, Node, elements
+from holdfast.values.paths import Paths
 
 _CONTAINERS = frozenset({t.Lists, t.Maps, t.Dicts, t.Sets, t.ObjectArrays})
 _UNBUILT = type("Unbuilt", (), {})()
@@ -58,7 +59,7 @@ class _Builder:
         self.graph = plan.graph
         self.objects: list[Any] = [_UNBUILT] * self.graph.total
         self.early: set[int] = set()
-        self.cut: dict[int, Any] = {}
+        self.paths = Paths(self.graph)
         self.fills: list[Callable[[], None]] = []
         # memory that read-only views look into has to be the model's own, to be told from bytes that merely lie there
         self.own = {node for table in self.graph.tables if type(table) is t.Views and not table.writeable for node in table.buffers}
@@ -129,6 +130,8 @@ class _Builder:
             return self.arrays(table, rows, self.graph.bases[index])
         if kind is t.Numbers:
             dtype = parse_dtype(table.dtype)
+            if "U" in table.dtype:
+                check_text(np.frombuffer(table.data, dtype) if dtype.itemsize else np.zeros(0, dtype))
             if dtype.itemsize == 0:
                 return [np.zeros((), dtype)[()] for _ in range(rows)]
             return list(np.frombuffer(bytes(table.data), dtype)) if rows != 1 else [np.frombuffer(table.data, dtype)[0]]
@@ -160,7 +163,7 @@ class _Builder:
             counts = elements(table, rows)
             if sum(counts) * size != len(buffer):
                 raise Corrupt(f"a pool of arrays holds {len(buffer)} bytes, where its shapes need {sum(counts) * size}")
-            flat = np.frombuffer(buffer, dtype) if len(buffer) else np.empty(0, dtype)
+            flat = np.frombuffer(buffer, dtype) if len(buffer) else np.zeros(0, dtype)
             end = 0
             for row, count in enumerate(counts):
                 start, end = end, end + count
@@ -174,7 +177,10 @@ class _Builder:
                 if count * dtype.itemsize != len(buffer):
                     raise Corrupt(f"an array of {count} elements of {table.dtype} has {len(buffer)} bytes")
                 shape = shapes[row * ndim : row * ndim + ndim]
-                made.append(np.ndarray(shape, dtype, buffer, order=order) if len(buffer) else np.empty(shape, dtype, order))  # type: ignore[arg-type, call-overload]
+                made.append(np.ndarray(shape, dtype, buffer, order=order) if len(buffer) else np.zeros(shape, dtype, order))  # type: ignore[arg-type, call-overload]
+        if "U" in table.dtype:
+            for one in made:
+                check_text(one)
         if self.own and table.dtype == "|u1":
             made = [one.copy() if base + row in self.own and not one.flags.writeable else one for row, one in enumerate(made)]
         return made if table.writeable else [_read_only(array) for array in made]
@@ -378,32 +384,36 @@ class _Builder:
                         self.fill_row(index, row)
 
     def fill_row(self, index: int, row: int) -> None:
-        """Fill one container from its row; a table of several rows is cut to the one."""
-        table = self.graph.tables[index]
+        """Fill one container from its row alone."""
+        table: Any = self.graph.tables[index]
         kind = type(table)
-        rows = t.row_count(table)
-        shell = self.objects[self.graph.bases[index] + row]
-        cells = self.cells
+        node = self.graph.bases[index] + row
+        shell = self.objects[node]
+        if kind is t.Dicts:
+            pairs = self.paths.pairs(node)
+            keys = self.built([key for key, _ in pairs])
+            _hashing(shell.update, zip(keys, self.built([value for _, value in pairs]), strict=True))
+            _distinct(shell, len(keys))
+            return
+        if kind is t.Objects and isinstance(self.adapter(table.type), Shell):
+            return
+        children = list(self.paths.children(node))
+        values = self.built([cell for _, cell in children])
         if kind is t.Lists:
-            shell.extend(self.built(self.split(table.lengths, table.items, rows)[row]))
-        elif kind is t.Maps:
-            shell.update(zip(table.keys, self.built([cells(column, rows)[row] for column in table.columns]), strict=True))  # type: ignore[arg-type]
-        elif kind is t.Dicts:
-            keys = self.built(self.split(table.lengths, table.keys, rows)[row])  # type: ignore[arg-type]
-            shell.update(zip(keys, self.built(self.split(table.lengths, table.values, rows)[row]), strict=True))  # type: ignore[arg-type]
+            shell.extend(values)
         elif kind is t.Sets:
-            shell.update(self.built(self.split(table.lengths, table.items, rows)[row]))
+            _hashing(shell.update, values)
         elif kind is t.ObjectArrays:
-            counts = elements(table, rows)
-            start = sum(counts[:row])
-            part = self.built(cells(table.items, sum(counts))[start : start + counts[row]])
-            shell[...] = np.fromiter(part, object, shell.size).reshape(shell.shape)
-        elif kind is t.Objects and not isinstance(self.adapter(table.type), Shell):
-            values = self.built([cells(column, rows)[row] for column in table.columns])
+            shell[...] = np.fromiter(values, object, shell.size).reshape(shell.shape)
+        elif kind is t.Maps:
+            shell.update(zip(table.keys, values, strict=True))
+        else:
             for field, value in zip(table.fields, values, strict=True):
                 object.__setattr__(shell, field, value)
 
-    def built(self, values: list[Any]) -> list[Any]:
+    def built(self, cells: list[Any]) -> list[Any]:
+        """Return the objects that cells stand for; each has to be there already."""
+        values = [self.objects[cell] if type(cell) is Node else cell for cell in cells]
         if any(value is _UNBUILT for value in values):
             raise FormatError("a value is needed before it can be built; the tree is out of order")
         return values
@@ -423,6 +433,22 @@ def _nodes(column: t.Column, rows: int) -> Any:
     if kind is t.Mixed:
         return [column.values[i] for i in column.refs]
     return ()
+
+
+def check_text(array: Any) -> None:
+    """Refuse fixed-width text with numbers that are no code points.
+
+    Raises:
+        InvalidState: numpy would make a broken string of it.
+    """
+    dtype = array.dtype
+    if dtype.names is not None:
+        for name in dtype.names:
+            check_text(array[name])
+    elif dtype.kind == "U" and array.size and dtype.itemsize:
+        words = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(dtype.byteorder))
+        if int(words.max()) > 0x10FFFF:
+            raise InvalidState("an array of text holds a number that is no code point; the file is damaged or was altered.")
 
 
 def _read_only(array: Any) -> Any:

@@ -489,7 +489,7 @@ def _sort_key(item: Any, depth: int) -> Any:
         if any(part is None for part in parts):
             return None
         return (name, tuple(parts if kind is tuple else sorted(parts)))
-    if depth < 16 and kind.__eq__ is not object.__eq__ and problem(kind) is None:
+    if depth < 16 and kind.__eq__ is not object.__eq__ and problem(kind) is None:  # type: ignore[arg-type, comparison-overlap]
         # objects that are told apart by their content, such as frozen dataclasses, have an order by it too
         state = [(field, _sort_key(value, depth + 1)) for field, value in reader_of(kind)(item).items()]
         if all(key is not None for _, key in state):

@@ -19,7 +19,7 @@ from holdfast.errors import Corrupt, FormatError, LimitExceeded, quoted
 from holdfast.native.header import ALIGN, Entry, Header, write_header
 from holdfast.values import limits
 from holdfast.values.digest import is_digest, raw_digest
-from holdfast.values.manifest import Manifest, Part, content_digest, manifest_bytes, read_manifest
+from holdfast.values.manifest import FORMAT_VERSION, Manifest, Part, content_digest, manifest_bytes, read_manifest
 from holdfast.values.tree import Tensor
 
 TREE = "holdfast.tree"
@@ -161,6 +161,8 @@ def open_container(header: Header, raw_header: Any, read: Callable[[int, int], A
     entries = dict(header.entries)
     if list(entries)[-2:] != [MANIFEST, SEAL] or entries[SEAL].shape != [SEAL_BYTES]:
         raise FormatError("the file carries holdfast's mark and does not end with a manifest and a seal")
+    if any(entries[name].dtype != "U8" or len(entries[name].shape) != 1 for name in (MANIFEST, SEAL)):
+        raise FormatError("the manifest or the seal is not stored as bytes")
     where = entries.pop(MANIFEST).data_offsets
     if where[1] - where[0] > limits.MANIFEST_BYTES:
         raise LimitExceeded(f"the manifest takes {where[1] - where[0]} bytes, more than {limits.MANIFEST_BYTES} (MANIFEST_BYTES)")
@@ -175,6 +177,9 @@ def open_container(header: Header, raw_header: Any, read: Callable[[int, int], A
         raise FormatError(f"the manifest cannot be read: {quoted(error)}") from None
     if not same:
         raise Corrupt("the manifest is not written in its one canonical form")
+    if manifest.format != FORMAT_VERSION:
+        raise FormatError(f"the manifest has format version {quoted(manifest.format, 30)}, and the header {FORMAT_VERSION}")
+    _check_depth(manifest.extra)
     walk = iter(entries.items())
     pads: list[tuple[int, int]] = []
     content = _part("content", TREE, manifest.content, walk, pads)
@@ -185,9 +190,25 @@ def open_container(header: Header, raw_header: Any, read: Callable[[int, int], A
     return Opened(header, manifest, raw, content, example, pads)
 
 
+def _check_depth(free: Any) -> None:
+    """Refuse free data that nests deeper than JSON_DEPTH, without recursion."""
+    waiting = [(free, 2)]
+    while waiting:
+        one, depth = waiting.pop()
+        if depth > limits.JSON_DEPTH:
+            raise LimitExceeded(f"the manifest nests deeper than {limits.JSON_DEPTH} (JSON_DEPTH)")
+        if isinstance(one, dict):
+            waiting.extend((part, depth + 1) for part in one.values())
+        elif isinstance(one, list):
+            waiting.extend((part, depth + 1) for part in one)
+
+
 def _part(label: str, tree_name: str, part: Part, walk: Iterator[tuple[str, Entry]], pads: list[tuple[int, int]]) -> PartPlaces:
     if part.digest != content_digest(part.tree, part.tensors):
         raise Corrupt(f"the {label} digest in the manifest is not that of its tree and tensors")
+    names = {name for name, _, _, _ in part.tensors}
+    if len(names) != len(part.tensors):
+        raise FormatError(f"the manifest names a tensor of its {label} twice")
     tree = _stored(tree_name, "U8", None, part.tree, walk, pads)
     tensors = []
     for name, dtype, shape, text in part.tensors:
@@ -202,7 +223,12 @@ def _stored(
         raise FormatError(f"the digest of {quoted(name)!r} is not a digest that this holdfast can check: {quoted(text)}")
     found = next(walk, None)
     if found is not None and found[0].startswith(PAD):
-        if found[0] != f"{PAD}{len(pads)}" or found[1].dtype != "U8" or not 0 < found[1].data_offsets[1] - found[1].data_offsets[0] < ALIGN:
+        if (
+            found[0] != f"{PAD}{len(pads)}"
+            or found[1].dtype != "U8"
+            or len(found[1].shape) != 1
+            or not 0 < found[1].data_offsets[1] - found[1].data_offsets[0] < ALIGN
+        ):
             raise FormatError(f"the padding {quoted(found[0])!r} is out of place")
         pads.append(found[1].data_offsets)
         if found[1].data_offsets[1] % ALIGN:
@@ -214,6 +240,10 @@ def _stored(
     begin, end = entry.data_offsets
     if begin % ALIGN:
         raise FormatError(f"tensor {quoted(stored)!r} does not begin at a multiple of {ALIGN}")
+    if len(shape or ()) > limits.DIMENSIONS:
+        raise LimitExceeded(f"tensor {quoted(name)!r} has {len(shape or ())} axes, more than {limits.DIMENSIONS} (DIMENSIONS)")
+    if shape is None and len(entry.shape) != 1:
+        raise FormatError(f"{quoted(name)!r} is not stored as bytes")
     if stored == name:
         if entry.dtype != dtype or (shape is not None and entry.shape != shape):
             raise Corrupt(f"tensor {quoted(name)!r}: header and manifest disagree about its dtype or shape")

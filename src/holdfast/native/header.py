@@ -169,7 +169,7 @@ def _foreign(raw: bytes, size: int, start: int) -> Header:
     except _JSON_ERRORS as error:
         raise FormatError(f"the header is not valid JSON of tensors: {quoted(error)}") from None
     del pairs
-    if "holdfast" in metadata:
+    if "holdfast" in metadata or any(name.startswith("holdfast.") for name in entries):
         raise FormatError(
             "the header carries holdfast's mark and is not as holdfast writes it: the file was changed by another tool; "
             "go back to the file as it was saved"

@@ -29,6 +29,15 @@ class Tensors(Protocol):
         """Return the raw bytes to build from: the private copy if there is one, else the mapping."""
 
 
+class Opaque:
+    """Stands for an object in what a check is given. Not the `Node`: that is an integer, and a check would take it for one."""
+
+    __slots__ = ("node",)
+
+    def __init__(self, node: int) -> None:
+        self.node = node
+
+
 class View:
     """A graph with its tensors, for reading only."""
 
@@ -97,11 +106,11 @@ class View:
         if (len(raw) != counts[-1] * dtype.itemsize) if table.pooled else (len(raw) != size):
             raise Corrupt(f"the array at {self.paths.path(node) or 'the root'} has {len(raw)} bytes, which do not fit its shape {shape}")
         if not size:
-            return np.empty(shape, dtype, table.order)
+            return np.zeros(shape, dtype, table.order)
         return np.ndarray(shape, dtype, raw, start, order=table.order)
 
     def value(self, cell: Any, depth: int = 4, mapped: bool = False) -> Any:
-        """Return a cell as a plain value: scalars, arrays, and containers of such; a node of another kind stays a `Node`."""
+        """Return a cell as a plain value: scalars, arrays, and containers of such; an object is `Opaque`."""
         if type(cell) is not Node:
             return cell
         index, row = self.graph.locate(cell)
@@ -120,8 +129,8 @@ class View:
             try:
                 return dict(pairs)
             except TypeError:
-                return cell  # a key that cannot be one; nothing asks for such a dict by its keys
-        return cell
+                return Opaque(cell)  # a key that cannot be one; nothing asks for such a dict by its keys
+        return Opaque(cell)
 
     def items(self, cell: Any) -> list[Any]:
         """Return the cells inside a list, a tuple or an object array."""

@@ -104,7 +104,10 @@ def parse_dtype(text: str, depth: int = 0) -> np.dtype[Any]:
         FormatError: the text is outside the grammar, or is not how its dtype is written.
     """
     if text in _FIXED or _SIZED.match(text) or _TIMES.match(text):
-        dtype = np.dtype(text)
+        try:
+            dtype = np.dtype(text)
+        except (TypeError, ValueError):
+            raise FormatError(f"array dtype {quoted(text)!r} is larger than any that numpy has") from None
     elif text == _LONGDOUBLE:
         if not has_x86_longdouble():
             raise FormatError("the file holds 80-bit long doubles, which this processor does not have; convert them to float64 first")
@@ -124,13 +127,20 @@ def _structured(text: str, depth: int) -> np.dtype[Any]:
         if len(spec.fields) > limits.DTYPE_FIELDS or not 0 <= spec.itemsize < 2**31:
             raise FormatError(f"structured dtype {quoted(text)!r} is too large")
         formats: list[Any] = []
+        sizes: list[int] = []
         for _, base, _, shape in spec.fields:
             if any(not 0 <= n < 2**31 for n in shape) or len(shape) > limits.DIMENSIONS:
                 raise FormatError(f"structured dtype {quoted(text)!r} has a bad sub-array")
             inner = parse_dtype(base, depth + 1)
+            count = 1
+            for length in shape:
+                count *= length
+            sizes.append(inner.itemsize * count)
             formats.append((inner, tuple(shape)) if shape else inner)
         if any(not 0 <= offset < 2**31 for _, _, offset, _ in spec.fields):
             raise FormatError(f"structured dtype {quoted(text)!r} has a bad offset")
+        if any(offset + size > spec.itemsize for (_, _, offset, _), size in zip(spec.fields, sizes, strict=True)):
+            raise FormatError(f"structured dtype {quoted(text)!r} has a field that reaches outside its item")
         return np.dtype(
             {
                 "names": [name for name, _, _, _ in spec.fields],

@@ -228,7 +228,9 @@ class Graph:
                     continue
                 for row, children in enumerate(self._children(table, rows)):
                     depth[base + row] = 1 + max((depth.get(child, 1) for child in children), default=0)
-                    parts[base + row] = min(limits.KEY_PARTS + 1, 1 + sum(parts.get(child, 1) for child in children))
+                    # a frozen set keeps its hash, so what holds it does not visit it again
+                    if type(table) is not t.FrozenSets:
+                        parts[base + row] = min(limits.KEY_PARTS + 1, 1 + sum(parts.get(child, 1) for child in children))
         one: Any
         for one in self.tables:
             kind, table = type(one), one

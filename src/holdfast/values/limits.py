@@ -26,7 +26,7 @@ DIMENSIONS = 64
 TENSOR_ELEMENTS = 2**62
 """Elements of one tensor, so that products stay within a signed 64-bit integer."""
 
-TABLES = 1_000_000
+TABLES = 200_000
 """Tables in one tree: a chain of 100,000 nested tuples needs 100,000."""
 
 NODES = 200_000_000
