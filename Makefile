@@ -1,6 +1,6 @@
 # make demo   sets up, then trains, saves, reloads in a fresh process and proves models on real data
 # make test   sets up, then runs every check that needs nothing but Python (a few minutes)
-# make check  what make test runs, and the long tests, the fuzz run and the guard table (what .ci/run calls)
+# make check  what make test runs, and the long tests and the fuzz run (what .ci/run calls)
 # make bench  re-makes docs/bench.md, docs/bench.png and docs/bench.json (about half an hour on an idle machine)
 
 PYTHON ?= python3
@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test lint check long fuzz guards bench trust format clean
+.PHONY: setup demo test lint check long fuzz bench trust format clean
 
 setup: $(READY)
 
@@ -30,7 +30,7 @@ lint: $(READY)
 
 test: lint
 	$(BIN)/python -m pytest -m "not long" -n 2 -rs
-	@echo "left out here, and run by .ci/run: tests marked long, the fuzz run (atheris), the guard table, other Python versions"
+	@echo "left out here, and run by .ci/run: tests marked long, the fuzz run (atheris), other Python versions"
 
 long: $(READY)
 	$(BIN)/python -m pytest -m long -rs
@@ -39,10 +39,7 @@ fuzz: $(READY)
 	$(BIN)/python -m pip install -q -c constraints.txt atheris
 	$(BIN)/python fuzz/run.py --seconds $(or $(SECONDS_),60)
 
-guards: $(READY)
-	$(BIN)/python tools/guards.py
-
-check: test long fuzz guards
+check: test long fuzz
 
 bench: $(READY)
 	$(BIN)/python -m bench.run

@@ -19,6 +19,7 @@ from statistics import median
 from typing import Any
 
 from bench.systems import BY_NAME as SYSTEMS
+from bench.systems import flush as flushed
 from bench.timing import remove, size_of, timed
 from bench.workloads import BY_NAME as WORKLOADS
 
@@ -34,6 +35,33 @@ def _in_turn(actions: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str,
             times[name].append(seconds)
             del result
     return {name: median(taken) for name, taken in times.items()}
+
+
+def flush(folder: Path, quick: bool) -> dict[str, Any]:
+    """What the disk itself asks for a durable file, without any model."""
+    numbers = iter(range(1_000_000))
+
+    def written(durable: bool, renamed: bool) -> None:
+        path = folder / f"flush-{next(numbers)}"
+        path.write_bytes(b"x" * 4096)
+        if durable:
+            flushed(str(path), folder=not renamed)
+        if renamed:
+            path = path.rename(folder / f"flush-{next(numbers)}")
+            flushed(str(folder), folder=False)
+        leftover.append(str(path))
+
+    leftover: list[str] = []
+    ways = {
+        "write": partial(written, False, False),
+        "write, flush file and folder": partial(written, True, False),
+        "write, flush, rename, flush folder": partial(written, True, True),
+    }
+    try:
+        return _in_turn(ways, 5 if quick else 41)
+    finally:
+        for path in leftover:
+            remove(path)
 
 
 def verify(folder: Path, quick: bool) -> dict[str, Any]:
@@ -180,6 +208,7 @@ def import_cost(folder: Path, quick: bool) -> dict[str, Any]:
 
 
 EXTRAS: dict[str, Callable[[Path, bool], dict[str, Any]]] = {
+    "flush": flush,
     "verify": verify,
     "first_touch": first_touch,
     "compression": compression,

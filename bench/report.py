@@ -8,7 +8,6 @@ from __future__ import annotations
 from bench.ratios import WORKS, Results, extra, geometric_mean, memory, names, ratio, ratios, rounds, seconds
 from bench.systems import PEERS
 from bench.targets import MIB, NOT_HERE, Verdict, verdicts
-from bench.timing import ENOUGH
 
 HEADINGS = {
     "save": "Save, not durable (`durable=False`; peers as they are)",
@@ -23,11 +22,12 @@ MADE = """\
 Made by `make bench` (`python -m bench.run`) in one run on one machine. The systems take turns, and each round another one begins;
 every save goes to a fresh file name, files are deleted outside the timing, loads read a file that was just written. Before anything
 is timed, what each system loads is compared with what was saved. This page is written by the program; every time is in `bench.json`."""
-RATIOS = f"""\
-Time of holdfast divided by the time of the peer: 0.5 is half the time; **bold** is slower than the peer. Medians of at least {ENOUGH}
+RATIOS = """\
+Time of holdfast divided by the time of the peer: 0.5 is half the time; **bold** is slower than the peer. Medians of at least {rounds}
 rounds, fewer where `(n×)` says so. *cannot*: the peer cannot save or load it; *wrong*: it loads something else than was saved;
 *too slow*: given up. The reasons are below. A load is timed until the call returns: of a mapped file, pages that no validator
-reads are then still to be read (see "Other rows" for a load with every number read)."""
+reads are then still to be read (see "Other rows" for a load with every number read). A durable save of a small model is mostly
+the disk's own flush, which is the same for everybody (see "Other rows"), so these ratios tend to 1."""
 MEMORY = """\
 MiB, each in a child process of its own, beyond what it held with the model (or, for loads, the libraries) in memory. *Save*: the
 high-water mark while saving. *Load, resident*: what the process holds more when the load has returned, before first use. *Load,
@@ -70,7 +70,12 @@ def mebibytes(value: float | None) -> str:
     return figure(None if value is None else value / MIB)
 
 
-def _why_not(problems: dict[str, str], peer: str) -> str:
+def faster(value: float) -> str:
+    """Return a ratio in words."""
+    return f"{figure(1 / value, 1)} times faster" if value <= 1 else f"{figure(value, 1)} times slower"
+
+
+def why_not(problems: dict[str, str], peer: str) -> str:
     """Return in a word why there is no ratio."""
     culprit = "holdfast" if "holdfast" in problems else peer
     text = problems.get(culprit, "")
@@ -83,13 +88,13 @@ def _why_not(problems: dict[str, str], peer: str) -> str:
 def _cell(results: Results, workload: str, peer: str, work: str) -> str:
     found = ratio(results, workload, peer, work)
     if found is None:
-        return _why_not(results["workloads"][workload]["problems"], peer)
+        return why_not(results["workloads"][workload]["problems"], peer)
     few = min(rounds(results, workload, peer, work), rounds(results, workload, "holdfast", work))
-    return (f"**{figure(found)}**" if found > 1 else figure(found)) + (f" ({few}×)" if few < ENOUGH else "")
+    return (f"**{figure(found)}**" if found > 1 else figure(found)) + (f" ({few}×)" if few < results["rounds"] else "")
 
 
 def _ratio_tables(results: Results) -> list[str]:
-    lines = ["## Ratios to each peer", "", RATIOS, ""]
+    lines = ["## Ratios to each peer", "", RATIOS.format(rounds=results["rounds"]), ""]
     for work in WORKS:
         peers = [peer for peer in PEERS if any(seconds(results, name, peer, work) is not None for name in names(results))]
         rows = []
@@ -111,7 +116,7 @@ def _means(results: Results) -> list[str]:
         for work in WORKS:
             found = [*ratios(results, peer, work, "suite").values()]
             mean = geometric_mean(found)
-            cells.append(f"{figure(mean)} = {figure(1 / mean, 1)} times faster ({len(found)} workloads)" if mean else "–")
+            cells.append(f"{figure(mean)}: {faster(mean)} ({len(found)} workloads)" if mean else "–")
         rows.append([peer, *cells])
     return ["## Geometric means over the suite", "", *table(["peer", "save, as they are", "save, durable", "load"], rows)]
 
@@ -124,8 +129,8 @@ def value_of(one: Verdict) -> str:
     if value is None:
         return "–" + without
     if unit == "x":
-        faster = f", {figure(1 / value, 1)} times faster" if "faster" in one.target.must else ""
-        return f"{figure(value)} times{faster}{detail}{without}"
+        words = f", {faster(value)}" if "faster" in one.target.must else ""
+        return f"{figure(value)} times{words}{detail}{without}"
     if unit == "n":
         return f"{value:.0f}{detail}"
     if unit == "yes":
@@ -170,7 +175,7 @@ def _extras(results: Results) -> list[str]:
     """Return the tables of what is not a workload; those that were not measured are left out."""
     touch, flow = extra(results, "first_touch") or {}, extra(results, "mlflow") or {}
     small, cost = extra(results, "compression") or {}, extra(results, "import_cost") or {}
-    digests = extra(results, "verify") or {}
+    digests, flush = extra(results, "verify") or {}, extra(results, "flush") or {}
     lines: list[str] = []
     if "holdfast" in touch:
         rows = [
@@ -178,6 +183,16 @@ def _extras(results: Results) -> list[str]:
         ]
         lines += ["Load of 1 GB of float32 **and** the sum of every number, since a mapped load puts reading off:", ""]
         lines += table(["system", "ms", "holdfast ÷"], rows)
+    if "write" in flush:
+        rows = [
+            [name, milliseconds(flush[name])]
+            for name in ("write", "write, flush file and folder", "write, flush, rename, flush folder")
+        ]
+        lines += [
+            "A file of 4 KiB, the floor under any durable save. Only with the rename is an older file safe until the new one is:",
+            "",
+        ]
+        lines += table(["work", "ms"], rows)
     if "bare blake3" in digests:
         rows = [[name, milliseconds(digests[name])] for name in ("holdfast verify", "bare blake3")]
         lines += ["All digests of 1 GB:", "", *table(["system", "ms"], rows)]

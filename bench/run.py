@@ -1,4 +1,4 @@
-"""Run the benchmark: ``python -m bench.run [--quick] [--only NAME] [--render]``.
+"""Run the benchmark: ``python -m bench.run [--quick] [--only NAME] [--rounds N] [--render]``.
 
 Strategy: every workload with all systems in turns, then memory in child processes, then the extra rows; results are written after
 each step, so that a run that breaks off leaves what it had.
@@ -23,7 +23,7 @@ from pathlib import Path
 from bench import extras, memory, plot, report
 from bench.ratios import Results, ratio
 from bench.targets import verdicts
-from bench.timing import Contest
+from bench.timing import ENOUGH, FEW, PLENTY, Contest
 from bench.workloads import WORKLOADS, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -33,7 +33,7 @@ FILES = ROOT / "build" / "bench-files"
 BUSY = 0.5
 """Load average per core above which a run begins with a warning."""
 
-QUICK_MEMORY = frozenset({"forest_100", "dense_100mb"})
+QUICK_MEMORY = frozenset({"forest_100", "dense_100mb", "dense_1gb"})
 """Workloads whose memory a quick run looks at; every one costs several new processes."""
 
 
@@ -91,9 +91,9 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _contest(workload: Workload, quick: bool) -> dict[str, object]:
+def _contest(workload: Workload, quick: bool, most: int) -> dict[str, object]:
     start = time.perf_counter()
-    contest = Contest(workload, workload.model(quick), FILES, quick)
+    contest = Contest(workload, workload.model(quick), FILES, most)
     found = contest.run()
     results: Results = {"workloads": {workload.name: found}}
     shown = "  ".join(
@@ -107,14 +107,21 @@ def _contest(workload: Workload, quick: bool) -> dict[str, object]:
     return found
 
 
-def measure(quick: bool, only: str | None, out: Path) -> Results:
+def measure(quick: bool, only: str | None, most: int, out: Path) -> Results:
     """Measure everything, or what `only` names."""
     if os.getloadavg()[0] > BUSY * len(os.sched_getaffinity(0)):
         _say(f"the machine is busy (load average {_load()}): the numbers will say so, and are worth little")
-    results: Results = {"quick": quick, "machine": machine(), "workloads": {}, "memory": {}, "extras": {}}
+    results: Results = {
+        "quick": quick,
+        "rounds": min(most, ENOUGH),
+        "machine": machine(),
+        "workloads": {},
+        "memory": {},
+        "extras": {},
+    }
     wanted = [workload for workload in WORKLOADS if only in (None, workload.name)]
     for workload in wanted:
-        results["workloads"][workload.name] = _contest(workload, quick)
+        results["workloads"][workload.name] = _contest(workload, quick, most)
         gc.collect()
         write_json(results, out)
     for workload in wanted:
@@ -174,10 +181,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description="holdfast beside pickle, joblib, skops and MLflow")
     parser.add_argument("--quick", action="store_true", help="small sizes, few rounds: to see that everything works")
     parser.add_argument("--only", metavar="NAME", choices=choices, help=f"one of: {', '.join(choices)}")
+    parser.add_argument("--rounds", type=int, metavar="N", help="at most so many rounds, for a try with the full sizes")
     parser.add_argument("--render", action="store_true", help="measure nothing; write tables and picture again from bench.json")
     parser.add_argument("--out", type=Path, help="the folder to write to; docs/ for a whole full run, else build/bench")
     chosen = parser.parse_args()
-    whole = not (chosen.quick or chosen.only)
+    whole = not (chosen.quick or chosen.only or chosen.rounds)
+    most = chosen.rounds or (FEW if chosen.quick else PLENTY)
     out: Path = chosen.out or (ROOT / "docs" if whole else ROOT / "build" / "bench")
     out.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")  # the peers' and our own notices say nothing about time
@@ -187,7 +196,7 @@ def main() -> int:
     shutil.rmtree(FILES, ignore_errors=True)
     FILES.mkdir(parents=True)
     try:
-        results = measure(chosen.quick, chosen.only, out)
+        results = measure(chosen.quick, chosen.only, most, out)
     finally:
         shutil.rmtree(FILES, ignore_errors=True)
     write_json(results, out)

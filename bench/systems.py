@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
 Save = Callable[[Any, str, bool], None]
@@ -37,10 +36,9 @@ class System(NamedTuple):
     peer: bool = True
 
 
-def flush(path: str) -> None:
-    """Flush a file, or every file of a folder, and the folders they are in: what `durable` means to holdfast."""
-    target = Path(path)
-    for place in ([*target.rglob("*"), target] if target.is_dir() else [target]) + [target.parent]:
+def flush(path: str, folder: bool = True) -> None:
+    """Flush a file and the folder it is in: what `durable` means to holdfast."""
+    for place in [path, os.path.dirname(path)] if folder else [path]:
         descriptor = os.open(place, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -28,11 +28,10 @@ PLENTY, MANY, ENOUGH, FEW, ONE = 41, 15, 7, 3, 1
 """Rounds by how long one takes; below ENOUGH the table says how many there were."""
 
 
-def rounds_for(seconds: float, quick: bool) -> int:
-    """Return how often something that takes so long is measured."""
-    if quick:
-        return FEW if seconds < 2 else ONE
-    return PLENTY if seconds < 0.05 else MANY if seconds < 0.5 else ENOUGH if seconds < 12 else FEW if seconds < 40 else ONE
+def rounds_for(seconds: float, most: int) -> int:
+    """Return how often something that takes so long is measured, at most as often as asked."""
+    wanted = PLENTY if seconds < 0.05 else MANY if seconds < 0.5 else ENOUGH if seconds < 12 else FEW if seconds < 40 else ONE
+    return min(most, wanted)
 
 
 def due(turn: int, wanted: int, rounds: int) -> bool:
@@ -87,11 +86,11 @@ class Contest:
         problems: system -> why it did not take part, or that its answer was not the model's.
     """
 
-    def __init__(self, workload: Workload, model: Any, folder: Path, quick: bool) -> None:
+    def __init__(self, workload: Workload, model: Any, folder: Path, rounds: int) -> None:
         self.workload = workload
         self.model = model
         self.folder = folder
-        self.quick = quick
+        self.rounds = rounds
         self.times: dict[str, dict[str, list[float]]] = {}
         self.nbytes: dict[str, int] = {}
         self.problems: dict[str, str] = {}
@@ -145,7 +144,7 @@ class Contest:
                     if not same(answer, self.workload.ask(loaded)):
                         self.problems[reader.name] = "wrong: what it loads is not what was saved"
                     del loaded
-            self.wanted[system.name] = rounds_for(taken, self.quick)
+            self.wanted[system.name] = rounds_for(taken, self.rounds)
         except Exception as error:
             self.problems[system.name] = " ".join(f"{type(error).__name__}: {error}".split())[:400]
         finally:

@@ -291,6 +291,9 @@ def widened(kinds: set[str], fitted: bool) -> set[str]:
         wide = (wide - objects) | {"object"}
     # counts and exact scores are integers where others are floats; native code has its own checks of dtypes
     wide |= {f"array:{other}{kind[7:]}" for kind in wide if kind.startswith("array:f") for other in "iu"}
+    if fitted:
+        # several outputs add an axis
+        wide |= {f"{kind[:7]}{n}" for kind in wide if kind[:7] in ("array:f", "array:i", "array:u") and kind[7:] in "12" for n in "12"}
     if "float" in wide:
         wide |= SCALARS_TOGETHER[0]
     return {"any"} if "any" in wide else wide

@@ -196,7 +196,8 @@ def loads(
 
     Args:
         buffer: bytes, a bytearray, a memoryview, an mmap: anything with the buffer protocol. Arrays of the model are views
-            of it, so they are read-only when it is; do not change a writeable buffer while the model is in use.
+            of it; do not change a writeable buffer while the model is in use. Over a read-only buffer, arrays of up to
+            1 MiB are copied and larger ones are read-only.
         copy: copy the buffer first, which gives writeable arrays of the model's own.
         trusted: see `load`.
         trusted_functions: see `load`.

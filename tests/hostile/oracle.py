@@ -59,24 +59,27 @@ class Case:
 
 
 class Watcher:
-    """A child that opens files, started again when a file has ended it."""
+    """A child that opens files as they are asked for, started again when a file has ended it."""
 
-    def __init__(self, folder: Path, sklearn: bool = False, memory: int = 1024 * MEGABYTE, seconds: float = 20) -> None:
+    def __init__(
+        self, folder: Path, cases: Mapping[str, Case], sklearn: bool = False, memory: int = 1024 * MEGABYTE, seconds: float = 20
+    ) -> None:
         self.folder = folder
+        self.cases = cases
         self.arguments = ["sklearn" if sklearn else "plain", str(memory)]
         self.seconds = seconds
         self.child: subprocess.Popen[bytes] | None = None
         self.rest = b""
 
-    def judge(self, cases: Mapping[str, Case]) -> dict[str, dict[str, Any]]:
-        """Return the answers for every case, by its name and the action."""
-        answers: dict[str, dict[str, Any]] = {}
-        try:
-            for name, case in cases.items():
-                answers[name] = self._one(name, case)
-        finally:
-            self._end()
-        return answers
+    def __getitem__(self, name: str) -> dict[str, Any]:
+        """Return the answers for a case, by action."""
+        return self._one(name, self.cases[name])
+
+    def __enter__(self) -> Watcher:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end()
 
     def _one(self, name: str, case: Case) -> dict[str, Any]:
         path = case.data

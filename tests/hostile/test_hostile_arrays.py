@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -240,7 +240,7 @@ SPARSE = {
     # The class decides what is checked, and no field of the file does.
     **{f"a csr matrix that says it is {kind}": Case(compressed_matrix(indices=(0, 2**31 - 1), more={"format": t.Same(kind), "items": t.SameRef(5)}, last=[t.Maps([], 1, [])]),
                                                   InvalidState, FormatError) for kind in ("dok", "coo", "csr", "x")},
-    "a csr matrix with a field too many": Case(compressed_matrix(more={"_has_canonical_format": t.Same(True)}), InvalidState, FormatError),
+    "a csr matrix with a field too many": Case(compressed_matrix(more={"_has_canonical_format": t.Same(True)}), InvalidState, FormatError, may_import=("*",)),
     "a csr matrix of a trillion entries in sixteen bytes": Case(repeated(1 << 40), InvalidState, FormatError, LimitExceeded, within=2),
     "a csr matrix of no arrays": Case(packed(tree_of(record("scipy.sparse._csr.csr_matrix", shape=t.Same(1), data=t.Same(1), indices=t.Same(1), indptr=t.Same(1)))), InvalidState),
     "a csr matrix without a shape": Case(packed(tree_of(record("scipy.sparse._csr.csr_matrix", data=t.Same(1)))), InvalidState),
@@ -268,22 +268,23 @@ CASES = {**DTYPES, **COMPRESSED, **SPARSE}
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return Watcher(tmp_path_factory.mktemp("arrays"), memory=512 * MEGA, seconds=8).judge(CASES)
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watcher]:
+    with Watcher(tmp_path_factory.mktemp("arrays"), CASES, memory=512 * MEGA, seconds=8) as watcher:
+        yield watcher
 
 
 @pytest.mark.parametrize("name", DTYPES)
-def test_a_dtype_outside_the_grammar_is_refused(name: str, answers: dict[str, Any]) -> None:
+def test_a_dtype_outside_the_grammar_is_refused(name: str, answers: Watcher) -> None:
     check(CASES[name], answers[name])
 
 
 @pytest.mark.parametrize("name", COMPRESSED)
-def test_a_compressed_tensor_that_is_not_one_whole_frame_is_refused(name: str, answers: dict[str, Any]) -> None:
+def test_a_compressed_tensor_that_is_not_one_whole_frame_is_refused(name: str, answers: Watcher) -> None:
     check(CASES[name], answers[name], memory=300 * MEGA)
 
 
 @pytest.mark.parametrize("name", SPARSE)
-def test_a_sparse_matrix_that_points_outside_itself_is_refused(name: str, answers: dict[str, Any]) -> None:
+def test_a_sparse_matrix_that_points_outside_itself_is_refused(name: str, answers: Watcher) -> None:
     check(CASES[name], answers[name])
 
 

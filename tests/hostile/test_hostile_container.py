@@ -23,8 +23,8 @@ import pytest
 
 import holdfast
 from holdfast.errors import Corrupt, FormatError, HoldfastError, LimitExceeded, NotFound, Truncated, Unavailable, UnsupportedVersion
-from holdfast.native.container import MANIFEST, PAD, SEAL, TREE, Section
-from holdfast.native.header import read_header
+from holdfast.native.container import MANIFEST, PAD, SEAL, TREE, Section, seal
+from holdfast.native.header import Entry, read_header, write_header
 from holdfast.values import tree as t
 from holdfast.values.manifest import manifest_bytes
 from tests.hostile.crafted import Piece, altered, array_piece, framed, manifest_of, packed, plain_list, sealed, taken, tree_of, tree_section
@@ -323,6 +323,24 @@ def same_name() -> bytes:
     return packed(tree_of(t.Arrays("|u1", 1, "C", True, 2, [100, 100], False, 0), t.Lists(1, t.Same(2), t.Run(0))), twice)
 
 
+def unpadded() -> bytes:
+    """Return a file whose second tensor follows the first directly, so that it does not begin at a multiple of 64."""
+    sections = [array_piece("a", np.zeros(3)), array_piece("b", np.zeros(8))]
+    tables = [t.Arrays("<f8", 1, "C", True, 2, [3, 8], False, 0), t.Lists(1, t.Same(2), t.Run(0))]
+    blob = packed(tree_of(*tables), sections)
+    header = read_header(header_of(blob), len(blob))
+    parts = {name: blob[header.data_start + e.data_offsets[0] : header.data_start + e.data_offsets[1]] for name, e in header.entries.items()}
+    pads = [name for name in parts if name.startswith(PAD)]
+    del parts[pads[-1]]
+    entries, position = {}, 0
+    for name, data in parts.items():
+        entries[name] = Entry(header.entries[name].dtype, header.entries[name].shape, (position, position + len(data)))
+        position += len(data)
+    head = write_header(entries)
+    parts[SEAL] = seal(head, parts[MANIFEST])
+    return head + b"".join(parts.values())
+
+
 TREE_BYTES = len(taken(SMALL).tree)
 LAYOUT = {
     "an extra tensor that the manifest does not name": Case(unlisted("zzz"), Corrupt, says="which its manifest does not know"),
@@ -342,6 +360,7 @@ LAYOUT = {
     "a tensor ends before it begins": Case(moved("weights", begin=480, end=-480), FormatError, lenient=()),
     "a tensor at a negative offset": Case(moved("holdfast.tree", begin=-64), FormatError, lenient=()),
     "the last tensor does not reach the end": Case(moved("holdfast.seal", end=-1), FormatError, lenient=()),
+    "a tensor that is not aligned": Case(unpadded(), FormatError, says="multiple of 64", lenient=()),
     "no seal": Case(entry("holdfast.seal", "holdfast.soul"), FormatError, lenient=()),
     "no manifest": Case(entry("holdfast.manifest", "holdfast.missing_"), FormatError, lenient=()),
     "no tree": Case(entry("holdfast.tree", "holdfast.free"), FormatError, lenient=()),
@@ -376,19 +395,20 @@ CASES = {**RENAMED, **LAYOUT}
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watcher]:
     MARKER.unlink(missing_ok=True)
-    return Watcher(tmp_path_factory.mktemp("container")).judge(CASES)
+    with Watcher(tmp_path_factory.mktemp("container"), CASES) as watcher:
+        yield watcher
 
 
 @pytest.mark.parametrize("name", RENAMED)
-def test_the_bytes_decide_what_a_file_is(name: str, answers: dict[str, Any]) -> None:
+def test_the_bytes_decide_what_a_file_is(name: str, answers: Watcher) -> None:
     check(CASES[name], answers[name])
     assert not MARKER.exists()
 
 
 @pytest.mark.parametrize("name", LAYOUT)
-def test_a_layout_that_nothing_wrote_is_refused(name: str, answers: dict[str, Any]) -> None:
+def test_a_layout_that_nothing_wrote_is_refused(name: str, answers: Watcher) -> None:
     check(CASES[name], answers[name])
 
 
@@ -453,13 +473,13 @@ def strange_places(folder: Path) -> dict[str, Case]:
 
 def test_only_a_regular_file_is_opened_and_no_more_of_it_is_read_than_needed(tmp_path: Path) -> None:
     cases = strange_places(tmp_path)
-    found = Watcher(tmp_path, memory=256 << 20, seconds=10).judge(cases)
     wrong = []
-    for name, case in cases.items():
-        try:
-            check(case, found[name], memory=200 << 20)
-        except AssertionError as error:
-            wrong.append(f"{name}: {error}")
+    with Watcher(tmp_path, cases, memory=256 << 20, seconds=10) as answers:
+        for name, case in cases.items():
+            try:
+                check(case, answers[name], memory=200 << 20)
+            except AssertionError as error:
+                wrong.append(f"{name}: {error}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -7,7 +7,7 @@ refusal. A plain safetensors header is any valid JSON; header and manifest of th
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -280,22 +280,23 @@ CASES = {**FRAGMENTS, **TYPES, **BOUNDS}
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return Watcher(tmp_path_factory.mktemp("json"), memory=512 << 20).judge(CASES)
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watcher]:
+    with Watcher(tmp_path_factory.mktemp("json"), CASES, memory=512 << 20) as watcher:
+        yield watcher
 
 
 @pytest.mark.parametrize("name", FRAGMENTS)
-def test_json_that_is_not_well_formed_is_refused(name: str, answers: dict[str, Any]) -> None:
+def test_json_that_is_not_well_formed_is_refused(name: str, answers: Watcher) -> None:
     check(CASES[name], answers[name])
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_json_of_other_types_or_other_keys_is_refused(name: str, answers: dict[str, Any]) -> None:
+def test_json_of_other_types_or_other_keys_is_refused(name: str, answers: Watcher) -> None:
     check(CASES[name], answers[name])
 
 
 @pytest.mark.parametrize("name", BOUNDS)
-def test_json_that_is_too_large_or_too_deep_is_refused_in_few_words(name: str, answers: dict[str, Any]) -> None:
+def test_json_that_is_too_large_or_too_deep_is_refused_in_few_words(name: str, answers: Watcher) -> None:
     check(CASES[name], answers[name])
 
 

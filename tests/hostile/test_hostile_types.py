@@ -9,7 +9,7 @@ import contextlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,7 +136,8 @@ def changed(which: str, /, **fields: t.Column | None) -> bytes:
             if column is None:
                 del state[name]
             else:
-                state[name] = column
+                # a reference to node -1 is one to the estimator itself
+                state[name] = t.SameRef(sum(map(t.row_count, tables[:place]))) if column == t.SameRef(-1) else column
         tables[place] = t.Objects(table.type, list(state), table.rows, list(state.values()))
         return t.Tree(tree.version, tree.root, tables)
 
@@ -195,6 +196,7 @@ STATE = {
     "n_features_in_ is not the width of the tree": Case(changed("tree", n_features_in_=t.Same(5)), InvalidState, says="n_features_in_"),
     "the tree of an estimator is text": Case(changed("tree", tree_=t.Same("x")), InvalidState, says="tree_"),
     "the tree of an estimator is the estimator": Case(changed("tree", tree_=t.SameRef(3)), InvalidState),
+    "an attribute that is not of the class, and no plain data": Case(changed("logistic", helper_=t.SameRef(-1)), InvalidState, says="helper_"),
     # C2: the class of one, the way of another
     "an estimator as a value": Case(as_record("logistic"), FormatError),
     "a scaler that says it is a classifier": Case(retyped("scaler", LOGISTIC), InvalidState),
@@ -267,24 +269,26 @@ CASES = {**UNTRUSTED, **STATE, **MANY}
 
 
 @pytest.fixture(scope="module")
-def answers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    return Watcher(tmp_path_factory.mktemp("types")).judge(CASES)
+def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watcher]:
+    with Watcher(tmp_path_factory.mktemp("types"), CASES) as watcher:
+        yield watcher
 
 
 @pytest.mark.parametrize("name", UNTRUSTED)
-def test_what_is_not_on_the_list_is_neither_imported_nor_run(name: str, answers: dict[str, Any]) -> None:
+def test_what_is_not_on_the_list_is_neither_imported_nor_run(name: str, answers: Watcher) -> None:
     check(CASES[name], answers[name])
 
 
 @pytest.mark.parametrize("name", STATE)
-def test_a_state_that_no_genuine_object_has_is_refused(name: str, answers: dict[str, Any]) -> None:
+def test_a_state_that_no_genuine_object_has_is_refused(name: str, answers: Watcher) -> None:
     check(CASES[name], answers[name])
 
 
 @pytest.mark.parametrize("name", MANY)
-def test_a_refusal_stays_short(name: str, answers: dict[str, Any]) -> None:
-    check(CASES[name], answers[name])
-    assert len(answers[name]["load"]["message"]) < 10_000
+def test_a_refusal_stays_short(name: str, answers: Watcher) -> None:
+    found = answers[name]
+    check(CASES[name], found)
+    assert len(found["load"]["message"]) < 10_000
 
 
 def test_every_untrusted_type_is_named_with_its_path() -> None:
@@ -403,7 +407,8 @@ def test_text_that_a_library_might_open_or_evaluate_is_only_text_at_a_load(tmp_p
     path = tmp_path / "m.safetensors"
     holdfast.save(model, path)
     case = Case(path, HoldfastError, lenient=("load", "inspect", "verify"), actions=("load", "inspect", "verify"), may_import=ANY)
-    found = Watcher(tmp_path).judge({"text": case})["text"]
+    with Watcher(tmp_path, {"text": case}) as answers:
+        found = answers["text"]
     assert [answer.get("made") for answer in found.values()] == ["builtins.dict", "builtins.str", "builtins.str"]
     check(case, found)
     back = holdfast.load(path)

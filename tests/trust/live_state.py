@@ -240,6 +240,8 @@ def _checks_of_estimator(live: Any, where: str) -> Iterator[Callable[[], None]]:
         yield lambda: encoders.check_one_hot(one_hot_fields(live), where)
     if isinstance(live, (CountVectorizer, DictVectorizer)) and "vocabulary_" in state:
         yield lambda: encoders.check_vocabulary({"vocabulary": live.vocabulary_}, where)
+    if isinstance(live, (CountVectorizer, HashingVectorizer)):
+        yield lambda: encoders.check_ngrams(_named(live, "ngram_range"), where)
     if isinstance(live, MultiLabelBinarizer) and getattr(live, "_cached_dict", None) is not None:
         yield lambda: encoders.check_vocabulary({"vocabulary": live._cached_dict, "size": len(live.classes_)}, where)
     if isinstance(live, (FeatureHasher, HashingVectorizer)):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.ensemble._hist_gradient_boosting.common import PREDICTOR_RECORD_DTYPE
+from threadpoolctl import threadpool_limits
 
 from holdfast.errors import InvalidState
 from holdfast.trust.state import hist_gradient_boosting as hgb
@@ -39,6 +40,13 @@ SETTINGS: tuple[dict[str, Any], ...] = (
 )
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Threads that wait for each other on a busy machine take a hundred times as long as these small fits."""
+    with threadpool_limits(1):
+        yield
+
+
 @pytest.mark.parametrize("settings", SETTINGS, ids=str)
 @pytest.mark.parametrize("loss", ["squared_error", "absolute_error", "gamma", "poisson", "quantile", "log_loss"])
 def test_genuine_models_pass(loss: str, settings: dict[str, Any]) -> None:
@@ -48,7 +56,7 @@ def test_genuine_models_pass(loss: str, settings: dict[str, Any]) -> None:
         y = CLASSES if loss == "log_loss" and "monotonic_cst" not in settings else NUMBERS
         y = (y > 1).astype(int) if loss == "log_loss" and "monotonic_cst" in settings else y
         try:
-            model = kind(loss=loss, max_iter=3, random_state=0, **settings, **more).fit(data, y[: len(data)])
+            model = kind(loss=loss, max_iter=2, random_state=0, **settings, **more).fit(data, y[: len(data)])
         except ValueError:
             continue  # a combination that scikit-learn itself refuses
         assert check_model(model) > 3
@@ -64,7 +72,8 @@ def test_the_node_layout_is_that_of_scikit_learn() -> None:
     assert hgb.PREDICTOR_DTYPE == PREDICTOR_RECORD_DTYPE
 
 
-MODEL = HistGradientBoostingClassifier(max_iter=4, categorical_features=[0, 1], random_state=0).fit(X, CLASSES)
+with threadpool_limits(1):
+    MODEL = HistGradientBoostingClassifier(max_iter=4, categorical_features=[0, 1], random_state=0).fit(X, CLASSES)
 
 
 def genuine() -> Fields:
@@ -119,7 +128,7 @@ def test_an_altered_predictor_is_refused_alone_and_among_others(alter: Callable[
     alter(fields)
     with pytest.raises(InvalidState, match="the file is damaged or was altered"):
         hgb.check_predictor(fields, "p")
-    with pytest.raises(InvalidState, match="^predictor 2: "):
+    with pytest.raises(InvalidState, match=r"^predictor 2: "):
         hgb.check_predictors([genuine(), genuine(), fields, genuine()], lambda i: f"predictor {i}")
 
 
@@ -128,7 +137,7 @@ def test_blocks_of_any_size_give_the_same_verdict(monkeypatch: pytest.MonkeyPatc
     predictors[7]["nodes"]["feature_idx"][0] = 9
     for block in (1, 50, 10**6):
         monkeypatch.setattr(hgb, "_BLOCK", block)
-        with pytest.raises(InvalidState, match="^7: node 0 splits on feature 9"):
+        with pytest.raises(InvalidState, match=r"^7: node 0 splits on feature 9"):
             hgb.check_predictors(predictors, str)
         hgb.check_predictors(predictors[:7], str)
 

@@ -153,7 +153,9 @@ ALTERATIONS: dict[str, Callable[[Fields], Any]] = {
     "no nodes": lambda f: f.update(nodes=f["nodes"][:0], values=f["values"][:0], node_count=0),
     "every second node": lambda f: f.__setitem__("nodes", np.repeat(f["nodes"], 2)[::2]),
     "nodes in two axes": lambda f: f.__setitem__("nodes", f["nodes"][None]),
-    "nodes of another layout": lambda f: f.__setitem__("nodes", f["nodes"].astype([(n, f["nodes"].dtype[n]) for n in f["nodes"].dtype.names])),
+    "nodes of another layout": lambda f: f.__setitem__(
+        "nodes", f["nodes"].astype([(n, f["nodes"].dtype[n]) for n in f["nodes"].dtype.names])
+    ),
     "nodes as a list": lambda f: f.__setitem__("nodes", f["nodes"].tolist()),
     "values too short": lambda f: f.__setitem__("values", f["values"][:-1].copy()),
     "values of other classes": lambda f: f.__setitem__("values", f["values"][..., :-1].copy()),
@@ -178,7 +180,7 @@ def test_an_altered_tree_is_refused_alone_and_among_others(alter: Callable[[Fiel
     alter(fields)
     with pytest.raises(InvalidState, match="the file is damaged or was altered"):
         tree.check_tree(fields, "t")
-    with pytest.raises(InvalidState, match="^tree 3: "):
+    with pytest.raises(InvalidState, match=r"^tree 3: "):
         tree.check_trees([genuine()] * 3 + [fields] + [genuine()] * 2, lambda i: f"tree {i}")
 
 

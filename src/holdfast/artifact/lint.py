@@ -52,6 +52,7 @@ def training_rows(tree: t.Tree, tensors: int) -> list[str]:
 def secrets_in(tree: t.Tree) -> list[str]:
     """Return where text looks like a secret: attributes and small dicts, not long columns of words."""
     places = []
+    table: Any
     for table in tree.tables:
         kind = type(table)
         if kind is t.Objects or kind is t.Records or kind is t.Maps:

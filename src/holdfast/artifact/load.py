@@ -252,6 +252,12 @@ class _Picked:
 
 
 def _check_memory(tensors: Any, max_memory: int | None, tree: int) -> None:
+    stored = sum(place.nbytes for place in tensors.places if place.encoding)
+    decoded = sum(place.raw_bytes for place in tensors.places if place.encoding)
+    if decoded > limits.SMALL_DECODED and decoded > limits.DECODED_BYTES_PER_STORED * stored:
+        raise LimitExceeded(
+            f"the compressed tensors declare {decoded} bytes out of {stored}, more than {limits.DECODED_BYTES_PER_STORED} for one (DECODED_BYTES_PER_STORED)"
+        )
     if max_memory is None:
         return
     needed = sum(place.raw_bytes for place in tensors.places) + 8 * tree

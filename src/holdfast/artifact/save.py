@@ -115,8 +115,7 @@ def _plain(given: Mapping[str, Any], what: str) -> dict[str, Any]:
     for key, value in given.items():
         if not isinstance(key, str):
             raise TypeError(f"{what} has the key {key!r}; keys are text")
-        if (isinstance(value, float) and value != value) or value in (float("inf"), float("-inf")):
-            raise TypeError(f"{what}[{key!r}] is {value}, which JSON has no number for; give None or text")
+        _check_free(value, f"{what}[{key!r}]")
     return msgspec.json.decode(msgspec.json.encode(dict(given), enc_hook=simple))  # type: ignore[no-any-return]
 
 

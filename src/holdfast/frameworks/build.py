@@ -163,6 +163,8 @@ class _Builder:
             counts = elements(table, rows)
             if sum(counts) * size != len(buffer):
                 raise Corrupt(f"a pool of arrays holds {len(buffer)} bytes, where its shapes need {sum(counts) * size}")
+            if len(buffer) <= COPIED:
+                buffer = _own(buffer)
             flat = np.frombuffer(buffer, dtype) if len(buffer) else np.zeros(0, dtype)
             end = 0
             for row, count in enumerate(counts):
@@ -176,6 +178,8 @@ class _Builder:
                 buffer = self.plan.buffer(table.tensor + row)
                 if count * dtype.itemsize != len(buffer):
                     raise Corrupt(f"an array of {count} elements of {table.dtype} has {len(buffer)} bytes")
+                if len(buffer) <= COPIED:
+                    buffer = _own(buffer)
                 shape = shapes[row * ndim : row * ndim + ndim]
                 made.append(np.ndarray(shape, dtype, buffer, order=order) if len(buffer) else np.zeros(shape, dtype, order))  # type: ignore[arg-type, call-overload]
         if "U" in table.dtype:
@@ -433,6 +437,15 @@ def _nodes(column: t.Column, rows: int) -> Any:
     if kind is t.Mixed:
         return [column.values[i] for i in column.refs]
     return ()
+
+
+COPIED = 1 << 20
+"""Bytes up to which an array over read-only memory is copied, so that it can be written to; some of scikit-learn's C code insists."""
+
+
+def _own(buffer: Any) -> Any:
+    """Return writeable memory of the same content; the buffer itself when it is writeable already."""
+    return bytearray(buffer) if memoryview(buffer).readonly else buffer
 
 
 def check_text(array: Any) -> None:

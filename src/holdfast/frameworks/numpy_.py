@@ -91,6 +91,8 @@ def _dump_seed_sequence(seq: Any) -> dict[str, Any]:
 
 
 def _build_seed_sequence(fields: dict[str, Any]) -> Any:
+    if type(fields["spawn_key"]) not in (tuple, list):
+        raise InvalidState("numpy SeedSequence: spawn_key is not a tuple")
     if not 4 <= fields["pool_size"] <= 4096:
         raise InvalidState(f"numpy SeedSequence: pool_size {fields['pool_size']} is outside 4..4096")
     return np.random.SeedSequence(

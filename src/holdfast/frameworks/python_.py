@@ -48,6 +48,8 @@ def _dump_partial(obj: Any) -> dict[str, Any]:
 
 
 def _build_partial(fields: dict[str, Any]) -> Any:
+    if type(fields["args"]) is not tuple or type(fields["keywords"]) is not dict:
+        raise InvalidState("functools.partial: args is not a tuple, or keywords not a dict")
     if not isinstance(fields["func"], type) and not callable(fields["func"]):
         raise InvalidState("functools.partial: func is not callable")
     made = functools.partial(fields["func"], *fields["args"], **fields["keywords"])
@@ -110,6 +112,8 @@ def _build_path(cls: type) -> Callable[[dict[str, Any]], Any]:
 
 
 def _fill_random(obj: Any, fields: dict[str, Any]) -> None:
+    if type(fields["[state]"]) is not tuple or len(fields["[state]"]) != 625:
+        raise InvalidState("random.Random: its state is not a tuple of 625 numbers")
     obj.setstate((fields["[version]"], tuple(fields["[state]"]), fields["[gauss]"]))
 
 

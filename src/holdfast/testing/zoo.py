@@ -67,12 +67,12 @@ class Data:
 
     name: str
     X: Any
-    y: Any | None = None
-    weight: Any | None = None
+    y: Any = None
+    weight: Any = None
 
     @property
     def role(self) -> str:
-        """What this one is tried as: its name without its setting."""
+        """Which estimators it is for: the name up to the slash."""
         return self.name.partition("/")[0]
 
     def copied(self) -> Data:
@@ -112,7 +112,8 @@ def variants(only: str | None = None, seed: int = 0) -> Iterator[Specimen]:
 def answers(model: Any, X: Any) -> dict[str, Any]:
     """Return what every method says about the rows; for a call that raises, the name of the exception's type.
 
-    The rows are copied for every call, as a model with ``copy=False`` writes into them. A model that keeps a ``RandomState`` may draw from it to answer: ask a copy when the model is still needed.
+    The rows are copied for every call, as a model with ``copy=False`` writes into them. A model that keeps a
+    ``RandomState`` may draw from it to answer: ask a copy when the model is still needed.
     """
     said: dict[str, Any] = {}
 
@@ -148,9 +149,7 @@ def equal(a: Any, b: Any) -> bool:
     if isinstance(a, (str, bytes, int)) or a is None:
         return bool(a == b)
     if isinstance(a, Mapping):
-        return len(a) == len(b) and all(
-            equal(p, q) and equal(v, w) for (p, v), (q, w) in zip(a.items(), b.items(), strict=True)
-        )
+        return len(a) == len(b) and all(equal(p, q) and equal(v, w) for (p, v), (q, w) in zip(a.items(), b.items(), strict=True))
     if isinstance(a, Sequence):
         return len(a) == len(b) and all(equal(p, q) for p, q in zip(a, b, strict=True))
     if hasattr(a, "format") and hasattr(a, "tocsr"):
@@ -183,9 +182,7 @@ def _equal_frames(a: Any, b: Any) -> bool:
         return False
     if a.ndim == 1:
         return bool(a.dtype == b.dtype and a.name == b.name) and equal(_plain(a), _plain(b))
-    return equal(_plain(a.columns), _plain(b.columns)) and all(
-        _equal_frames(a.iloc[:, i], b.iloc[:, i]) for i in range(a.shape[1])
-    )
+    return equal(_plain(a.columns), _plain(b.columns)) and all(_equal_frames(a.iloc[:, i], b.iloc[:, i]) for i in range(a.shape[1]))
 
 
 def _plain(values: Any) -> Any:
@@ -233,12 +230,12 @@ def chosen(only: str | None) -> list[type]:
 
 def build(cls: Any, settings: Mapping[str, Any]) -> Any:
     """Return a fresh model; the settings are copied, so that one fit never shows in another."""
-    settings = copy.deepcopy(dict(settings))
+    own = copy.deepcopy(dict(settings))
     seeded = inspect.signature(cls.__init__).parameters.get("random_state")
     if seeded is not None and seeded.default != "deprecated":
-        settings.setdefault("random_state", 0)
+        own.setdefault("random_state", 0)
     with quiet():
-        return cls(**settings)
+        return cls(**own)
 
 
 def fit(model: Any, data: Data) -> Any:
@@ -359,7 +356,7 @@ def datasets(seed: int = 0) -> dict[str, Data]:
     add("line/lists", x.tolist(), y.tolist())
     add("line/series", pd.Series(x), pd.Series(y))
 
-    words = ["anchor", "buoy", "cleat", "davit", "ensign", "fender", "gaff", "halyard", "jib", "keel", "Éclair", "the", "and", "of", "42"]
+    words = "anchor buoy cleat davit ensign fender gaff halyard jib keel Éclair the and of 42".split()  # noqa: SIM905
     texts = [" ".join(rng.choice(words, size=rng.integers(3, 9))) for _ in range(40)]
     add("text/list", texts)
     add("text/array", np.array(texts))
@@ -399,7 +396,7 @@ def datasets(seed: int = 0) -> dict[str, Data]:
     add("categories/bools", rng.random((40, 3)) > 0.5, rng.integers(0, 2, size=40))
     add("categories/one", two[:, :1], y)
     add("categories/mixed", np.stack([port.astype(object), crew.astype(object)], axis=1), y)
-    add("categories/none", np.where(rng.random((60, 2)) < 0.1, None, two), y)
+    add("categories/none", np.where(rng.random((60, 2)) < 0.1, np.array(None), two), y)
     add("categories/nan", np.where(rng.random((60, 2)) < 0.1, np.nan, two), y)
     add("categories/float-nan", holed(rng.integers(0, 3, size=(60, 2)).astype(float)), y)
     add("categories/lists", two.tolist(), y.tolist())
@@ -414,4 +411,20 @@ def datasets(seed: int = 0) -> dict[str, Data]:
     add("table/array", rng.normal(size=(60, 5)), y)
     add("table/csr", sparse.csr_matrix(rng.poisson(1.0, size=(60, 5)).astype(float)), y)
     add("table/dtype", pd.DataFrame({"flag": pd.Categorical(flag), "size": size, "crew": pd.Categorical(crew)}), y)
+
+    def some_shapes(name: str, X: Any, y: Any) -> None:
+        """Add the containers and dtypes again for a target that only few estimators take."""
+        add(f"{name}-frame", frame(X), y)
+        add(f"{name}-csr", sparse.csr_matrix(X * (X > 0)), y)
+        add(f"{name}-float32", X.astype(np.float32), y)
+        add(f"{name}-weights", X, y, rng.integers(1, 4, size=len(X)).astype(float))
+        add(f"{name}-missing", holed(X), y)
+        add(f"{name}-few", X[:, :2], y)
+
+    some_shapes("classes/two", found["classes/two"].X, found["classes/two"].y)
+    some_shapes("classes/label-sets", found["classes/label-sets"].X, found["classes/label-sets"].y)
+    some_shapes("numbers/positive", found["numbers/positive"].X, found["numbers/positive"].y)
+    some_shapes("numbers/two-outputs", found["numbers/two-outputs"].X, found["numbers/two-outputs"].y)
+    add("rows/broad", rng.normal(size=(30, 100)))
+    add("text/labelled", texts, np.array(["jib" in t for t in texts]).astype(int))
     return found

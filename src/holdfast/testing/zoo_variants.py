@@ -30,9 +30,10 @@ _MIXED = 24  # how many fits of a recipe have several parameters changed at once
 # These only matter while fitting, where they print or start processes; they are set on the fitted model instead.
 _LATE = {"verbose": [True, 1, 2, np.int64(1)], "n_jobs": [1, -1, 2, np.int64(1)]}
 # Each fit of these is many fits, the more the more columns there are.
-_COSTLY = frozenset(
-    ["SequentialFeatureSelector", "RFECV", "HalvingRandomSearchCV", "HalvingGridSearchCV", "GridSearchCV", "RandomizedSearchCV", "GraphicalLasso", "GraphicalLassoCV", "OPTICS"]
-)
+_COSTLY = {
+    *("SequentialFeatureSelector", "RFECV", "GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV"),
+    *("GraphicalLasso", "GraphicalLassoCV", "OPTICS"),
+}
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ def _recipes() -> dict[str, list[tuple[str, dict[str, Any]]]]:
         for c, m, d in (
             ("classes", k.LogisticRegression(), "classes/two"),
             ("numbers", k.Ridge(), "numbers/plain"),
-            ("rows", k.StandardScaler(), "rows/plain"),
+            ("rows", k.StandardScaler(), "classes/two"),  # frozen, it still asks for a target
         )
     }
     found: dict[str, list[tuple[str, dict[str, Any]]]] = {}
@@ -170,13 +171,17 @@ def _recipes() -> dict[str, list[tuple[str, dict[str, Any]]]]:
     on("numbers/plain", "TransformedTargetRegressor", regressor=ridge, transformer=scale)
     on("numbers/plain", "RANSACRegressor", estimator=k.LinearRegression(), max_trials=10)
     for role, model in prefit.items():
-        on("classes/two" if role == "classes" else f"{role}/plain", "FrozenEstimator", estimator=model)
+        on("numbers/plain" if role == "numbers" else "classes/two", "FrozenEstimator", estimator=model)
     on("classes/three", "Pipeline", steps=[("scale", scale), ("model", logistic)])
     on("numbers/plain", "Pipeline", steps=[("pca", k.PCA(n_components=2)), ("model", ridge)])
     on("rows/plain", "Pipeline", steps=[("scale", scale), ("pca", k.PCA(n_components=2))])
     on("rows/plain", "FeatureUnion", transformer_list=[("pca", k.PCA(n_components=2)), ("scale", scale)])
     columns = [("numbers", scale, ["size", "crew"]), ("names", k.OneHotEncoder(handle_unknown="ignore"), ["port", "flag"])]
     on("table/frame", "ColumnTransformer", transformers=columns)
+    whole = k.Pipeline([("columns", k.ColumnTransformer(columns)), ("model", logistic)])
+    on("table/frame", "Pipeline", steps=whole.steps)
+    on("text/labelled", "Pipeline", steps=[("words", k.TfidfVectorizer()), ("model", logistic)])
+    on("table/frame", "GridSearchCV", estimator=whole, param_grid={"model__C": [0.1, 1.0]}, cv=2)
     on("table/array", "ColumnTransformer", transformers=[("a", scale, [0, 1]), ("b", k.MinMaxScaler(), slice(2, 4))])
     return found
 
@@ -202,6 +207,8 @@ def _graph(d: Data) -> Any:
     return importlib.import_module("sklearn.neighbors").kneighbors_graph(_dense(d), 6, include_self=False)
 
 
+# The two tables are wide: one setting to a line would be a thousand lines of brackets.
+# fmt: off
 @functools.cache
 def _by_hand() -> dict[str, list[Any]]:
     """Return values for parameters, by ``parameter`` or ``Class.parameter``; the second stands in for the first."""
@@ -222,8 +229,13 @@ def _by_hand() -> dict[str, list[Any]]:
         k.RandomForestRegressor(n_estimators=2, random_state=0), k.Lasso(alpha=0.1), k.BayesianRidge(),
         k.HistGradientBoostingRegressor(max_iter=2), k.FrozenEstimator(fit(k.Ridge(), datasets()["numbers/plain"])),
         k.Pipeline([("scale", k.MinMaxScaler()), ("pca", k.PCA(2)), ("model", k.Ridge())]),
-    ]  # fmt: skip
-    light = [inner[1], inner[2], inner[9], inner[10], inner[14]]
+    ]
+    with importlib.import_module("sklearn").config_context(enable_metadata_routing=True):
+        routed = logistic().set_fit_request(sample_weight=True).set_score_request(sample_weight="importance")
+        inner += [routed, k.Ridge().set_fit_request(sample_weight=False)]
+    light = [inner[1], inner[2], inner[9], inner[10], inner[14], routed]
+    fitted = (k.GaussianNB, tree, k.SVC, k.PCA, k.KNeighborsClassifier, k.KMeans)
+    prefit = [fit(build(c, {}), datasets()["classes/two"]) for c in fitted]
     scorers = [
         "accuracy", "f1_macro", "roc_auc_ovr", "neg_log_loss", "r2", "neg_mean_squared_error", "explained_variance",
         "neg_mean_absolute_error", metrics.make_scorer(metrics.accuracy_score), metrics.get_scorer("balanced_accuracy"),
@@ -231,14 +243,14 @@ def _by_hand() -> dict[str, list[Any]]:
         metrics.make_scorer(metrics.log_loss, greater_is_better=False, response_method="predict_proba"),
         metrics.make_scorer(metrics.mean_squared_error, greater_is_better=False), metrics.make_scorer(metrics.r2_score),
         metrics.make_scorer(metrics.mean_pinball_loss, alpha=0.3, greater_is_better=False),
-    ]  # fmt: skip
+    ]
     splitters = [
         None, 3, np.int64(2), ms.KFold(3), ms.KFold(3, shuffle=True, random_state=0), ms.StratifiedKFold(3),
         ms.ShuffleSplit(2, random_state=1), ms.StratifiedShuffleSplit(2, test_size=0.3, random_state=np.random.RandomState(2)),
         ms.RepeatedKFold(n_splits=2, n_repeats=2, random_state=0), ms.RepeatedStratifiedKFold(n_splits=2, n_repeats=1),
         ms.TimeSeriesSplit(3), ms.PredefinedSplit(np.arange(30) % 3), ms.LeavePOut(1), ms.GroupKFold(2),
         [(np.arange(0, 20), np.arange(20, 30)), (np.arange(10, 30), np.arange(0, 10))],
-    ]  # fmt: skip
+    ]
     kernels = [
         g.RBF(0.5), g.RBF(2.0, "fixed"), g.Matern(1.0, nu=0.5), g.Matern(nu=1.5), g.Matern(nu=2.5), g.Matern(nu=np.inf),
         g.RationalQuadratic(alpha=0.5), g.ExpSineSquared(1.0, 2.0), g.DotProduct(), g.DotProduct(0.0, "fixed") ** 2,
@@ -247,16 +259,20 @@ def _by_hand() -> dict[str, list[Any]]:
         g.Exponentiation(g.RationalQuadratic(), 2), g.ConstantKernel(1, constant_value_bounds=(1e-2, 10)),
         g.PairwiseKernel(gamma=0.5, metric="laplacian"), _Per(lambda d: g.RBF(np.ones(_width(d)))),
         _Per(lambda d: g.RBF([1.0] * _width(d), [(1e-2, 1e2)] * _width(d)) + g.WhiteKernel()), g.Sum(g.RBF(), g.ConstantKernel()),
-    ]  # fmt: skip
+    ]
     dtypes = [np.float32, np.float64, np.int64, np.int32, "float32", np.dtype("float64"), int, float, bool]
     uneven = _Per(lambda d: {v: 1.0 + i for i, v in enumerate(_labels(d))})
-    flat = [_Per(lambda d: [1 / len(_labels(d))] * len(_labels(d))), _Per(lambda d: np.full(len(_labels(d)), 1 / len(_labels(d))))]
+    flat = [_Per(lambda d: [1 / len(_labels(d))] * len(_labels(d))),
+        _Per(lambda d: np.full(len(_labels(d)), 1 / len(_labels(d))))]
     grid = [{"C": [0.5, 1.0]}, [{"C": [1.0]}, {"fit_intercept": [False]}], {"alpha": np.logspace(-1, 1, 2)}, {"alpha": (1, 2)}]
-    draws = [{"C": stats.uniform(0.1, 1)}, {"C": stats.loguniform(0.01, 1)}, {"alpha": stats.expon()}, {"alpha": np.array([1.0, 2])}]
+    draws: list[Any] = [{"C": stats.uniform(0.1, 1)}, {"C": stats.loguniform(0.01, 1)}, {"alpha": stats.expon()},
+        {"alpha": np.array([1.0, 2])}]
     draws += [[{"C": [1.0, 2.0]}, {"fit_intercept": [True, False]}], {"fit_intercept": [True, False], "tol": [1e-3, 1e-2]}]
     forest = k.RandomForestRegressor(n_estimators=3, random_state=0)
     found: dict[str, list[Any]] = {
-        "estimator": inner, "SequentialFeatureSelector.estimator": light, "RFECV.estimator": light, "regressor": inner[9:], "final_estimator": inner, "scoring": scorers, "cv": splitters,
+        "estimator": inner, "SequentialFeatureSelector.estimator": light, "RFECV.estimator": light,
+        "BaggingRegressor.estimator": inner[9:], "FrozenEstimator.estimator": prefit, "regressor": inner[9:],
+        "final_estimator": inner, "scoring": scorers, "cv": splitters,
         "GaussianProcessRegressor.kernel": kernels, "GaussianProcessClassifier.kernel": kernels,
         "GaussianProcessRegressor.alpha": [_Per(lambda d: np.full(len(_dense(d)), 0.1))],
         "class_weight": [uneven, _Per(lambda d: {v: np.float64(2) for v in _labels(d)}), _Per(lambda d: {_labels(d)[0]: 5}),
@@ -267,7 +283,8 @@ def _by_hand() -> dict[str, list[Any]]:
         "l1_ratios": [[0.0], np.array([0.0])], "alpha": [_Per(lambda d: np.full(_width(d), 0.5)), _Per(lambda d: [0.5, 2.0])],
         "hidden_layer_sizes": [(4, 3), [5], 4, np.array([3, 2]), (np.int64(4),), (2, 2, 2)],
         "KMeans.init": [_Per(lambda d: _dense(d)[:3]), _Per(lambda d: _dense(d)[:3].tolist())],
-        "MiniBatchKMeans.init": [_Per(lambda d: _dense(d)[:3])], "TSNE.init": [_Per(lambda d: np.ones((len(d.X), 2)).cumsum(axis=0))],
+        "MiniBatchKMeans.init": [_Per(lambda d: _dense(d)[:3])],
+        "TSNE.init": [_Per(lambda d: np.ones((len(d.X), 2)).cumsum(axis=0))],
         "NeighborhoodComponentsAnalysis.init": [_Per(lambda d: np.eye(2, _width(d)))],
         "GradientBoostingClassifier.init": [k.DummyClassifier(), logistic(), tree(max_depth=1)],
         "GradientBoostingRegressor.init": [k.DummyRegressor(), k.Ridge()],
@@ -275,11 +292,13 @@ def _by_hand() -> dict[str, list[Any]]:
         "monotonic_cst": [_Per(lambda d: [1] + [0] * (_width(d) - 1)), _Per(lambda d: np.eye(1, _width(d), dtype=np.int8)[0]),
                           {"column a": 1, "column b": -1}, {"size": 1}],
         "interaction_cst": [[(0, 1), (2, 3)], [{0, 1}], ({0, 2}, [1, 3])],
-        "categorical_features": [[0], np.array([1]), _Per(lambda d: [True] + [False] * (_width(d) - 1)), ["column a"], ["flag"], None],
+        "categorical_features": [[0], np.array([1]), _Per(lambda d: [True] + [False] * (_width(d) - 1)), ["column a"], ["flag"],
+            None],
         "categories": [_Per(_column_values), _Per(lambda d: [v.tolist() for v in _column_values(d)]),
                        _Per(lambda d: [np.array([*v, "Weser"], dtype=object) for v in _column_values(d)])],
         "drop": [_Per(lambda d: [v[0] for v in _column_values(d)]), _Per(lambda d: np.array([v[-1] for v in _column_values(d)]))],
-        "dtype": dtypes, "fill_value": [0, 1.5, -1, "none", np.float64(2.5)], "missing_values": [-1, 0, None, "Ems", np.nan, pd.NA],
+        "dtype": dtypes, "fill_value": [0, 1.5, -1, "none", np.float64(2.5)],
+        "missing_values": [-1, 0, None, "Ems", np.nan, pd.NA],
         "DummyClassifier.constant": [_Per(lambda d: _labels(d)[0]), _Per(lambda d: [_labels(d)[0]])],
         "DummyRegressor.constant": [1.5, [2.0], np.array([1.0]), 3],
         "min_categories": [9, _Per(lambda d: [9] * _width(d)), _Per(lambda d: np.full(_width(d), 8))],
@@ -291,9 +310,12 @@ def _by_hand() -> dict[str, list[Any]]:
         "KBinsDiscretizer.n_bins": [_Per(lambda d: [3] * _width(d)), _Per(lambda d: np.arange(_width(d)) + 2)],
         "knots": [_Per(lambda d: np.linspace(-3, 3, 4)[:, None] * np.ones(_width(d)))], "degree": [(1, 2), [0, 2], 3],
         "ngram_range": [(1, 2), (2, 2), [1, 3]], "stop_words": [["and", "the"]], "encoding": ["latin-1"],
-        "vocabulary": [{"buoy": 0, "keel": 1}, ["gaff", "jib"], ("buoy", "of"), {"jib", "keel"}], "token_pattern": [r"\w+", r"\b\w(\w+)"],
-        "quantile_range": [(10.0, 90.0), (5, 95), [25, 75]], "feature_range": [(-1, 1), (0.0, 2.5), (np.float64(0), np.float64(3))],
-        "patch_size": [(2, 2), (3, 4), None], "separator": [":"], "MultiLabelBinarizer.classes": [["sea", "air", "land"], [1, 2, 3, 4]],
+        "vocabulary": [{"buoy": 0, "keel": 1}, ["gaff", "jib"], ("buoy", "of"), {"jib", "keel"}],
+        "token_pattern": [r"\w+", r"\b\w(\w+)"],
+        "quantile_range": [(10.0, 90.0), (5, 95), [25, 75]],
+        "feature_range": [(-1, 1), (0.0, 2.5), (np.float64(0), np.float64(3))],
+        "patch_size": [(2, 2), (3, 4), None], "separator": [":"],
+        "MultiLabelBinarizer.classes": [["sea", "air", "land"], [1, 2, 3, 4]],
         "order": [_Per(lambda d: list(range(np.shape(d.y)[1]))[::-1]), _Per(lambda d: np.arange(np.shape(d.y)[1])[::-1])],
         "chain_method": [["predict_proba", "predict"], ("decision_function", "predict")],
         "VotingClassifier.weights": [[1, 2], np.array([0.3, 0.7])], "VotingRegressor.weights": [[1, 2], (0.5, 0.5)],
@@ -302,48 +324,63 @@ def _by_hand() -> dict[str, list[Any]]:
         "precompute": [_Per(lambda d: _dense(d).T @ _dense(d)), True, False],
         "SelectFromModel.max_features": [2], "IsolationForest.max_features": [2, 0.5], "SequentialFeatureSelector.tol": [0.01],
         "Birch.n_clusters": [k.KMeans(2, n_init=1, random_state=0), k.AgglomerativeClustering(2), None],
-        "SpectralBiclustering.n_clusters": [(2, 3)], "refit": [False, True, "r2", "accuracy"], "pre_dispatch": ["all", 2, "n_jobs"],
+        "SpectralBiclustering.n_clusters": [(2, 3)], "refit": [False, True, "r2", "accuracy"],
+        "pre_dispatch": ["all", 2, "n_jobs"],
         "resource": ["n_samples"], "estimators": [
             [("nb", k.GaussianNB()), ("svc", k.SVC(max_iter=500))], [("tree", tree(max_depth=2)), ("out", "drop")],
-            [("scaled", scaled), ("forest", k.RandomForestClassifier(n_estimators=2, random_state=0)), ("k", k.KNeighborsClassifier(3))],
-            [("svr", k.SVR()), ("forest", forest)], [("k", k.KNeighborsRegressor(3)), ("none", "drop"), ("lasso", k.Lasso(alpha=0.1))]],
+            [("scaled", scaled), ("forest", k.RandomForestClassifier(n_estimators=2, random_state=0)),
+                ("k", k.KNeighborsClassifier(3))],
+            [("svr", k.SVR()), ("forest", forest)],
+            [("k", k.KNeighborsRegressor(3)), ("none", "drop"), ("lasso", k.Lasso(alpha=0.1))]],
         "remainder": [k.StandardScaler(), k.Pipeline([("i", k.SimpleImputer()), ("s", k.MinMaxScaler())]), k.SimpleImputer()],
         "transformer": [k.QuantileTransformer(n_quantiles=10), k.MinMaxScaler(), k.PowerTransformer(), k.PCA(), None],
         "FunctionTransformer.func": [np.log1p, np.abs, np.sqrt, np.isnan, np.sign, None], "inverse_func": [np.expm1, np.arctanh],
         "kw_args": [{}, {"dtype": np.float32}], "inv_kw_args": [{}], "pooling_func": [np.max, np.median, np.min],
-        "score_func": [fs.f_classif, fs.chi2, fs.mutual_info_classif, fs.f_regression, fs.mutual_info_regression, fs.r_regression],
-        "importance_getter": ["coef_", "auto"], "SelectFromModel.threshold": ["mean", "median", "1.25*mean", "0.5*median", 0.1, -np.inf],
+        "score_func": [fs.f_classif, fs.chi2, fs.mutual_info_classif, fs.f_regression, fs.mutual_info_regression,
+            fs.r_regression],
+        "importance_getter": ["coef_", "auto"],
+        "SelectFromModel.threshold": ["mean", "median", "1.25*mean", "0.5*median", 0.1, -np.inf],
         "thresholds": [5, [0.2, 0.5, 0.8], np.array([0.3, 0.6])], "FixedThresholdClassifier.threshold": [0.3, 0, np.float64(0.7)],
-        "Binarizer.threshold": [0.5, 1, np.float64(-0.5)], "pos_label": [_Per(lambda d: _labels(d)[-1]), 2], "neg_label": [-1, -2],
+        "Binarizer.threshold": [0.5, 1, np.float64(-0.5)], "pos_label": [_Per(lambda d: _labels(d)[-1]), 2],
+        "neg_label": [-1, -2],
         "GridSearchCV.param_grid": grid, "HalvingGridSearchCV.param_grid": grid, "param_distributions": draws,
-        "transformer_weights": [{"pca": 2.0}, {"pca": 1, "scale": 0.5}, {"numbers": 3.0, "a": 2}], "transform_input": [["sample_weight"]],
+        "transformer_weights": [{"pca": 2.0}, {"pca": 1, "scale": 0.5}, {"numbers": 3.0, "a": 2}],
+        "transform_input": [["sample_weight"]],
         "verbose_feature_names_out": [True, False, "{feature_name}__{transformer_name}"],
         "covariance_estimator": [k.LedoitWolf(), k.ShrunkCovariance(shrinkage=0.2)], "error_score": [np.nan, "raise", 0.0, -1],
-        "LinearSVR.epsilon": [0.1, 1], "encoded_missing_value": [-1, -2.0], "fun_args": [{"alpha": 1.5}], "w_init": [np.eye(2), [[0, 1], [1, 0]]],
+        "LinearSVR.epsilon": [0.1, 1], "encoded_missing_value": [-1, -2.0], "fun_args": [{"alpha": 1.5}],
+        "w_init": [np.eye(2), [[0, 1], [1, 0]]],
         "code_init": [_Per(lambda d: np.ones((len(d.X), 3)))], "dict_init": [_Per(lambda d: np.eye(3, _width(d)))],
         "U_init": [_Per(lambda d: np.ones((len(d.X), 3)))], "V_init": [_Per(lambda d: np.eye(3, _width(d)))],
-        "dictionary": [_Per(lambda d: np.eye(_width(d))), _Per(lambda d: np.eye(2, _width(d), dtype=np.float32)), np.eye(5)[:3].tolist()],
-        "seeds": [_Per(lambda d: _dense(d)[:3])], "solver_options": [{}, {"presolve": True}], "n_subsamples": [_Per(lambda d: _width(d) + 2)],
+        "dictionary": [_Per(lambda d: np.eye(_width(d))), _Per(lambda d: np.eye(2, _width(d), dtype=np.float32)),
+            np.eye(5)[:3].tolist()],
+        "seeds": [_Per(lambda d: _dense(d)[:3])], "solver_options": [{}, {"presolve": True}],
+        "n_subsamples": [_Per(lambda d: _width(d) + 2)],
         "MDS.metric": ["cityblock", "cosine", "precomputed"], "ClassicalMDS.metric": ["cityblock", "cosine", "precomputed"],
         "beta_loss": [1.5, 0],
         "steps": [[("model", logistic())], [("none", "passthrough"), ("s", k.StandardScaler()), ("m", tree(max_depth=2))],
                   [("outer", k.Pipeline([("s", k.StandardScaler()), ("p", k.PCA(2))])), ("m", k.GaussianNB())],
                   [("u", k.FeatureUnion([("p", k.PCA(2)), ("s", k.SelectKBest(k=2))])), ("m", logistic())],
-                  [("i", k.SimpleImputer(add_indicator=True)), ("f", forest)], [("s", k.StandardScaler()), ("c", k.KMeans(2, n_init=1))],
+                  [("i", k.SimpleImputer(add_indicator=True)), ("f", forest)],
+                  [("s", k.StandardScaler()), ("c", k.KMeans(2, n_init=1))],
                   [("s", k.RobustScaler()), ("g", k.GridSearchCV(k.Ridge(), {"alpha": [1.0, 2.0]}, cv=2))],
-                  [("s", k.StandardScaler()), ("p", None)]],
+                  [("s", k.StandardScaler()), ("p", None)], [("s", k.StandardScaler()), ("m", routed)]],
         "transformer_list": [[("s", k.StandardScaler()), ("drop", "drop")], [("pass", "passthrough"), ("p", k.PCA(1))],
                              [("q", k.Pipeline([("s", k.MinMaxScaler()), ("n", k.Normalizer())])), ("b", k.KBinsDiscretizer(3))]],
         "transformers": [
-            [("a", k.StandardScaler(), ["size"]), ("b", "passthrough", ["crew"]), ("c", "drop", ["flag"])], [("a", k.MinMaxScaler(), [0])],
-            [("a", k.SimpleImputer(), "age"), ("b", k.OrdinalEncoder(), ["port", "flag"])][1:], [("a", k.StandardScaler(), [-1, 0])],
-            [("a", k.Pipeline([("i", k.SimpleImputer()), ("s", k.StandardScaler())]), ["age", "size"]), ("t", k.TfidfVectorizer(), "port")],
-            [("a", k.StandardScaler(), [True, False, True, False])], [("a", k.StandardScaler(), [True, False, True, False, False])],
+            [("a", k.StandardScaler(), ["size"]), ("b", "passthrough", ["crew"]), ("c", "drop", ["flag"])],
+            [("a", k.MinMaxScaler(), [0])],
+            [("a", k.SimpleImputer(), "age"), ("b", k.OrdinalEncoder(), ["port", "flag"])][1:],
+            [("a", k.StandardScaler(), [-1, 0])],
+            [("a", k.Pipeline([("i", k.SimpleImputer()), ("s", k.StandardScaler())]), ["age", "size"]),
+                ("t", k.TfidfVectorizer(), "port")],
+            [("a", k.StandardScaler(), [True, False, True, False])],
+            [("a", k.StandardScaler(), [True, False, True, False, False])],
             [("a", k.OneHotEncoder(sparse_output=False), slice("port", "crew")), ("b", k.KBinsDiscretizer(3), ["size"])],
             [("a", k.TargetEncoder(), ["port"]), ("b", k.OneHotEncoder(), np.array(["flag"]))], [("a", k.PCA(1), slice(0, 2))],
             [("n", k.ColumnTransformer([("s", k.StandardScaler(), ["size"])], remainder="passthrough"), ["size", "crew"])],
             [("none", k.StandardScaler(), []), ("a", k.MaxAbsScaler(), np.array([1, 2]))]],
-    }  # fmt: skip
+    }
     return found
 
 
@@ -362,151 +399,230 @@ def _together() -> dict[str, list[dict[str, Any]]]:
             found.setdefault(name, []).extend(many)
 
     spread, inverse = _Per(lambda d: {"V": _dense(d).var(axis=0)}), _Per(lambda d: {"VI": np.linalg.inv(np.cov(_dense(d).T))})
-    near = "NearestNeighbors KNeighborsClassifier KNeighborsRegressor KNeighborsTransformer LocalOutlierFactor RadiusNeighborsClassifier "
-    near += "RadiusNeighborsRegressor RadiusNeighborsTransformer"
+    near = "NearestNeighbors KNeighborsClassifier KNeighborsRegressor KNeighborsTransformer LocalOutlierFactor "
+    near += "RadiusNeighborsClassifier RadiusNeighborsRegressor RadiusNeighborsTransformer"
     for algorithm in ("kd_tree", "ball_tree", "brute"):
         add(f"{near} DBSCAN OPTICS HDBSCAN", *({"algorithm": algorithm, "metric": m} for m in
-            ("euclidean", "manhattan", "chebyshev", "cosine", "haversine", "hamming", "precomputed", "canberra", "braycurtis")))  # fmt: skip
+            ("euclidean", "manhattan", "chebyshev", "cosine", "haversine", "hamming", "precomputed", "canberra", "braycurtis")))
         add(f"{near} DBSCAN OPTICS", {"algorithm": algorithm, "metric": "minkowski", "p": 3}, {"algorithm": algorithm, "p": 1.5})
         add(f"{near} DBSCAN OPTICS KernelDensity", {"algorithm": algorithm, "metric": "minkowski", "metric_params": {"p": 3}})
     for algorithm in ("ball_tree", "brute"):
-        add(f"{near} DBSCAN OPTICS HDBSCAN KernelDensity", {"algorithm": algorithm, "metric": "seuclidean", "metric_params": spread},
-            {"algorithm": algorithm, "metric": "mahalanobis", "metric_params": inverse})  # fmt: skip
-    add(near, {"metric": "minkowski", "metric_params": _Per(lambda d: {"w": np.ones(_width(d))})}, {"leaf_size": 2, "algorithm": "ball_tree"},
+        add(f"{near} DBSCAN OPTICS HDBSCAN KernelDensity",
+            {"algorithm": algorithm, "metric": "seuclidean", "metric_params": spread},
+            {"algorithm": algorithm, "metric": "mahalanobis", "metric_params": inverse})
+    add(near, {"metric": "minkowski", "metric_params": _Per(lambda d: {"w": np.ones(_width(d))})},
+        {"leaf_size": 2, "algorithm": "ball_tree"},
         {"metric": DistanceMetric.get_metric("manhattan"), "algorithm": "ball_tree"},
-        {"metric": DistanceMetric.get_metric("minkowski", p=3), "algorithm": "kd_tree"})  # fmt: skip
+        {"metric": DistanceMetric.get_metric("minkowski", p=3), "algorithm": "kd_tree"})
     add("KNeighborsClassifier KNeighborsRegressor RadiusNeighborsClassifier RadiusNeighborsRegressor",
-        *({"weights": "distance", "algorithm": a} for a in ("kd_tree", "ball_tree", "brute")))  # fmt: skip
-    add("LocalOutlierFactor", *({"novelty": True, "metric": m, "contamination": 0.2} for m in ("euclidean", "cosine", "manhattan")))
+        *({"weights": "distance", "algorithm": a} for a in ("kd_tree", "ball_tree", "brute")))
+    add("LocalOutlierFactor", *({"novelty": True, "metric": m, "contamination": 0.2} for m in ("euclidean", "cosine",
+        "manhattan")))
     add("KernelDensity", *({"algorithm": a, "kernel": q, "metric": m} for a in ("kd_tree", "ball_tree")
-        for q in ("gaussian", "tophat", "linear") for m in ("euclidean", "manhattan", "chebyshev")))  # fmt: skip
+        for q in ("gaussian", "tophat", "linear") for m in ("euclidean", "manhattan", "chebyshev")))
+    add("AgglomerativeClustering FeatureAgglomeration", *({"linkage": "average", "metric": m} for m in (
+        "l2", "cosine", "manhattan", "chebyshev", "hamming", "canberra", "braycurtis", "correlation", "jaccard", "sqeuclidean")))
+    add("TSNE", {"metric": "precomputed", "init": "random"}, {"method": "exact", "metric": "cosine", "init": "random"})
+    add("KernelRidge Nystroem", {"kernel": "chi2", "gamma": 0.5}, {"kernel": "poly", "degree": 2, "coef0": 1.0})
+    add("GaussianRandomProjection SparseRandomProjection", {"n_components": "auto", "eps": 0.95})
+    add("QuantileTransformer", {"subsample": 25}, {"subsample": 300, "output_distribution": "normal"},
+        {"subsample": None, "n_quantiles": 10})
+    add("NMF", {"solver": "mu", "beta_loss": "itakura-saito", "init": "nndsvdar"}, {"solver": "mu", "beta_loss": 0.5})
+    add("LinearSVR", {"loss": "squared_epsilon_insensitive", "dual": False},
+        {"loss": "squared_epsilon_insensitive", "dual": True})
+    add("DictionaryLearning MiniBatchDictionaryLearning",
+        *({"fit_algorithm": "cd", "positive_code": True, "transform_algorithm": a}
+        for a in ("lasso_cd", "threshold")))
+    add("StackingClassifier", {"stack_method": "decision_function",
+        "estimators": [("lr", k.LogisticRegression()), ("svc", k.LinearSVC())]})
+    add("RANSACRegressor", *({"estimator": e, "min_samples": 10} for e in (k.Ridge(), k.SVR(),
+        k.DecisionTreeRegressor(max_depth=2))))
+    grids = {"GridSearchCV": "param_grid", "HalvingGridSearchCV": "param_grid", "RandomizedSearchCV": "param_distributions"}
+    for search, grid in grids.items():  # an empty grid is one candidate, and so suits any estimator
+        add(search, *({"estimator": e, grid: {}, "cv": 2} for e in _by_hand()["estimator"]))
     elastic = [{"solver": "saga", "l1_ratio": r, "max_iter": 30} for r in (0.0, 0.5, 1.0)]
-    add("LogisticRegression", *elastic, {"solver": "liblinear", "l1_ratio": 1.0}, {"solver": "liblinear", "dual": True}, {"C": np.inf},
-        *({"solver": s, "penalty": p, "l1_ratio": 0.5} for s in ("lbfgs", "saga") for p in ("l2", "elasticnet", None)))  # fmt: skip
-    add("LogisticRegressionCV", {"solver": "saga", "l1_ratios": [0.2, 1.0], "max_iter": 30}, {"refit": False, "solver": "liblinear"},
-        {"use_legacy_attributes": True}, {"use_legacy_attributes": True, "solver": "saga", "l1_ratios": (0.0, 0.5), "max_iter": 20},
-        {"scoring": "neg_log_loss", "refit": False, "use_legacy_attributes": True})  # fmt: skip
+    add("LogisticRegression", *elastic, {"solver": "liblinear", "l1_ratio": 1.0}, {"solver": "liblinear", "dual": True},
+        {"C": np.inf},
+        {"solver": "liblinear", "penalty": "l1"},
+        *({"solver": s, "penalty": p, "l1_ratio": 0.5} for s in ("lbfgs", "saga") for p in ("l2", "elasticnet", None)))
+    add("LogisticRegressionCV", {"solver": "saga", "penalty": "elasticnet", "l1_ratios": [0.5], "max_iter": 20},
+        {"penalty": "l2"})
+    add("LogisticRegressionCV", {"solver": "saga", "l1_ratios": [0.2, 1.0], "max_iter": 30},
+        {"refit": False, "solver": "liblinear"},
+        {"use_legacy_attributes": True}, {"use_legacy_attributes": True, "solver": "saga", "l1_ratios": (0.0, 0.5),
+            "max_iter": 20},
+        {"scoring": "neg_log_loss", "refit": False, "use_legacy_attributes": True})
     add("LinearSVC", {"penalty": "l1", "dual": False}, {"loss": "hinge", "dual": True}, {"multi_class": "crammer_singer"})
-    add("SVC NuSVC", {"probability": True}, {"probability": True, "kernel": "linear"}, {"decision_function_shape": "ovo", "break_ties": False},
-        {"break_ties": True}, {"kernel": "poly", "degree": 2, "coef0": 1.0}, {"kernel": "precomputed", "probability": True})  # fmt: skip
+    add("SVC NuSVC", {"probability": True}, {"probability": True, "kernel": "linear"},
+        {"decision_function_shape": "ovo", "break_ties": False},
+        {"break_ties": True}, {"kernel": "poly", "degree": 2, "coef0": 1.0}, {"kernel": "precomputed", "probability": True})
     for loss in ("hinge", "log_loss", "modified_huber", "perceptron", "squared_error", "huber", "epsilon_insensitive"):
         add("SGDClassifier SGDRegressor", *({"loss": loss, "penalty": p, "learning_rate": r, "eta0": 0.01, "average": a}
-            for p, r, a in (("l1", "constant", False), ("elasticnet", "adaptive", True), (None, "invscaling", 3))))  # fmt: skip
+            for p, r, a in (("l1", "constant", False), ("elasticnet", "adaptive", True), (None, "invscaling", 3))))
     add("SGDClassifier SGDRegressor Perceptron MLPClassifier MLPRegressor PassiveAggressiveClassifier PassiveAggressiveRegressor",
-        {"early_stopping": True, "validation_fraction": 0.2, "n_iter_no_change": 2}, {"early_stopping": True, "warm_start": True})  # fmt: skip
+        {"early_stopping": True, "validation_fraction": 0.2, "n_iter_no_change": 2}, {"early_stopping": True, "warm_start": True})
     add("MLPClassifier MLPRegressor", *({"solver": s, "activation": a, "learning_rate": r, "early_stopping": e}
-        for s in ("sgd", "adam", "lbfgs") for a, r in (("tanh", "adaptive"), ("logistic", "invscaling")) for e in (False, True)))  # fmt: skip
-    add("RandomForestClassifier ExtraTreesClassifier RandomForestRegressor ExtraTreesRegressor BaggingClassifier BaggingRegressor",
+        for s in ("sgd", "adam", "lbfgs") for a, r in (("tanh", "adaptive"), ("logistic", "invscaling")) for e in (False, True)))
+    forests = "RandomForestClassifier ExtraTreesClassifier RandomForestRegressor ExtraTreesRegressor"
+    add(f"{forests} BaggingClassifier BaggingRegressor",
         {"bootstrap": True, "oob_score": True, "n_estimators": 12}, {"bootstrap": True, "max_samples": 0.5},
         {"warm_start": True, "max_samples": 20, "bootstrap": True}, {"bootstrap": True, "oob_score": metrics.accuracy_score},
+        {"bootstrap": True, "oob_score": metrics.r2_score},
         {"bootstrap_features": True, "max_features": 0.5}, {"criterion": "poisson"}, {"estimator": None},
-        {"monotonic_cst": _Per(lambda d: [1, -1] + [0] * (_width(d) - 2)), "max_depth": 3})  # fmt: skip
-    add("GradientBoostingClassifier GradientBoostingRegressor", {"n_iter_no_change": 1, "validation_fraction": 0.2}, {"subsample": 0.7},
-        *({"loss": s, "subsample": 0.8, "init": i, "alpha": 0.8} for s in ("huber", "quantile", "absolute_error") for i in (None, "zero")),
-        {"loss": "exponential", "init": "zero"}, {"init": "zero", "warm_start": True, "max_features": "sqrt"})  # fmt: skip
+        {"monotonic_cst": _Per(lambda d: [1, -1] + [0] * (_width(d) - 2)), "max_depth": 3})
+    add("GradientBoostingClassifier GradientBoostingRegressor", {"n_iter_no_change": 1, "validation_fraction": 0.2},
+        {"subsample": 0.7},
+        *({"loss": s, "subsample": 0.8, "init": i, "alpha": 0.8} for s in ("huber", "quantile", "absolute_error") for i in (None,
+            "zero")),
+        {"loss": "exponential", "init": "zero"}, {"init": "zero", "warm_start": True, "max_features": "sqrt"})
     early = {"early_stopping": True, "n_iter_no_change": 1}
-    add("HistGradientBoostingClassifier HistGradientBoostingRegressor", early, {**early, "scoring": None}, {**early, "scoring": "r2"},
+    add("HistGradientBoostingClassifier HistGradientBoostingRegressor", early, {**early, "scoring": None},
+        {**early, "scoring": "r2"},
         {**early, "scoring": "accuracy", "validation_fraction": None}, {"categorical_features": ["crew", "flag"], "max_bins": 16},
         {"loss": "quantile", "quantile": 0.3}, {"categorical_features": [0], "interaction_cst": [{0, 1}]}, {"loss": "gamma"},
-        {"loss": "poisson", "monotonic_cst": _Per(lambda d: [1] + [0] * (_width(d) - 1))}, {"warm_start": True, **early})  # fmt: skip
-    add("OneHotEncoder", {"handle_unknown": "infrequent_if_exist", "min_frequency": 5}, {"max_categories": 2, "handle_unknown": "warn"},
-        {"drop": "first", "sparse_output": False}, {"drop": "if_binary", "handle_unknown": "ignore"}, {"min_frequency": 0.3, "drop": "first"},
+        {"loss": "poisson", "monotonic_cst": _Per(lambda d: [1] + [0] * (_width(d) - 1))}, {"warm_start": True, **early})
+    add("OneHotEncoder", {"handle_unknown": "infrequent_if_exist", "min_frequency": 5},
+        {"max_categories": 2, "handle_unknown": "warn"},
+        {"drop": "first", "sparse_output": False}, {"drop": "if_binary", "handle_unknown": "ignore"},
+        {"min_frequency": 0.3, "drop": "first"},
         {"categories": _Per(_column_values), "drop": _Per(lambda d: [v[0] for v in _column_values(d)])},
-        {"dtype": np.int8, "sparse_output": False})  # fmt: skip
+        {"dtype": np.int8, "sparse_output": False})
     unknown = {"handle_unknown": "use_encoded_value"}
-    add("OrdinalEncoder", {**unknown, "unknown_value": -1}, {**unknown, "unknown_value": np.nan}, {"max_categories": 2, "min_frequency": 3},
-        {**unknown, "unknown_value": -1, "encoded_missing_value": -2, "dtype": np.int64}, {**unknown, "unknown_value": 99, "dtype": "int32"})  # fmt: skip
-    add("SimpleImputer", *({"strategy": "constant", "fill_value": v, "add_indicator": a} for v in (0, -1.5, "none", None) for a in (False, True)),
+    add("OrdinalEncoder", {**unknown, "unknown_value": -1}, {**unknown, "unknown_value": np.nan},
+        {"max_categories": 2, "min_frequency": 3},
+        {**unknown, "unknown_value": -1, "encoded_missing_value": -2, "dtype": np.int64},
+        {**unknown, "unknown_value": 99, "dtype": "int32"})
+    add("SimpleImputer", *({"strategy": "constant", "fill_value": v, "add_indicator": a} for v in (0, -1.5, "none",
+        None) for a in (False, True)),
         {"strategy": "most_frequent", "add_indicator": True}, {"strategy": "most_frequent", "missing_values": "Ems"},
-        {"strategy": "median", "keep_empty_features": True, "missing_values": 0}, {"strategy": "constant", "missing_values": pd.NA})  # fmt: skip
+        {"strategy": "median", "keep_empty_features": True, "missing_values": 0},
+        {"strategy": "constant", "missing_values": pd.NA})
     add("IterativeImputer", *({"estimator": e, "add_indicator": a, "n_nearest_features": 2} for a in (False, True)
-        for e in (k.Ridge(), k.DecisionTreeRegressor(max_depth=2), k.KNeighborsRegressor(3), k.LinearRegression(), k.BayesianRidge())),
+        for e in (k.Ridge(), k.DecisionTreeRegressor(max_depth=2), k.KNeighborsRegressor(3), k.LinearRegression(),
+            k.BayesianRidge())),
         {"sample_posterior": True, "imputation_order": "random"}, {"initial_strategy": "constant", "fill_value": 1.0},
-        {"sample_posterior": True, "random_state": np.random.RandomState(5)})  # fmt: skip
+        {"sample_posterior": True, "random_state": np.random.RandomState(5)})
     add("SplineTransformer", *({"extrapolation": e, "sparse_output": s, "include_bias": b, "degree": g, "knots": q}
         for e in ("constant", "linear", "continue", "periodic", "error") for s in (False, True)
-        for b, g, q in ((True, 3, "quantile"), (False, 2, "uniform"))))  # fmt: skip
+        for b, g, q in ((True, 3, "quantile"), (False, 2, "uniform"))))
     add("KBinsDiscretizer", *({"encode": e, "strategy": s, "n_bins": 3, "dtype": t} for e in ("onehot", "onehot-dense", "ordinal")
-        for s, t in (("uniform", None), ("quantile", np.float32), ("kmeans", np.float64))))  # fmt: skip
+        for s, t in (("uniform", None), ("quantile", np.float32), ("kmeans", np.float64))))
     add("TargetEncoder", *({"categories": _Per(_column_values), "smooth": s, "cv": 3} for s in ("auto", 2.0, 5)))
     add("TweedieRegressor", *({"power": p, "link": q} for p in (0, 1, 1.5, 2, 3) for q in ("auto", "log", "identity")))
-    add("NMF MiniBatchNMF", *({"solver": "mu", "beta_loss": b, "init": "nndsvda"} for b in ("frobenius", "kullback-leibler", 1.5)),
-        {"beta_loss": "kullback-leibler", "init": "random"}, {"alpha_W": 0.1, "alpha_H": 0.2, "l1_ratio": 0.5})  # fmt: skip
+    add("NMF MiniBatchNMF", *({"solver": "mu", "beta_loss": b, "init": "nndsvda"} for b in ("frobenius", "kullback-leibler",
+        1.5)),
+        {"beta_loss": "kullback-leibler", "init": "random"}, {"alpha_W": 0.1, "alpha_H": 0.2, "l1_ratio": 0.5})
     add("PCA", {"svd_solver": "full", "n_components": 0.8}, {"svd_solver": "full", "n_components": "mle"}, {"whiten": True},
-        {"svd_solver": "arpack", "n_components": 2}, {"n_components": None}, {"n_components": np.float64(0.5), "svd_solver": "full"})  # fmt: skip
-    add("KernelPCA", *({"kernel": q, "fit_inverse_transform": True, "eigen_solver": s} for q in ("rbf", "poly", "linear", "sigmoid", "cosine")
-        for s in ("dense", "randomized")), {"n_components": None, "remove_zero_eig": True}, {"kernel": "precomputed"})  # fmt: skip
+        {"svd_solver": "arpack", "n_components": 2}, {"n_components": None},
+        {"n_components": np.float64(0.5), "svd_solver": "full"})
+    add("KernelPCA", *({"kernel": q, "fit_inverse_transform": True, "eigen_solver": s} for q in ("rbf", "poly", "linear",
+        "sigmoid", "cosine")
+        for s in ("dense", "randomized")), {"n_components": None, "remove_zero_eig": True}, {"kernel": "precomputed"})
     add("LinearDiscriminantAnalysis", *({"solver": s, "shrinkage": h} for s in ("lsqr", "eigen") for h in ("auto", 0.3, None)),
-        {"solver": "lsqr", "covariance_estimator": k.LedoitWolf()}, {"solver": "svd", "store_covariance": True, "n_components": 1})  # fmt: skip
-    add("QuadraticDiscriminantAnalysis", {"solver": "eigen", "shrinkage": 0.2}, {"solver": "eigen", "covariance_estimator": k.OAS()})
-    add("RidgeCV RidgeClassifierCV", {"store_cv_results": True}, {"store_cv_results": True, "scoring": "r2"}, {"cv": 3, "scoring": "r2"},
-        {"alpha_per_target": True}, {"gcv_mode": "eigen"}, {"gcv_mode": "svd", "store_cv_results": True})  # fmt: skip
-    many = ({"scoring": ["accuracy", "f1_macro"], "refit": "accuracy"}, {"scoring": ("r2", "neg_mean_squared_error"), "refit": "r2"},
+        {"solver": "lsqr", "covariance_estimator": k.LedoitWolf()},
+        {"solver": "svd", "store_covariance": True, "n_components": 1})
+    add("QuadraticDiscriminantAnalysis", {"solver": "eigen", "shrinkage": 0.2},
+        {"solver": "eigen", "covariance_estimator": k.OAS()})
+    add("RidgeCV RidgeClassifierCV", {"store_cv_results": True}, {"store_cv_results": True, "scoring": "r2"},
+        {"cv": 3, "scoring": "r2"},
+        {"alpha_per_target": True}, {"gcv_mode": "eigen"}, {"gcv_mode": "svd", "store_cv_results": True})
+    many = ({"scoring": ["accuracy", "f1_macro"], "refit": "accuracy"},
+        {"scoring": ("r2", "neg_mean_squared_error"), "refit": "r2"},
             {"scoring": {"a": "accuracy", "b": metrics.make_scorer(metrics.accuracy_score)}, "refit": "b"}, {"refit": False},
-            {"scoring": {"a": "r2"}, "refit": False}, {"return_train_score": True, "cv": 2})  # fmt: skip
+            {"scoring": {"a": "r2"}, "refit": False}, {"return_train_score": True, "cv": 2})
     add("GridSearchCV RandomizedSearchCV", *many)
-    add("GridSearchCV HalvingGridSearchCV", {"estimator": k.Pipeline([("s", k.StandardScaler()), ("m", k.SVC())]), "param_grid": {"m__C": [1, 2]}},
-        {"estimator": k.Pipeline([("s", k.StandardScaler()), ("m", k.Ridge())]), "param_grid": {"s": [k.MinMaxScaler(), "passthrough"]}},
+    add("GridSearchCV HalvingGridSearchCV",
+        {"estimator": k.Pipeline([("s", k.StandardScaler()), ("m", k.SVC())]), "param_grid": {"m__C": [1, 2]}},
+        {"estimator": k.Pipeline([("s", k.StandardScaler()), ("m", k.Ridge())]),
+            "param_grid": {"s": [k.MinMaxScaler(), "passthrough"]}},
         {"estimator": k.DecisionTreeClassifier(), "param_grid": {"max_depth": [1, None], "criterion": ["gini", "entropy"]}},
         {"estimator": k.KMeans(n_init=1), "param_grid": {"n_clusters": [2, 3]}},
-        {"estimator": k.RandomForestRegressor(n_estimators=2), "param_grid": [{"max_depth": [1, 2]}], "cv": 2})  # fmt: skip
-    add("HalvingGridSearchCV HalvingRandomSearchCV", {"min_resources": 20, "factor": 2, "aggressive_elimination": True}, {"cv": 2},
-        {"estimator": k.RandomForestClassifier(n_estimators=2), "resource": "n_estimators", "max_resources": 6, "min_resources": 2,
-         "param_grid": {"max_depth": [1, 2]}})  # fmt: skip
-    add("CalibratedClassifierCV", *({"method": m, "ensemble": e} for m in ("sigmoid", "isotonic", "temperature") for e in (True, False)),
-        *({"estimator": k.FrozenEstimator(fit(k.GaussianNB(), datasets()["classes/two"])), "method": m} for m in ("sigmoid", "isotonic")))  # fmt: skip
+        {"estimator": k.RandomForestRegressor(n_estimators=2), "param_grid": [{"max_depth": [1, 2]}], "cv": 2})
+    add("HalvingGridSearchCV HalvingRandomSearchCV", {"min_resources": 20, "factor": 2, "aggressive_elimination": True},
+        {"cv": 2},
+        {"estimator": k.RandomForestClassifier(n_estimators=2), "resource": "n_estimators", "max_resources": 6,
+            "min_resources": 2,
+         "param_grid": {"max_depth": [1, 2]}})
+    add("CalibratedClassifierCV", *({"method": m, "ensemble": e} for m in ("sigmoid", "isotonic", "temperature") for e in (True,
+        False)),
+        *({"estimator": k.FrozenEstimator(fit(k.GaussianNB(), datasets()["classes/two"])), "method": m} for m in ("sigmoid",
+            "isotonic")))
     add("TunedThresholdClassifierCV", {"cv": 0.3, "refit": False}, {"cv": "prefit", "refit": False, "store_cv_results": True,
-        "estimator": fit(k.LogisticRegression(), datasets()["classes/two"])}, {"store_cv_results": True, "scoring": "f1_macro"})  # fmt: skip
-    add("StackingClassifier StackingRegressor", {"passthrough": True}, {"passthrough": True, "final_estimator": k.DecisionTreeClassifier()},
+        "estimator": fit(k.LogisticRegression(), datasets()["classes/two"])}, {"store_cv_results": True, "scoring": "f1_macro"})
+    add("StackingClassifier StackingRegressor", {"passthrough": True},
+        {"passthrough": True, "final_estimator": k.DecisionTreeClassifier()},
         *({"cv": "prefit", "estimators": [("fitted", fit(m, datasets()[d]))], "final_estimator": f} for m, d, f in (
-            (k.LogisticRegression(), "classes/two", None), (k.Ridge(), "numbers/plain", k.Ridge()))))  # fmt: skip
+            (k.LogisticRegression(), "classes/two", None), (k.Ridge(), "numbers/plain", k.Ridge()))))
     add("VotingClassifier", {"voting": "soft", "flatten_transform": False}, {"voting": "soft", "weights": [1, 3]})
-    add("ClassifierChain RegressorChain", {"cv": 3}, {"cv": 3, "order": "random"}, {"estimator": k.SVC(), "chain_method": "decision_function"})
+    add("ClassifierChain RegressorChain", {"cv": 3}, {"cv": 3, "order": "random"},
+        {"estimator": k.SVC(), "chain_method": "decision_function"})
     add("SelfTrainingClassifier", {"criterion": "k_best", "k_best": 3}, {"max_iter": None}, {"threshold": 0.5, "max_iter": 1})
     add("RFE RFECV SelectFromModel", *({"estimator": e, "importance_getter": g} for e, g in (
-        (k.RandomForestRegressor(n_estimators=2), "feature_importances_"), (k.DecisionTreeClassifier(), "auto"), (k.LinearSVC(), "coef_"),
-        (k.TransformedTargetRegressor(k.Ridge()), "regressor_.coef_"))))  # fmt: skip
-    add("SelectFromModel", {"prefit": True, "estimator": fit(k.Ridge(), datasets()["numbers/plain"])}, {"max_features": 1, "threshold": -np.inf})
-    add("GenericUnivariateSelect", *({"mode": m, "param": p} for m, p in (("k_best", 2), ("k_best", "all"), ("percentile", 40.0), ("fdr", 0.1))))
+        (k.RandomForestRegressor(n_estimators=2), "feature_importances_"), (k.DecisionTreeClassifier(), "auto"),
+        (k.LinearSVC(), "coef_"),
+        (k.TransformedTargetRegressor(k.Ridge()), "regressor_.coef_"))))
+    add("SelectFromModel", {"prefit": True, "estimator": fit(k.Ridge(), datasets()["numbers/plain"])},
+        {"max_features": 1, "threshold": -np.inf})
+    add("GenericUnivariateSelect", *({"mode": m, "param": p} for m,
+        p in (("k_best", 2), ("k_best", "all"), ("percentile", 40.0), ("fdr", 0.1))))
     add("TransformedTargetRegressor", {"func": np.log1p, "inverse_func": np.expm1, "transformer": None},
-        {"func": np.exp, "inverse_func": np.log, "transformer": None, "regressor": None}, {"transformer": k.StandardScaler(), "check_inverse": False},
-        {"regressor": k.Pipeline([("s", k.StandardScaler()), ("m", k.Lasso(alpha=0.1))])})  # fmt: skip
-    add("FunctionTransformer", {"func": np.log1p, "inverse_func": np.expm1, "validate": True}, {"func": np.abs, "feature_names_out": "one-to-one"},
-        {"func": np.clip, "kw_args": {"a_min": -1, "a_max": 1}}, {"func": np.add, "kw_args": {"x2": 1.0}, "accept_sparse": True})  # fmt: skip
-    add("AgglomerativeClustering FeatureAgglomeration", {"n_clusters": None, "distance_threshold": 2.0}, {"linkage": "single", "metric": "cosine"},
+        {"func": np.exp, "inverse_func": np.log, "transformer": None, "regressor": None},
+        {"transformer": k.StandardScaler(), "check_inverse": False},
+        {"regressor": k.Pipeline([("s", k.StandardScaler()), ("m", k.Lasso(alpha=0.1))])})
+    add("FunctionTransformer", {"func": np.log1p, "inverse_func": np.expm1, "validate": True},
+        {"func": np.abs, "feature_names_out": "one-to-one"},
+        {"func": np.clip, "kw_args": {"a_min": -1, "a_max": 1}}, {"func": np.add, "kw_args": {"x2": 1.0}, "accept_sparse": True})
+    add("AgglomerativeClustering FeatureAgglomeration", {"n_clusters": None, "distance_threshold": 2.0},
+        {"linkage": "single", "metric": "cosine"},
         {"compute_distances": True, "compute_full_tree": True}, *({"linkage": q, "metric": m} for q in ("average", "complete")
-        for m in ("l1", "cosine", "precomputed", "cityblock")))  # fmt: skip
-    add("GaussianMixture BayesianGaussianMixture", *({"covariance_type": c, "init_params": i} for c in ("full", "tied", "diag", "spherical")
-        for i in ("kmeans", "random", "random_from_data")), {"warm_start": True, "n_init": 2, "max_iter": 2})  # fmt: skip
+        for m in ("l1", "cosine", "precomputed", "cityblock")))
+    add("GaussianMixture BayesianGaussianMixture",
+        *({"covariance_type": c, "init_params": i} for c in ("full", "tied", "diag", "spherical")
+        for i in ("kmeans", "random", "random_from_data")), {"warm_start": True, "n_init": 2, "max_iter": 2})
     add("HDBSCAN", *({"store_centers": c, "min_samples": 2, "copy": True} for c in ("centroid", "medoid", "both")))
     add("OPTICS", {"cluster_method": "dbscan", "eps": 1.0}, {"metric": "precomputed"}, {"min_cluster_size": 0.2, "max_eps": 3.0})
-    add("SpectralClustering SpectralEmbedding", {"affinity": "precomputed"}, {"affinity": "precomputed_nearest_neighbors", "n_neighbors": 5},
-        {"affinity": "nearest_neighbors", "n_neighbors": 5, "eigen_solver": "lobpcg"}, {"affinity": "rbf", "gamma": 0.2})  # fmt: skip
-    add("Isomap", {"n_neighbors": None, "radius": 5.0}, {"metric": "precomputed"}, {"metric": "cosine"}, {"path_method": "D", "p": 1})
-    add("LocallyLinearEmbedding", *({"method": m, "n_neighbors": 12, "eigen_solver": "dense"} for m in ("hessian", "modified", "ltsa")))
+    add("SpectralClustering SpectralEmbedding", {"affinity": "precomputed"},
+        {"affinity": "precomputed_nearest_neighbors", "n_neighbors": 5},
+        {"affinity": "nearest_neighbors", "n_neighbors": 5, "eigen_solver": "lobpcg"}, {"affinity": "rbf", "gamma": 0.2})
+    add("Isomap", {"n_neighbors": None, "radius": 5.0}, {"metric": "precomputed"}, {"metric": "cosine"},
+        {"path_method": "D", "p": 1})
+    add("LocallyLinearEmbedding", *({"method": m, "n_neighbors": 12, "eigen_solver": "dense"} for m in ("hessian", "modified",
+        "ltsa")))
     add("PowerTransformer", {"method": "box-cox"}, {"method": "box-cox", "standardize": False})
-    add("MultiTaskElasticNet ElasticNet Lasso MultiTaskLasso", {"selection": "random", "warm_start": True}, {"positive": True, "precompute": True})
-    add("FastICA", {"whiten": False, "n_components": None}, {"whiten": "arbitrary-variance", "whiten_solver": "eigh"}, {"fun": "exp"})
-    add("DictionaryLearning MiniBatchDictionaryLearning SparseCoder", *({"transform_algorithm": a, "transform_alpha": 0.1, "positive_code": p}
+    add("MultiTaskElasticNet ElasticNet Lasso MultiTaskLasso", {"selection": "random", "warm_start": True},
+        {"positive": True, "precompute": True})
+    add("FastICA", {"whiten": False, "n_components": None}, {"whiten": "arbitrary-variance", "whiten_solver": "eigh"},
+        {"fun": "exp"})
+    add("DictionaryLearning MiniBatchDictionaryLearning SparseCoder",
+        *({"transform_algorithm": a, "transform_alpha": 0.1, "positive_code": p}
         for a in ("lasso_cd", "threshold", "lasso_lars", "omp", "lars") for p in (False, True)), {"split_sign": True},
-        {"fit_algorithm": "cd", "positive_dict": True, "positive_code": True}, {"transform_n_nonzero_coefs": 1})  # fmt: skip
+        {"fit_algorithm": "cd", "positive_dict": True, "positive_code": True}, {"transform_n_nonzero_coefs": 1})
     add("MeanShift", {"bandwidth": 3.0, "bin_seeding": True}, {"cluster_all": False, "bandwidth": 1.0})
     add("Birch", {"n_clusters": None, "threshold": 1.0}, {"branching_factor": 3, "threshold": 0.2})
     add("GaussianRandomProjection SparseRandomProjection", {"compute_inverse_components": True, "n_components": 2})
     add("Lars LassoLars", {"fit_path": False}, {"jitter": 1e-3, "random_state": 3}, {"n_nonzero_coefs": 2}, {"positive": True})
-    add("RANSACRegressor", {"estimator": None}, {"loss": "squared_error", "residual_threshold": 3.0}, {"min_samples": 0.5, "max_trials": 5})
-    add("CountVectorizer TfidfVectorizer HashingVectorizer", {"analyzer": "char", "ngram_range": (2, 3)}, {"analyzer": "char_wb", "lowercase": False},
-        {"ngram_range": (1, 2), "max_features": 5}, {"stop_words": "english", "min_df": 2, "max_df": 0.8}, {"binary": True, "dtype": np.float32},
-        {"vocabulary": ["buoy", "gaff"], "strip_accents": "unicode"}, {"norm": None, "alternate_sign": False})  # fmt: skip
-    add("TfidfVectorizer", {"vocabulary": {"buoy": 1, "gaff": 0}}, {"use_idf": False, "sublinear_tf": True}, {"dtype": np.float32})
+    add("RANSACRegressor", {"estimator": None}, {"loss": "squared_error", "residual_threshold": 3.0},
+        {"min_samples": 0.5, "max_trials": 5})
+    add("CountVectorizer TfidfVectorizer HashingVectorizer", {"analyzer": "char", "ngram_range": (2, 3)},
+        {"analyzer": "char_wb", "lowercase": False},
+        {"ngram_range": (1, 2), "max_features": 5}, {"stop_words": "english", "min_df": 2, "max_df": 0.8},
+        {"binary": True, "dtype": np.float32},
+        {"vocabulary": ["buoy", "gaff"], "strip_accents": "unicode"}, {"norm": None, "alternate_sign": False})
+    add("TfidfVectorizer", {"vocabulary": {"buoy": 1, "gaff": 0}}, {"use_idf": False, "sublinear_tf": True},
+        {"dtype": np.float32})
     add("FeatureHasher", {"input_type": "pair", "n_features": 8}, {"input_type": "string", "dtype": np.float32, "n_features": 8})
     add("LabelBinarizer", {"neg_label": -1, "pos_label": 2}, {"sparse_output": True, "pos_label": 3})
     add("Pipeline", {"memory": None, "steps": [("t", k.TfidfVectorizer()), ("m", k.LogisticRegression())]})
-    add("DummyClassifier", {"strategy": "constant", "constant": _Per(lambda d: _labels(d)[0])}, {"strategy": "uniform", "random_state": None})
-    add("DummyRegressor", {"strategy": "quantile", "quantile": 0.3}, {"strategy": "constant", "constant": 2}, {"strategy": "constant", "constant": [1, 2]})
-    add("OneVsRestClassifier OneVsOneClassifier OutputCodeClassifier BaggingClassifier AdaBoostClassifier", *({"estimator": e} for e in (
-        k.Perceptron(), k.MultinomialNB(), k.LinearDiscriminantAnalysis(), k.ExtraTreeClassifier(random_state=0), k.RidgeClassifier())))  # fmt: skip
+    add("DummyClassifier", {"strategy": "constant", "constant": _Per(lambda d: _labels(d)[0])},
+        {"strategy": "uniform", "random_state": None})
+    add("DummyRegressor", {"strategy": "quantile", "quantile": 0.3}, {"strategy": "constant", "constant": 2},
+        {"strategy": "constant", "constant": [1, 2]})
+    add("OneVsRestClassifier OneVsOneClassifier OutputCodeClassifier BaggingClassifier AdaBoostClassifier",
+        *({"estimator": e} for e in (
+        k.Perceptron(), k.MultinomialNB(), k.LinearDiscriminantAnalysis(), k.ExtraTreeClassifier(random_state=0),
+        k.RidgeClassifier())))
     return found
+# fmt: on
 
 
 # ---------------------------------------------------------------- from constraints to values
@@ -519,7 +635,7 @@ def _within(interval: Any, candidates: list[Any]) -> list[Any]:
 def _numbers(interval: Any, usual: Any) -> list[Any]:
     """Return a few values of an interval: small ones, its closed ends, and a numpy scalar."""
     if interval.type.__name__ == "Integral":
-        ends = [int(e) for e in (interval.left, interval.right) if e is not None and abs(e) < 300]
+        ends: list[Any] = [int(e) for e in (interval.left, interval.right) if e is not None and abs(e) < 300]
         small = [v for v in dict.fromkeys(_within(interval, [2, 3, *ends, 5, 300])) if v != usual][:3]
         return [*small, *map(np.int64, _within(interval, [usual] if isinstance(usual, int) else small[:1]))]
     ends = [float(e) for e in (interval.left, interval.right) if e is not None]
@@ -540,7 +656,8 @@ def _derived(constraint: Any, usual: Any) -> list[Any]:
     if constraint is None:
         return [None]
     if isinstance(constraint, str):
-        return {"boolean": [True, False], "random_state": [None, 7, np.int64(5), np.random.RandomState(3)]}.get(constraint, [])
+        known: dict[str, list[Any]] = {"boolean": [True, False], "random_state": [None, 7, np.int64(5), np.random.RandomState(3)]}
+        return known.get(constraint, [])
     return []
 
 
@@ -565,7 +682,7 @@ def _short(value: Any) -> str:
         return value
     if isinstance(value, type) or inspect.isroutine(value) or isinstance(value, np.ufunc):
         return str(value.__name__)
-    return type(value).__name__
+    return "of-data" if isinstance(value, _Per) else type(value).__name__
 
 
 # ---------------------------------------------------------------- fitting them
@@ -591,7 +708,7 @@ class _Walk:
         self.costly = self.cls.__name__ in _COSTLY
         self.data = [everything[self.first], *(d for d in everything.values() if d.role == role and d.name != self.first)]
         if self.costly:
-            self.data = [d for d in self.data if not d.name.endswith(("/wide", "/nine", "/seven", "/four"))]
+            self.data = [d for d in self.data if not d.name.endswith(("/wide", "/broad", "/nine", "/seven", "/four"))]
         self.accepted: list[Data] = []
         self.usual = {
             name: self.base.get(name, p.default)

@@ -5,12 +5,13 @@ The one rule: what is given to a check is what will be built from.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from holdfast.errors import InvalidState
+from holdfast.errors import InvalidState, quoted
 from holdfast.trust.view import View
 from holdfast.values.graph import Node
 
@@ -31,10 +32,22 @@ def rows_as_fields(view: View, index: int, mapped: frozenset[str] = NOTHING) -> 
 
 
 def where_of(view: View, index: int) -> Callable[[int], str]:
-    """Return how a message names a row of a table."""
-    name = view.graph.tables[index].type.rpartition(".")[2]
+    """Return how a message names a row of a table: a mark, for which `with_paths` puts the path when a check has refused.
+
+    Finding a path means looking at the whole graph, and nearly all checks pass.
+    """
     base = view.graph.bases[index]
-    return lambda row: view.paths.path(base + row) or name
+    return lambda row: f"‹{base + row}›"
+
+
+def with_paths(view: View, error: InvalidState) -> InvalidState:
+    """Return a refusal with paths where the checks have left marks."""
+
+    def path(mark: re.Match[str]) -> str:
+        index, _ = view.graph.locate(int(mark[1]))
+        return quoted(view.paths.path(int(mark[1]))) or str(getattr(view.graph.tables[index], "type", "")).rpartition(".")[2]
+
+    return InvalidState(re.sub("‹([0-9]{1,12})›", path, error.message))
 
 
 def refuse(where: str, what: str) -> InvalidState:

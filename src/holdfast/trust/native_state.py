@@ -20,7 +20,7 @@ from holdfast.trust.state.neighbors import check_neighbors_base
 from holdfast.trust.state.sparse import check_sparse
 from holdfast.trust.state.svm import check_libsvm
 from holdfast.trust.state.tree import check_trees
-from holdfast.trust.view import View
+from holdfast.trust.view import Opaque, View
 from holdfast.values import tree as t
 from holdfast.values.graph import Node
 
@@ -66,6 +66,7 @@ def _gradient_boosting(view: View, index: int) -> None:
         per = fields.get("n_trees_per_iteration_")
         if shape is None or len(shape) != 2 or shape[1] != per:
             raise refuse(where(row), f"estimators_ has shape {shape}, where {per} trees a stage are expected")
+        _check_start(view, fields, int(shape[1]), where(row))
         width = fields.get("n_features_in_")
         for place, cell in enumerate(view.items(stages)):
             tree = cells_of(view, cell).get("tree_")
@@ -75,6 +76,31 @@ def _gradient_boosting(view: View, index: int) -> None:
             state = cells_of(view, tree)
             if state["n_features"] != width or state["n_outputs"] != 1 or _most(view, state["n_classes"]) != 1:
                 raise refuse(f"{where(row)}.estimators_.{place}", f"it is not a regression tree of one output on {width} columns")
+
+
+def _check_start(view: View, fields: dict[str, Any], columns: int, where: str) -> None:
+    """What the first estimator answers is what C code then adds to: it has to be as wide as a stage."""
+    classes = max(columns, 2)
+    if (type_of(view, fields.get("_loss")) == "sklearn._loss.loss.HalfMultinomialLoss") is not (columns > 1):
+        raise refuse(where, f"its loss is not one for {columns} trees a stage")
+    first = fields.get("init_")
+    state = cells_of(view, first)
+    kind = type_of(view, first)
+
+    def shape(name: str) -> Any:
+        return view.shape(state[name]) if type(state.get(name)) is Node else None
+
+    if kind == "sklearn.dummy.DummyClassifier":
+        good = _plain(view, state.get("n_outputs_")) == 1 and _plain(view, state.get("n_classes_")) == classes
+        good = good and shape("class_prior_") == (classes,) and shape("classes_") == (classes,)
+    elif kind == "sklearn.dummy.DummyRegressor":
+        good = _plain(view, state.get("n_outputs_")) == 1 and shape("constant_") == (1, 1) and columns == 1
+    elif type(first) is Node and kind:
+        good = columns == 1 or shape("classes_") == (classes,)
+    else:
+        good = first == "zero"
+    if not good:
+        raise refuse(where, f"init_ does not answer with {columns} columns")
 
 
 def _most(view: View, cell: Any) -> int:
@@ -175,7 +201,8 @@ def _binary_trees(view: View, index: int) -> None:
     where = where_of(view, index)
     name = view.graph.tables[index].type.rpartition(".")[2]
     for row, fields in enumerate(rows_as_fields(view, index, _BINARY_MAPPED)):
-        metric = fields.get("dist_metric")
+        kept = fields.get("dist_metric")
+        metric = Node(kept.node) if isinstance(kept, Opaque) else None
         kind = type_of(view, metric).rpartition(".")[2]
         given = {label: view.value(cell) for label, cell in cells_of(view, metric).items()}
         empty = np.zeros(0) if kind.startswith("Minkowski") else np.zeros(1)
@@ -185,7 +212,7 @@ def _binary_trees(view: View, index: int) -> None:
             "vec": given.get("V", given.get("w") if given.get("w") is not None else empty),
             "mat": given.get("VI", np.zeros((1, 1))),
         }
-        check_binary_tree({"type": name, **fields}, where(row))
+        check_binary_tree({**fields, "type": name}, where(row))
 
 
 def _neighbors(view: View, index: int) -> None:
@@ -232,7 +259,10 @@ def _sparse(view: View, index: int) -> None:
     name = view.graph.tables[index].type.rpartition(".")[2].partition("_")[0]
     mapped = frozenset({"data"}) if name not in ("lil", "dok") else NOTHING
     for row, fields in enumerate(rows_as_fields(view, index, mapped)):
-        check_sparse({"format": name, **fields}, where(row))
+        for part in ("rows", "data") if name == "lil" else ():
+            if type(fields.get(part)) is not np.ndarray:
+                raise refuse(where(row), f"{part} is not an array")
+        check_sparse({**fields, "format": name}, where(row))
 
 
 _SVM = ("support_", "support_vectors_", "_n_support", "dual_coef_", "_dual_coef_", "intercept_", "_intercept_", "_probA", "_probB",

@@ -13,6 +13,7 @@ from typing import Any
 
 from holdfast.errors import FormatError, InvalidState, UntrustedType, quoted
 from holdfast.trust.catalog import catalog
+from holdfast.trust.fields_of import with_paths
 from holdfast.trust.native_state import VALIDATORS, needed_tensors
 from holdfast.trust.policy import REGISTERED_CLASSES, Policy
 from holdfast.trust.schema import check_table
@@ -99,7 +100,10 @@ def make_plan(graph: Graph, policy: Policy, tensors: Tensors, path: str = "FILE"
     for index, table, _ in listed:
         validator = VALIDATORS.get(table.type)
         if validator is not None:
-            validator(view, index)
+            try:
+                validator(view, index)
+            except InvalidState as error:
+                raise with_paths(view, error) from None
     return FrozenPlan(graph, given, tensors)
 
 

@@ -70,7 +70,7 @@ def _compiled(entry: Entry) -> tuple[dict[str, frozenset[str]], frozenset[str], 
     found = _cache.get(id(entry))
     if found is None:
         params = frozenset(entry.params)
-        marks = frozenset(entry.kinds) - params if entry.fitted else frozenset()
+        marks = frozenset(entry.fitted)
         kinds = {field: frozenset(allowed) for field, allowed in entry.kinds.items()}
         found = _cache[id(entry)] = _Compiled(kinds, params, frozenset(entry.fitted), marks, entry)
     return found[:4]

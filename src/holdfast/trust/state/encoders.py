@@ -13,9 +13,10 @@ import numpy as np
 
 from holdfast.trust.state.fields import INDEX_DTYPES, Fields, field, first, flag, integer, is_int, refuse, sequence, vector
 
-__all__ = ["check_hashing", "check_one_hot", "check_polynomial", "check_vocabulary"]
+__all__ = ["check_hashing", "check_ngrams", "check_one_hot", "check_polynomial", "check_vocabulary"]
 
 _MOST = 2**31 - 1
+_LONGEST_NGRAM = 100_000
 _INTEGERS = {int, np.int64, np.int32}
 
 
@@ -49,6 +50,13 @@ def check_vocabulary(fields: Fields, where: str) -> None:
 def check_hashing(fields: Fields, where: str) -> None:
     """Check n_features of FeatureHasher and HashingVectorizer: C code divides by it."""
     integer(fields, "n_features", where, 1, _MOST)
+
+
+def check_ngrams(fields: Fields, where: str) -> None:
+    """Check ngram_range of the text vectorizers: a Python loop runs from its first number to its second, for each text."""
+    low, high = sequence(fields, "ngram_range", where, 2)
+    span = {"ngram_range[0]": low, "ngram_range[1]": high}
+    integer(span, "ngram_range[0]", where, 0, integer(span, "ngram_range[1]", where, 0, _LONGEST_NGRAM))
 
 
 def check_one_hot(fields: Fields, where: str) -> None:
