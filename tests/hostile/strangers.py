@@ -116,7 +116,7 @@ class Pair(NamedTuple):
     b: int
 
 
-Triple = collections.namedtuple("Triple", "a b c")  # noqa: PYI024
+Triple = collections.namedtuple("Triple", "a b c")
 Alias = Plain
 
 

@@ -309,7 +309,7 @@ def test_the_place_where_fragments_are_put_takes_what_is_right(value: bytes) -> 
 
 def test_the_places_in_the_headers_take_what_is_right() -> None:
     assert list(holdfast.loads(plain())) == ["a"]
-    assert holdfast.loads(plain(number=b" 1 ,1", text='"\\u00e4"'.encode()))["a"].shape == (1, 1)
+    assert holdfast.loads(plain(number=b" 1 ,1", text=b'"\\u00e4"'))["a"].shape == (1, 1)
     assert list(holdfast.loads(native(b"3"))) == ["a", "b"]
     assert list(holdfast.loads(plain_document(lambda d: d + b"  \n"))) == ["a"]
     assert holdfast.loads(framed(b"{}", 1)) == {}

@@ -452,7 +452,7 @@ def check_text(array: Any) -> None:
     """Refuse fixed-width text with numbers that are no code points.
 
     Raises:
-        InvalidState: numpy would make a broken string of it.
+        Corrupt: numpy would make a broken string of it.
     """
     dtype = array.dtype
     if dtype.names is not None:
@@ -461,7 +461,7 @@ def check_text(array: Any) -> None:
     elif dtype.kind == "U" and array.size and dtype.itemsize:
         words = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(dtype.byteorder))
         if int(words.max()) > 0x10FFFF:
-            raise InvalidState("an array of text holds a number that is no code point; the file is damaged or was altered.")
+            raise Corrupt("an array of text holds a number that is no code point; the file is damaged or was altered.")
 
 
 def _read_only(array: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from holdfast.errors import Corrupt, FormatError, LimitExceeded, quoted
+from holdfast.errors import Corrupt, FormatError, LimitExceeded, UnsupportedVersion, quoted
 from holdfast.native.header import ALIGN, Entry, Header, write_header
 from holdfast.values import limits
 from holdfast.values.digest import is_digest, raw_digest
@@ -177,6 +177,11 @@ def open_container(header: Header, raw_header: Any, read: Callable[[int, int], A
         raise FormatError(f"the manifest cannot be read: {quoted(error)}") from None
     if not same:
         raise Corrupt("the manifest is not written in its one canonical form")
+    if manifest.format > FORMAT_VERSION:
+        raise UnsupportedVersion(
+            f"the manifest has format version {quoted(manifest.format, 30)}, and this holdfast reads up to {FORMAT_VERSION}; "
+            "upgrade with: pip install -U holdfast"
+        )
     if manifest.format != FORMAT_VERSION:
         raise FormatError(f"the manifest has format version {quoted(manifest.format, 30)}, and the header {FORMAT_VERSION}")
     _check_depth(manifest.extra)

@@ -149,7 +149,7 @@ class Graph:
         below = base if kind in _STRICT else self.total
         if kind in (t.Lists, t.LongTuples, t.Sets, t.FrozenSets):
             count = self._length(table.lengths, rows, where)
-            if kind is t.LongTuples and min(self.cells(table.lengths, rows)) <= t.WIDE:
+            if kind is t.LongTuples and min([table.lengths.value] if type(table.lengths) is t.Same else table.lengths.values) <= t.WIDE:
                 raise FormatError(f"{where} has a tuple of at most {t.WIDE} places, which is stored another way")
             self.cells_seen += count
             self.keyed |= kind is t.Sets or kind is t.FrozenSets

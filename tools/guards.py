@@ -1,0 +1,288 @@
+"""Take every guard away in turn, and see a test fail: ``python tools/guards.py``.
+
+A guard that no test misses may be dead code already. Each line of ``GUARDS`` names a check in the sources, the exact text of
+it, the text without it, and the tests that have to fail then. The sources are copied to a temporary folder, one guard is taken
+out of the copy, and its tests run against the copy; before that they have to pass against the untouched copy.
+
+Written: ``docs/guards.md``. Exit code 1: a guard was not found in the sources, its tests do not pass as it is, or none of
+them fails without it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = ROOT / "src"
+PAGE = ROOT / "docs" / "guards.md"
+SECONDS = 180
+"""Longest run of the tests of one guard; a run that takes longer counts as failed, for that is what a missing guard may do."""
+
+CONTAINER = "tests/hostile/test_hostile_container.py"
+JSON = "tests/hostile/test_hostile_json.py"
+TREE = "tests/hostile/test_hostile_tree.py"
+TYPES = "tests/hostile/test_hostile_types.py"
+ARRAYS = "tests/hostile/test_hostile_arrays.py"
+TEXT = "tests/hostile/test_hostile_text.py"
+
+
+class Guard(NamedTuple):
+    """One check.
+
+    Attributes:
+        what: what it keeps out.
+        file: the module, below ``src/holdfast``.
+        old: exact text in it, once.
+        new: the text that takes its place.
+        tests: node ids that have to fail without it.
+    """
+
+    what: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+
+
+def _off(what: str, file: str, condition: str, *tests: str) -> Guard:
+    """Return a guard that is an ``if``, taken away by a condition that never holds."""
+    indent = condition[: len(condition) - len(condition.lstrip())]
+    return Guard(what, file, condition, f"{indent}if False:", tests)
+
+
+def layout(name: str) -> str:
+    return f"{CONTAINER}::test_a_layout_that_nothing_wrote_is_refused[{name}]"
+
+
+def flipped(act: str, region: str) -> str:
+    return f"{CONTAINER}::test_a_flipped_bit_in_any_byte_is_noticed[{act}-{region}]"
+
+
+def fragment(name: str) -> str:
+    return f"{JSON}::test_json_that_is_not_well_formed_is_refused[{name}]"
+
+
+def keys(name: str) -> str:
+    return f"{JSON}::test_json_of_other_types_or_other_keys_is_refused[{name}]"
+
+
+def plain(name: str) -> str:
+    return f"{ARRAYS}::test_a_plain_file_that_breaks_the_rules_is_refused[{name}]"
+
+
+def structure(name: str) -> str:
+    return f"{TREE}::test_a_structure_that_nothing_wrote_is_refused[{name}]"
+
+
+def encoding(name: str) -> str:
+    return f"{TREE}::test_a_tree_in_another_encoding_is_refused[{name}]"
+
+
+def bomb(name: str) -> str:
+    return f"{TREE}::test_a_small_file_cannot_ask_for_gigabytes[{name}]"
+
+
+def state(name: str) -> str:
+    return f"{TYPES}::test_a_state_that_no_genuine_object_has_is_refused[{name}]"
+
+
+def untrusted(name: str) -> str:
+    return f"{TYPES}::test_what_is_not_on_the_list_is_neither_imported_nor_run[{name}]"
+
+
+def sparse(name: str) -> str:
+    return f"{ARRAYS}::test_a_sparse_matrix_that_points_outside_itself_is_refused[{name}]"
+
+
+def compressed(name: str) -> str:
+    return f"{ARRAYS}::test_a_compressed_tensor_that_is_not_one_whole_frame_is_refused[{name}]"
+
+
+def dtype(name: str) -> str:
+    return f"{ARRAYS}::test_a_dtype_outside_the_grammar_is_refused[{name}]"
+
+
+def policy(name: str) -> str:
+    return f"{TYPES}::test_trust_is_a_list_of_exact_names_or_classes[{name}]"
+
+
+HEADER, CONTENT, GRAPH, BUILD, PLAN = "native/header.py", "native/container.py", "values/graph.py", "frameworks/build.py", "trust/plan.py"
+SPARSE = "trust/state/sparse.py"
+
+GUARDS = (
+    # the file and its header
+    _off("files that are something else are named", HEADER, "    if known is not None:", f"{CONTAINER}::test_the_bytes_decide_what_a_file_is[PNG called safetensors]"),
+    _off("a header is no longer than its limit", HEADER, "    if length > limits.HEADER_BYTES:", f"{JSON}::test_a_string_larger_than_the_header_may_be_is_refused_before_it_is_read"),
+    _off("a header of ours has one form", HEADER, "    if raw != write_header(entries, features)[8:]:", keys("keys of an entry in another order")),
+    _off("a newer version is refused", HEADER, "    if int(number) > FORMAT_VERSION:", layout("version '2'")),
+    _off("an unknown feature is refused", HEADER, "    if features:", layout("version '1 sparse'")),
+    _off("a plain header names nothing twice", HEADER, "    if len(found) != len(pairs):", keys("a tensor twice, plain")),
+    _off("a file of ours that another tool wrote is refused", HEADER, '    if "holdfast" in metadata:', plain("our mark after other metadata")),
+    _off("names of tensors are bounded", HEADER, '        if len(name.encode("utf-8", "surrogatepass")) > limits.TENSOR_NAME_BYTES:', layout("a name of 513 bytes")),
+    _off("axes are bounded", HEADER, "        if len(entry.shape) > limits.DIMENSIONS:", plain("65 axes")),
+    _off("lengths are not negative", HEADER, "            if length < 0:", plain("two negative lengths")),
+    _off("shapes do not overflow", HEADER, "            if count > limits.TENSOR_ELEMENTS or length > limits.TENSOR_ELEMENTS:", layout("a shape whose product overflows")),
+    _off("tensors follow one another without gap or overlap", HEADER, "        if begin != position or end < begin:", plain("a gap"), plain("an overlap")),
+    _off("a tensor has the bytes of its shape", HEADER, "        if (end - begin) * 8 != count * bits:", plain("a shape that does not fit")),
+    _off("a tensor ends inside the file", HEADER, "        if end > available:", plain("fewer bytes than declared")),
+    _off("nothing follows the last tensor", HEADER, "    if position != available:", plain("bytes after the last")),
+    _off("only regular files are opened", "artifact/source.py", "        if not stat.S_ISREG(status.st_mode):", f"{CONTAINER}::test_only_a_regular_file_is_opened_and_no_more_of_it_is_read_than_needed"),
+    Guard("a model never writes to its file", "artifact/source.py", "access=mmap.ACCESS_COPY", "access=mmap.ACCESS_READ", (f"{CONTAINER}::test_a_model_never_writes_back_to_its_file",)),
+    _off("a suffix that contradicts the bytes is refused", "api.py", "    if known is None:\n        return", f"{CONTAINER}::test_the_bytes_decide_what_a_file_is[a holdfast file called .pkl]")._replace(new="    return"),
+    # manifest, seal, digests
+    _off("header and manifest are sealed", CONTENT, "    if check_seal and seal(raw_header, raw) != sealed:", flipped("loads", "manifest and seal")),
+    _off("a manifest has one form", CONTENT, "    if not same:", fragment("key twice, in a manifest")),
+    _off("nothing is in a file that its manifest does not name", CONTENT, "    if rest is not None:", layout("an extra tensor that the manifest does not name")),
+    _off("the content digest is of the content", CONTENT, "    if part.digest != content_digest(part.tree, part.tensors):", keys("content digest of something else")),
+    _off("digests are of the one kind", CONTENT, "    if not is_digest(text):", keys("digest sha256:" + "0" * 64)),
+    _off("tensors are aligned", CONTENT, "    if begin % ALIGN:", layout("a tensor that is not aligned")),
+    _off("header and manifest agree", CONTENT, "        if entry.dtype != dtype or (shape is not None and entry.shape != shape):", layout("a tensor of another dtype than its manifest says")),
+    _off("a tree matches its digest", "artifact/load.py", "        if PREFIX + blake3(raw).hexdigest() != place.digest:", flipped("loads", "tree")),
+    Guard("tensors match their digests", "artifact/tensors.py", "    if PREFIX + blake3(np.frombuffer(raw, np.uint8) if len(raw) else b\"\").hexdigest() != place.digest:", "    if False:", (flipped("loads", "tensors"),)),
+    _off("padding is zero", "artifact/load.py", "                if any(self.source.private(self.header.data_start + begin, end - begin)):", flipped("verify", "padding")),
+    # compression
+    _off("a compressed tensor is not larger than its bytes can be", "artifact/compression.py", "    if size > limits.SMALL_DECODED and size > limits.DECODED_BYTES_PER_STORED * len(stored):", compressed("a tensor that declares 8 TiB")),
+    # the tree
+    _off("a tree has one encoding", "native/codec.py", "    if not same:", encoding("an integer in two bytes")),
+    _off("a newer tree is refused", "native/codec.py", "        if version is not None and version != t.TREE_VERSION:", encoding("a tree of version 2")),
+    _off("tables have rows", GRAPH, "        if counts and min(counts) < 1:", structure("a table without rows")),
+    _off("nodes are bounded", GRAPH, "        if self.total > limits.NODES:", structure("a tree of 300 million nodes")),
+    _off("tables are in order", GRAPH, "            if now < phase:", structure("a list before a tuple")),
+    _off("fields are named once", GRAPH, "            if len(set(names)) != len(names):", structure("a key twice")),
+    _off("every field has a column", GRAPH, "            if len(table.columns) != len(names):", structure("a field without a column")),
+    _off("shapes fit their axes", GRAPH, "            if not 0 <= table.ndim <= limits.DIMENSIONS or len(table.shapes) != rows * table.ndim:", structure("an array of fewer axes than lengths")),
+    _off("tensors are used in order and once", GRAPH, "            if table.tensor != taken:", structure("a tensor that two tables use")),
+    _off("every tensor is used", GRAPH, "        if taken != tensors:", structure("a tensor that no table uses")),
+    _off("numbers have their bytes", GRAPH, "            if len(table.data) != rows * parse_dtype(table.dtype).itemsize:", structure("numbers of fewer rows than bytes")),
+    _off("columns have their rows", GRAPH, "            if len(column.values) != rows:", structure("a column that is too short")),
+    _off("references lead somewhere", GRAPH, "        if nodes and (min(nodes) < 0 or max(nodes) >= self.total):", structure("a reference that dangles"), structure("a reference below zero")),
+    _off("references lead to what is there already", GRAPH, "        if below < self.total and any(below <= node < self.shells for node in nodes):", structure("a tuple of itself"), structure("a tuple of a later tuple")),
+    _off("windows stay inside their bytes", GRAPH, "            if low < 0 or high + itemsize > size:", structure("a view that ends behind its bytes"), structure("a view that begins before its bytes")),
+    _off("a small tree cannot ask for much", GRAPH, "        if nbytes is not None and self.cells_seen > limits.FREE_CELLS + limits.CELLS_PER_BYTE * nbytes:", bomb("a list of 2**34 times None")),
+    _off("keys can be hashed in time", GRAPH, "        if self.keyed:", f"{TREE}::test_a_key_that_takes_for_ever_to_hash_is_refused[a key of 2**60 parts]"),
+    # building
+    _off("sets and dicts hold what the file says", BUILD, "    if len(made) != count:", structure("a set with an item twice")),
+    _off("attributes shadow nothing", BUILD, "        if found is not None and field not in slots and (callable(found) or hasattr(type(found), \"__get__\")):", state("the attribute predict of an estimator")),
+    _off("dunder attributes are refused", BUILD, "        if field.startswith(\"__\") and field.endswith(\"__\"):", state("the attribute __class__ of an estimator")),
+    Guard("classes with hooks of their own are refused", BUILD, "else problem(cls)", "else None", (state("a trusted class with __setstate__"),)),
+    _off("a name is the defining name", "frameworks/names.py", "    if name_of(found) != name:", state("a trusted alias of a class")),
+    # dtypes
+    _off("a dtype has one form", "values/dtypes.py", "    if dtype_text(dtype) != text:", dtype("an array of structures: white space")),
+    # trust
+    _off("nothing untrusted is built", PLAN, "    if refused:", untrusted("an object of os.system"), untrusted("the function builtins.eval")),
+    _off("a type is built in its own way", PLAN, '            if (entry.how == "record") is not (type(table) is t.Records):', state("an estimator as a value")),
+    Guard("state is checked against the list", PLAN, "            check_table(view, index, entry)\n    for index", "            pass\n    for index", (state("coef_ is missing"), state("coef_ is 'x'"))),
+    _off("native state is checked", PLAN, "        if validator is not None:", sparse("csr_matrix: an index behind the last")),
+    _off("attributes are there", "trust/schema.py", "    if missing:", state("coef_ is missing")),
+    _off("lengths agree", "trust/schema.py", "        if a is not None and b is not None and a != b:", state("n_features_in_ is not the width of coef_")),
+    _off("an attribute has one of its kinds", "trust/schema.py", "        if kind not in allowed and not (kind.startswith(\"type:\") and \"object\" in allowed):", state("coef_ is 'x'")),
+    _off("an attribute beside the class is plain data", "trust/schema.py", '        if kind not in PLAIN_KINDS and not kind.startswith(("array:", "number:", "type:pandas.", "type:datetime.", "type:collections.")):', state("an attribute that is not of the class, and no plain data")),
+    _off("pointers of sparse matrices ascend", SPARSE, "    if (wrong := indptr[1:] < indptr[:-1]).any():", sparse("csr_matrix: pointers that go back")),
+    _off("pointers of sparse matrices end with the entries", SPARSE, "    if indptr[-1] != len(indices):", sparse("csr_matrix: pointers that end early")),
+    _off("pointers of sparse matrices start at zero", SPARSE, "    if indptr[0] != 0:", sparse("csr_matrix: pointers that start late")),
+    _off("there is no switch that trusts everything", "trust/policy.py", "    if given is True or given is False:", policy("True")),
+    _off("a bare string is no list", "trust/policy.py", "    if isinstance(given, str):", policy("'acme.Model'")),
+    _off("there are no wildcards", "trust/policy.py", "    if \"*\" in name:", policy("['acme.*']")),
+    _off("__main__ is given as a class", "trust/policy.py", '    if name.startswith("__main__."):', policy("['__main__.Model']")),
+    # text
+    Guard("what is shown is escaped", "errors.py", "shown = shown.translate(_CONTROL)", "shown = shown", (f"{TEXT}::test_an_inspection_shows_text_escaped_and_keeps_it_as_data[a colour]",)),
+)  # fmt: skip
+
+
+class Result(NamedTuple):
+    """What came of one guard."""
+
+    guard: Guard
+    problem: str
+    failed: str
+
+
+def copied(folder: str) -> Path:
+    """Return a copy of the sources, without compiled files."""
+    target = Path(folder) / "src"
+    shutil.copytree(SOURCES, target, ignore=shutil.ignore_patterns("__pycache__"))
+    return target
+
+
+def run_tests(sources: Path, tests: list[str]) -> tuple[int, set[str]]:
+    """Run tests against some sources; return the exit code and the node ids that failed. -1 stands for a run without end."""
+    environment = dict(os.environ, PYTHONPATH=str(sources), PYTHONDONTWRITEBYTECODE="1", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=no", "-rfE", *tests]
+    try:
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return -1, set(tests)
+    lines = [line.split(" ", 1)[1] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return done.returncode, {test for test in tests if any(line == test or line.startswith(f"{test} - ") for line in lines)}
+
+
+def try_guard(guard: Guard, sources: Path, healthy: set[str]) -> Result:
+    """Take one guard away and see what its tests say."""
+    path = sources / "holdfast" / guard.file
+    text = path.read_text()
+    if text.count(guard.old) != 1:
+        return Result(guard, f"its text is in {guard.file} {text.count(guard.old)} times", "")
+    sick = [test for test in guard.tests if test not in healthy]
+    if sick:
+        return Result(guard, f"its test does not pass as it is: {sick[0]}", "")
+    try:
+        path.write_text(text.replace(guard.old, guard.new))
+        code, failed = run_tests(sources, list(guard.tests))
+    finally:
+        path.write_text(text)
+    if code not in (0, 1, -1):
+        return Result(guard, f"the tests did not run without it (exit code {code})", "")
+    return Result(guard, "" if failed else "no test fails without it", sorted(failed)[0] if failed else "")
+
+
+def table(results: list[Result]) -> str:
+    """Return the page: one line a guard."""
+    lines = [
+        "# Guards, and the test that misses each",
+        "",
+        "Made by `python tools/guards.py`, which takes every guard out of a copy of the sources in turn and runs its test.",
+        "",
+        "| what holds | where | the test that fails without it |",
+        "| --- | --- | --- |",
+    ]
+    for one in results:
+        found = f"`{one.failed.partition('::')[2]}`" if one.failed else f"**{one.problem}**"
+        lines.append(f"| {one.guard.what} | `{one.guard.file}` | {found.replace('|', chr(92) + '|')} |")
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Try all guards, or those whose line holds a word."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--only", default="", help="try only guards whose text or file holds this")
+    arguments = parser.parse_args()
+    chosen = [guard for guard in GUARDS if arguments.only in f"{guard.what} {guard.file}"]
+    results = []
+    with tempfile.TemporaryDirectory() as folder:
+        sources = copied(folder)
+        tests = list(dict.fromkeys(test for guard in chosen for test in guard.tests))
+        code, failed = run_tests(sources, tests)
+        if code not in (0, 1):
+            sys.stderr.write(f"the tests do not run as it is (exit code {code}); is every one of them there?\n")
+            return 1
+        healthy = set(tests) - failed
+        for guard in chosen:
+            results.append(try_guard(guard, sources, healthy))
+            sys.stdout.write(f"{'ok  ' if not results[-1].problem else 'MISS'} {guard.what}{': ' + results[-1].problem if results[-1].problem else ''}\n")
+            sys.stdout.flush()
+    missed = [one for one in results if one.problem]
+    if not arguments.only:
+        PAGE.write_text(table(results))
+    sys.stdout.write(f"{len(results) - len(missed)} of {len(results)} guards are missed by a test when they are taken away\n")
+    return 1 if missed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
