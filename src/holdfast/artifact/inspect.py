@@ -12,7 +12,7 @@ import msgspec
 
 from holdfast.artifact.environment import installed
 from holdfast.artifact.load import Opening
-from holdfast.errors import HoldfastError, quoted
+from holdfast.errors import Corrupt, HoldfastError, quoted
 from holdfast.trust.catalog import catalog
 from holdfast.trust.plan import NEVER
 from holdfast.values import tree as t
@@ -298,7 +298,10 @@ def _said(graph: Graph, paths: Paths, node: int) -> tuple[str, bool]:
         from holdfast.values.dtypes import parse_dtype
 
         dtype = parse_dtype(table.dtype)  # type: ignore[assignment]
-        return (quoted(np.frombuffer(table.data, dtype)[row], 40) if dtype.itemsize else "''"), False  # type: ignore[attr-defined]
+        try:
+            return (quoted(np.frombuffer(table.data, dtype)[row], 40) if dtype.itemsize else "''"), False  # type: ignore[attr-defined]
+        except (SystemError, ValueError):
+            raise Corrupt("a numpy scalar of text holds a number that is no code point") from None
     if kind is t.Names:
         return quoted(table.names[row], 80), False
     if kind is t.Atoms:

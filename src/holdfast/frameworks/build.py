@@ -225,7 +225,8 @@ class _Builder:
                 nonlocal first
                 given = dict(zip(fields, row, strict=True))
                 try:
-                    if not first:
+                    # pandas leaves fields aside that do not matter for a dtype at hand, and so may somebody else's adapter
+                    if not first or name.startswith("pandas.") or name in self.plan.given:
                         return construct(given)
                     first = False
                     asked = _Used(given)
