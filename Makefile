@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test lint check long fuzz bench trust format clean
+.PHONY: setup demo test lint check long sweep fuzz bench trust format clean
 
 setup: $(READY)
 
@@ -34,11 +34,15 @@ test: lint
 	@echo "left out here, and run by .ci/run: tests marked long, the fuzz run (atheris), other Python versions"
 
 long: $(READY)
-	$(BIN)/python -m pytest -m long -rs
+	$(BIN)/python -m pytest -m long -k "not settings" -rs
+
+# every estimator in thousands of settings with another seed than the lists were made from; the best part of an hour
+sweep: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long -k settings -rs
 
 fuzz: $(READY)
 	$(BIN)/python -m pip install -q -c constraints.txt atheris
-	$(BIN)/python fuzz/run.py --seconds $(or $(SECONDS_),60)
+	$(BIN)/python fuzz/run.py --seconds $(or $(SECONDS_),60) --seed $(or $(SEED),0)
 
 check: test long fuzz
 

@@ -178,5 +178,5 @@ def show(rows: list[dict[str, Any]]) -> None:
             row["model"], row["data"], size_text(row["bytes"]), f"{row['save'] * 1e3:.2f} / {row['joblib_save'] * 1e3:.2f}",
             f"{row['load'] * 1e3:.2f} / {row['joblib_load'] * 1e3:.2f}", f"{row['proof']}, {row['rows']} rows", answers if row["ok"] else "DIFFERS",
         )  # fmt: skip
-    Console(width=max(120, Console().width) if not sys.stdout.isatty() else None).print(table)
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
     give("every row predicted there is the one predicted here" if all(row["ok"] for row in rows) else "some rows differ")
