@@ -17,7 +17,15 @@ _LARGE: dict[str, Any] = {"va": "center", "fontsize": 9, "color": "black", "font
 
 
 def _short(number: float) -> str:
-    return f"{number:.2f}" if number < 1 else f"{number:.1f}" if number < 9.95 else f"{number:.0f}"
+    return (
+        f"{number:.1g}"
+        if number < 0.1
+        else f"{number:.2f}"
+        if number < 1
+        else f"{number:.1f}"
+        if number < 9.95
+        else f"{number:.0f}"
+    )
 
 
 def draw(results: Results, path: Path) -> None:
@@ -55,7 +63,7 @@ def draw(results: Results, path: Path) -> None:
                 style = _LARGE if system == "holdfast" else _SMALL
                 axis.annotate(_short(value), (value, y), (shift, 0), textcoords="offset points", ha=side, **style)
         axis.set_xscale("log")
-        axis.set_xlim(min(seen) / 2.5, max(seen) * 2.5)
+        axis.set_xlim(min(seen) / 8, max(seen) * 2.5)
         axis.axvline(1, color="black", linewidth=1.2, zorder=3)
         axis.set_title(f"{title}: time ÷ time of pickle 5", fontsize=13)
         axis.set_xlabel("logarithmic; left of the line: faster than pickle 5", fontsize=11)

@@ -1,7 +1,7 @@
 """Run the benchmark: ``python -m bench.run [--quick] [--only NAME] [--rounds N] [--render]``.
 
-Strategy: every workload with all systems in turns, then memory in child processes, then the extra rows; results are written after
-each step, so that a run that breaks off leaves what it had.
+Strategy: every workload with all systems in turns, then memory in child processes, then the extra rows. What there is so far is
+written to build/bench/partial.json after each step, so that a run that breaks off leaves what it had.
 
 The one rule: only a whole, full run writes to docs/; everything else goes to build/bench.
 """
@@ -14,7 +14,9 @@ import json
 import os
 import platform
 import shutil
+import signal
 import sys
+import tempfile
 import time
 import warnings
 from importlib.metadata import PackageNotFoundError, version
@@ -27,8 +29,10 @@ from bench.timing import ENOUGH, FEW, PLENTY, Contest
 from bench.workloads import WORKLOADS, Workload
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = ROOT / "build" / "bench-files"
-"""Where models are saved to; on the disk of the checkout, since /tmp may be memory."""
+BUILD = ROOT / "build"
+"""Git-ignored; models are saved to a folder in it, on the disk of the checkout, since /tmp may be memory."""
+
+PACKAGES = ("holdfast", "numpy", "scipy", "scikit-learn", "msgspec", "blake3", "joblib", "skops", "mlflow-skinny", "zstandard")
 
 BUSY = 0.5
 """Load average per core above which a run begins with a warning."""
@@ -39,34 +43,17 @@ QUICK_MEMORY = frozenset({"forest_100", "dense_100mb", "dense_1gb"})
 
 def machine() -> dict[str, object]:
     """Return what the numbers were measured on."""
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.processor(),
-    )
+    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    model = next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.processor())
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     cores = len(os.sched_getaffinity(0))
     versions = {"Python": platform.python_version()}
-    for name in (
-        "holdfast",
-        "numpy",
-        "scipy",
-        "scikit-learn",
-        "msgspec",
-        "blake3",
-        "joblib",
-        "skops",
-        "mlflow-skinny",
-        "zstandard",
-    ):
+    for name in PACKAGES:
         try:
             versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    line = f"{cores} cores of {model}, {total:.0f} GiB memory, {platform.system()} {platform.release()}, files on {_disk(FILES)}"
+    line = f"{cores} cores of {model}, {total:.0f} GiB memory, {platform.system()} {platform.release()}, files on {_disk(BUILD)}"
     return {
         "line": line,
         "cores": cores,
@@ -91,9 +78,9 @@ def _say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def _contest(workload: Workload, quick: bool, most: int) -> dict[str, object]:
+def _contest(workload: Workload, folder: Path, quick: bool, most: int) -> dict[str, object]:
     start = time.perf_counter()
-    contest = Contest(workload, workload.model(quick), FILES, most)
+    contest = Contest(workload, workload.model(quick), folder, most)
     found = contest.run()
     results: Results = {"workloads": {workload.name: found}}
     shown = "  ".join(
@@ -107,7 +94,7 @@ def _contest(workload: Workload, quick: bool, most: int) -> dict[str, object]:
     return found
 
 
-def measure(quick: bool, only: str | None, most: int, out: Path) -> Results:
+def measure(folder: Path, quick: bool, only: str | None, most: int, partial: Path) -> Results:
     """Measure everything, or what `only` names."""
     if os.getloadavg()[0] > BUSY * len(os.sched_getaffinity(0)):
         _say(f"the machine is busy (load average {_load()}): the numbers will say so, and are worth little")
@@ -121,30 +108,30 @@ def measure(quick: bool, only: str | None, most: int, out: Path) -> Results:
     }
     wanted = [workload for workload in WORKLOADS if only in (None, workload.name)]
     for workload in wanted:
-        results["workloads"][workload.name] = _contest(workload, quick, most)
+        results["workloads"][workload.name] = _contest(workload, folder, quick, most)
         gc.collect()
-        write_json(results, out)
+        write_json(results, partial)
     for workload in wanted:
         if not quick or only or workload.name in QUICK_MEMORY:
             _say(f"{workload.name:12} memory")
-            results["memory"][workload.name] = memory.measure(
-                workload, FILES, quick, {*results["workloads"][workload.name]["problems"]}
-            )
-            write_json(results, out)
+            skip = {*results["workloads"][workload.name]["problems"]}
+            results["memory"][workload.name] = memory.measure(workload, folder, quick, skip)
+            write_json(results, partial)
     for name in extras.EXTRAS:
         if only in (None, name):
             _say(f"{name:12} extra row")
-            results["extras"][name] = extras.run(name, FILES, quick)
-            write_json(results, out)
+            results["extras"][name] = extras.run(name, folder, quick)
+            write_json(results, partial)
     results["machine"]["load after"] = _load()
     return results
 
 
-def write_json(results: Results, out: Path) -> None:
+def write_json(results: Results, path: Path) -> None:
     """Write the numbers, a list of times to a line."""
     text = json.dumps(results, indent=1, ensure_ascii=False)
     # one number a line would make thousands of lines
-    out.joinpath("bench.json").write_text(_joined(text) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_joined(text) + "\n")
 
 
 def _joined(text: str) -> str:
@@ -175,6 +162,11 @@ def render(results: Results, out: Path) -> None:
             _say(f"{one.verdict}: {one.target.work}, against {one.target.against}: {report.value_of(one)}, {one.target.must}")
 
 
+def _ended(*_: object) -> None:
+    """Leave through finally, so that the saved models go too."""
+    sys.exit("ended by SIGTERM; what was measured is in build/bench/partial.json")
+
+
 def main() -> int:
     """Run from the command line."""
     choices = [*(workload.name for workload in WORKLOADS), *extras.EXTRAS]
@@ -193,15 +185,16 @@ def main() -> int:
     if chosen.render:
         render(json.loads(out.joinpath("bench.json").read_text()), out)
         return 0
-    shutil.rmtree(FILES, ignore_errors=True)
-    FILES.mkdir(parents=True)
+    signal.signal(signal.SIGTERM, _ended)
+    BUILD.mkdir(exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="bench-files-", dir=BUILD))
     try:
-        results = measure(chosen.quick, chosen.only, most, out)
+        results = measure(folder, chosen.quick, chosen.only, most, BUILD / "bench" / "partial.json")
     finally:
-        shutil.rmtree(FILES, ignore_errors=True)
-    write_json(results, out)
+        shutil.rmtree(folder, ignore_errors=True)
+    write_json(results, out / "bench.json")
     render(results, out)
-    _say(f"written: {out}/bench.json, bench.md, bench.png")
+    _say(f"written: {out}/bench.json, bench.md{', bench.png' if results['workloads'] else ''}")
     return 0
 
 

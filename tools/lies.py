@@ -239,7 +239,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
         outcome: one of ``same``, ``other``, ``raised`` and ``unsteady``.
         role: of the attribute, ``parameter`` or ``state``.
         lies: which kinds of lies, as patterns.
-        attributes: of which attributes, as names or patterns.
+        attributes: of which attributes, as names or patterns: ``coef_`` of any class, or ``Ridge.coef_``.
         reason: why this is harmless, or why nobody can tell it from a genuine model.
         at_most: how often it may come in a run over everything.
         alike: permit it only where the wrong value is of the kind of the true one.
@@ -260,8 +260,13 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
             and self.role == one.role
             and (not self.alike or one.before == one.after)
             and any(fnmatch.fnmatchcase(one.lie, pattern) for pattern in self.lies)
-            and any(fnmatch.fnmatchcase(one.attribute, pattern) for pattern in self.attributes)
+            and any(_speaks(pattern, one) for pattern in self.attributes)
         )
+
+
+def _speaks(pattern: str, one: Result) -> bool:
+    name = one.attribute if "." not in pattern else f"{one.type.rpartition('.')[2]}.{one.attribute}"
+    return fnmatch.fnmatchcase(name, pattern)
 
 
 def judged(found: list[Result], rows: list[Row]) -> tuple[list[list[Result]], list[Result]]:
@@ -283,8 +288,7 @@ def tightened(rows: list[Row], permitted: list[list[Result]]) -> list[Row]:
     """Return the rows without what a run over everything did not need."""
     made = []
     for row, used in zip(rows, permitted, strict=True):
-        seen = {one.attribute for one in used}
-        kept = [name for name in row.attributes if any(fnmatch.fnmatchcase(one, name) for one in seen)]
+        kept = [pattern for pattern in row.attributes if any(_speaks(pattern, one) for one in used)]
         if used:
             made.append(msgspec.structs.replace(row, attributes=kept, at_most=len(used)))
     return made

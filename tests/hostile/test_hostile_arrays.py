@@ -125,6 +125,12 @@ def compressed(stored: bytes, encoding: str = "|zstd", raw: bytes = ZEROS, shape
     return packed(tree_of(t.Arrays("|u1", 1, "C", True, 1, list(shape)[:1] if items is None else items, False, 0)), [piece])
 
 
+def lying_frame(declared: int, blocks: int) -> bytes:
+    """Return a zstd frame, by hand from RFC 8878, that declares a size and holds so many runs of 128 kB of zeros."""
+    run = (128 * 1024) << 3 | 1 << 1
+    return b"\x28\xb5\x2f\xfd\x80\x68" + declared.to_bytes(4, "little") + (run.to_bytes(3, "little") + b"\0") * (blocks - 1) + (run | 1).to_bytes(3, "little") + b"\0"
+
+
 def many_large(count: int) -> bytes:
     """Return a file of many tensors of zeros, of 64 MB each and of 2 kB stored."""
     tree = encode_tree(tree_of(t.Arrays("|u1", 1, "C", True, count, [len(LARGE)] * count, False, 0), t.Lists(1, t.Same(count), t.Run(0))))
@@ -162,6 +168,8 @@ COMPRESSED = {
     "a tensor of 100,000 axes of 2**62": Case(compressed(FRAME, shape=(1 << 62,) * 100_000, items=[1000]), LimitExceeded, FormatError, actions=ALL, within=2),
     "a tensor of a negative length": Case(compressed(FRAME, shape=(-1000,), items=[1000]), FormatError, actions=ALL),
     "a frame whose window is 2 GB": Case(compressed(b"\x28\xb5\x2f\xfd\x80\xa8" + (1000).to_bytes(4, "little") + b"\x01\x00\x00"), Corrupt, actions=ALL),
+    "a frame that says 1,000 bytes and holds a gigabyte": Case(compressed(lying_frame(1000, 8192)), Corrupt, actions=ALL, within=0.5),
+    "a frame that says 4 MB and holds a gigabyte": Case(compressed(lying_frame(4 << 20, 8192), raw=bytes(4 << 20)), Corrupt, actions=ALL, within=0.5),
     "a tree that is compressed": Case(altered(compressed(FRAME), header=lambda h: h.replace(b'"holdfast.tree"', b'"holdfast.tree|zstd"')), actions=ALL, lenient=()),
     "a manifest that is compressed": Case(altered(holdfast.dumps([1]), header=lambda h: h.replace(b'"holdfast.manifest"', b'"holdfast.manifest|zstd"')), actions=ALL, lenient=()),
     "a gigabyte out of a tenth of a megabyte": Case(many_large(16), LimitExceeded, actions=("load", "inspect")),
@@ -208,6 +216,7 @@ WRONG: dict[str, dict[str, Any]] = {
     "an index far away": {"indices": (0, 2**31 - 1)},
     "an index below zero": {"indices": (0, -1)},
     "pointers that go back": {"indptr": (0, 2, 1), "indices": (0, 2)},
+    "pointers that go back and end right": {"shape": (3, 3), "indptr": (0, 2, 1, 2)},
     "pointers that start late": {"indptr": (1, 1, 2)},
     "pointers that start below zero": {"indptr": (-1, 1, 2)},
     "pointers that end early": {"indptr": (0, 1, 1)},
@@ -236,7 +245,7 @@ WRONG_SQUARE = {name: {**one, "shape": {(2, 3): (3, 2)}.get(one.get("shape", (2,
 SPARSE = {
     **{f"{kind}: {name}": Case(compressed_matrix(kind, **parts), InvalidState) for kind in ("csr_matrix", "csr_array") for name, parts in WRONG.items()},
     **{f"{kind}: {name}": Case(compressed_matrix(kind, **parts), InvalidState) for kind in ("csc_matrix", "csc_array") for name, parts in WRONG_SQUARE.items()
-       if name not in ("a shape of more rows than pointers", "a shape of floats", "no columns")},
+       if name not in ("a shape of more rows than pointers", "a shape of floats", "no columns", "pointers that go back and end right")},
     # The class decides what is checked, and no field of the file does.
     **{f"a csr matrix that says it is {kind}": Case(compressed_matrix(indices=(0, 2**31 - 1), more={"format": t.Same(kind), "items": t.SameRef(5)}, last=[t.Maps([], 1, [])]),
                                                   InvalidState, FormatError) for kind in ("dok", "coo", "csr", "x")},
@@ -306,6 +315,7 @@ def test_duplicate_and_unsorted_indices_are_legal_as_they_are_for_scipy() -> Non
 
 def test_the_frame_that_the_cases_are_made_from_is_accepted() -> None:
     assert holdfast.loads(compressed(FRAME)).tobytes() == ZEROS
+    assert holdfast.loads(compressed(lying_frame(4 << 20, 32), raw=bytes(4 << 20))).nbytes == 4 << 20
     assert holdfast.loads(compressed(FRAME, "|zstd-shuffle8")).tobytes() == ZEROS
     assert holdfast.loads(compressed_matrix()).shape == (2, 3)
     assert holdfast.loads(compressed_matrix("csc_matrix", shape=(3, 2))).shape == (3, 2)

@@ -23,10 +23,11 @@ import pytest
 
 import holdfast
 from holdfast.errors import Corrupt, FormatError, HoldfastError, LimitExceeded, NotFound, Truncated, Unavailable, UnsupportedVersion
+from holdfast.native.codec import encode_tree
 from holdfast.native.container import MANIFEST, PAD, SEAL, TREE, Section, seal
 from holdfast.native.header import Entry, read_header, write_header
 from holdfast.values import tree as t
-from holdfast.values.manifest import manifest_bytes
+from holdfast.values.manifest import Part, content_digest, manifest_bytes
 from tests.hostile.crafted import Piece, altered, array_piece, framed, manifest_of, packed, plain_list, sealed, taken, tree_of, tree_section
 from tests.hostile.oracle import Case, Watcher, check
 
@@ -173,10 +174,7 @@ def test_a_damaged_compressed_file_gives_an_error_or_the_same_model() -> None:
 
 def test_two_tensors_that_change_places_are_noticed() -> None:
     one, two = array_piece("a", np.arange(8.0)), array_piece("b", np.arange(8.0) + 1)
-    tree = tree_of(plain_list(1))
-    from holdfast.native.codec import encode_tree
-
-    raw = encode_tree(tree)
+    raw = encode_tree(tree_of(plain_list(1)))
     manifest = manifest_bytes(manifest_of(raw, [one, two]))
     swapped = sealed([tree_section(raw), Piece("a", *two[1:]).section, Piece("b", *one[1:]).section], manifest)
     with pytest.raises(Corrupt):
@@ -323,6 +321,13 @@ def same_name() -> bytes:
     return packed(tree_of(t.Arrays("|u1", 1, "C", True, 2, [100, 100], False, 0), t.Lists(1, t.Same(2), t.Run(0))), twice)
 
 
+def other_digest(text: str) -> bytes:
+    """Return a file whose manifest has a digest of another kind for the tree, and is right in everything else."""
+    tree = encode_tree(tree_of(plain_list(1)))
+    part = Part(content_digest(text, []), text, [])
+    return sealed([tree_section(tree)], manifest_bytes(manifest_of(tree, content=part)))
+
+
 def unpadded() -> bytes:
     """Return a file whose second tensor follows the first directly, so that it does not begin at a multiple of 64."""
     sections = [array_piece("a", np.zeros(3)), array_piece("b", np.zeros(8))]
@@ -360,6 +365,8 @@ LAYOUT = {
     "a tensor ends before it begins": Case(moved("weights", begin=480, end=-480), FormatError, lenient=()),
     "a tensor at a negative offset": Case(moved("holdfast.tree", begin=-64), FormatError, lenient=()),
     "the last tensor does not reach the end": Case(moved("holdfast.seal", end=-1), FormatError, lenient=()),
+    **{f"a digest like {text:.12}": Case(other_digest(text), FormatError, says="not a digest that this holdfast can check", lenient=()) for text in (
+        "sha256:" + "0" * 64, "md5:" + "0" * 32, "none:", "", "blake3:" + "0" * 63, "BLAKE3:" + "0" * 64)},
     "a tensor that is not aligned": Case(unpadded(), FormatError, says="multiple of 64", lenient=()),
     "no seal": Case(entry("holdfast.seal", "holdfast.soul"), FormatError, lenient=()),
     "no manifest": Case(entry("holdfast.manifest", "holdfast.missing_"), FormatError, lenient=()),

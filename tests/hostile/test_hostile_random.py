@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from hypothesis import strategies as st
 
 import holdfast
 from holdfast.errors import HoldfastError
+from tests.hostile import strangers
 from tests.hostile.mutations import Mutator, sealed_again
 from tests.hostile.oracle import ROOT, Case, Watcher, check
 from tests.hostile.random_models import Maker, digests, portrait, shared
@@ -98,6 +101,87 @@ def test_a_nan_comes_back_wherever_python_allows_one(model: Any) -> None:
     back = holdfast.loads(holdfast.dumps(model))
     assert len(back) == len(model)
     assert portrait(back) == portrait(model)
+
+
+@pytest.mark.parametrize("entropy", [0, 7, 2**64, 2**128 - 1, 2**128, 2**300, 2**4000, [1, 2, 3], [2**200, 5]], ids=lambda one: f"{one!r:.24}")
+def test_a_generator_of_any_seed_comes_back(entropy: Any) -> None:
+    made = np.random.default_rng(np.random.SeedSequence(entropy))
+    made.standard_normal(3)
+    back = holdfast.loads(holdfast.dumps({"rng": made, "seed": np.random.SeedSequence(entropy)}))
+    assert back["seed"].entropy == entropy
+    assert back["seed"].generate_state(4).tolist() == np.random.SeedSequence(entropy).generate_state(4).tolist()
+    assert back["rng"].bit_generator.seed_seq.entropy == entropy
+    assert back["rng"].standard_normal(5).tolist() == made.standard_normal(5).tolist()
+
+
+def deep(levels: int) -> Any:
+    made: Any = 1
+    for _ in range(levels):
+        made = [made]
+    return made
+
+
+def wide_object() -> Any:
+    made = strangers.Plain()
+    vars(made).update({f"a{i}": i for i in range(70_000)})
+    return made
+
+
+def deep_dtype(levels: int) -> Any:
+    dtype = np.dtype("<f8")
+    for _ in range(levels):
+        dtype = np.dtype([("a", dtype)])
+    return dtype
+
+
+BORDERS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
+    "an integer of five million bits": (lambda: 1 << 5_000_000, {}),
+    "an object of 70,000 attributes": (wide_object, {}),
+    "a structure of 5,000 fields": (lambda: np.zeros(1, [(f"f{i}", "u1") for i in range(5000)]), {}),
+    "a structure of 12 levels": (lambda: np.zeros(1, deep_dtype(12)), {}),
+    "a pattern of 150,000 characters": (lambda: re.compile("a" * 150_000), {}),
+    "a pool of 8,192 words": (lambda: np.random.SeedSequence(1, pool_size=8192), {}),
+    "extra 100 deep": (lambda: [1], {"extra": {"a": deep(100)}}),
+    "extra 2,000 deep": (lambda: [1], {"extra": {"a": deep(2000)}}),
+    "extra with integers of 100 digits": (lambda: [1], {"extra": {"a": 10**100}}),
+    "metrics with integers of 30 digits": (lambda: [1], {"metrics": {"a": 10**30}}),
+    "extra with lone surrogates": (lambda: [1], {"extra": {"a": "\ud800"}}),
+    "extra with a key of lone surrogates": (lambda: [1], {"extra": {"\ud800": 1}}),
+    "a key of lone surrogates": (lambda: {"\ud800": np.zeros(3), "\udfff": 1}, {}),
+    "a class with a name of 400 characters": (lambda: type("X" * 400, (), {"__module__": "acme"})(), {}),
+    "an attribute with a name of 100,000 characters": (lambda: types.SimpleNamespace(**{"a" * 100_000: np.zeros(3)}), {}),
+    "an attribute that is no identifier": (lambda: types.SimpleNamespace(**{"a b": 1, "": 2, "_x-y": 3}), {}),
+    "an attribute of a class that is no identifier": (lambda: with_attributes(strangers.Plain(), {"a b": 1, "_x-y": 3}), {}),
+    "an attribute that shadows a method": (lambda: with_attributes(strangers.Plain(), {"predict": 1}), {}),
+    "an attribute that is a dunder": (lambda: with_attributes(strangers.Plain(), {"__note__": 1}), {}),
+    "an item of no bytes": (lambda: np.zeros(3, "V0"), {}),
+    "an empty array of a large shape": (lambda: np.empty((0, 2**58)), {}),
+    "an array of 64 axes": (lambda: np.zeros([1] * 64), {}),
+    "a structure with a title": (lambda: np.zeros(2, [(("title", "a"), "<f8")]), {}),
+    "a structure of overlapping fields": (lambda: np.zeros(2, {"names": ["a", "b"], "formats": ["<i4", "<i2"], "offsets": [0, 2], "itemsize": 8}), {}),
+    "3,000 dict layouts": (lambda: [{f"k{i}": 1} for i in range(3000)], {}),
+}  # fmt: skip
+
+
+def with_attributes(made: Any, attributes: dict[str, Any]) -> Any:
+    vars(made).update(attributes)
+    return made
+
+
+@pytest.mark.parametrize("name", BORDERS)
+def test_what_a_reader_would_refuse_is_refused_when_it_is_saved(name: str) -> None:
+    """A limit or a rule of the reader is one of the writer too: nobody finds out when the model is needed."""
+    make, options = BORDERS[name]
+    model = make()
+    try:
+        blob = holdfast.dumps(model, **options)
+    except (HoldfastError, TypeError):
+        return
+    trusted = [type(model)] if type(model).__module__ in ("acme", strangers.__name__) else None
+    back = holdfast.loads(blob, trusted=trusted, copy=True)
+    assert type(back) is type(model)
+    assert holdfast.dumps(back, **options) == blob
+    str(holdfast.inspect(blob))
 
 
 # -- damage without a good seal --------------------------------------------------------------------------------------------

@@ -261,7 +261,15 @@ def deep_key(depth: int) -> bytes:
     return doubled(depth, lambda i: t.Tuples(1, [t.SameRef(i)]), t.Tuples(1, [t.Same(1)]), t.Dicts(1, t.Same(1), t.SameRef(depth), NONE))
 
 
+def one_hash(count: int) -> bytes:
+    """A dict whose keys are different integers with one hash: every key is compared with every other."""
+    prime = 2**61 - 1
+    keys = t.Atoms("int", [format((i + 9) * prime, "x").encode() for i in range(count)])
+    return packed(t.Tree(1, t.SameRef(count), [keys, t.Dicts(1, t.Same(count), t.Run(0), NONE)]))
+
+
 HASHES = {
+    "60,000 keys of one hash": Case(one_hash(60_000), LimitExceeded, FormatError, InvalidState, lenient=("load", "inspect"), within=5),
     "a key of 2**60 parts": Case(hash_bomb(60), LimitExceeded, FormatError, InvalidState, within=2),
     "an item of a set of 2**60 parts": Case(
         doubled(60, lambda i: t.Tuples(1, [t.SameRef(i), t.SameRef(i)]), t.Tuples(1, [t.Same(1)]), t.Sets(1, t.Same(1), t.SameRef(60))),

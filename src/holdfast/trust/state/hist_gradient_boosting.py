@@ -43,7 +43,7 @@ PREDICTOR_DTYPE: Final = np.dtype(
 
 _BITSETS = (np.dtype(np.uint32),)
 _FLAGS = (np.dtype(np.uint8),)
-_BLOCK = 32_768
+_BLOCK = 8192  # work arrays below the size that malloc fetches from the system anew each time, which doubles the cost
 _MOST_FEATURES = 2**31 - 1
 
 
