@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import holdfast
-from holdfast.errors import HoldfastError
+from holdfast.errors import HoldfastError, UnsupportedModel
+from holdfast.values import limits
 from tests.hostile import strangers
 from tests.hostile.mutations import Mutator, sealed_again
 from tests.hostile.oracle import ROOT, Case, Watcher, check
@@ -103,7 +104,11 @@ def test_a_nan_comes_back_wherever_python_allows_one(model: Any) -> None:
     assert portrait(back) == portrait(model)
 
 
-@pytest.mark.parametrize("entropy", [0, 7, 2**64, 2**128 - 1, 2**128, 2**300, 2**4000, [1, 2, 3], [2**200, 5]], ids=lambda one: f"{one!r:.24}")
+def seed_name(entropy: Any) -> str:
+    return f"{entropy.bit_length()} bits" if isinstance(entropy, int) else f"{type(entropy).__name__} of {len(entropy)}"
+
+
+@pytest.mark.parametrize("entropy", [0, 7, 2**64, 2**128 - 1, 2**128, 2**300, 2**4000, 2**limits.SEED_BITS - 1, [1, 2, 3], [2**200, 5], (1, 2**64)], ids=seed_name)
 def test_a_generator_of_any_seed_comes_back(entropy: Any) -> None:
     made = np.random.default_rng(np.random.SeedSequence(entropy))
     made.standard_normal(3)
@@ -112,6 +117,21 @@ def test_a_generator_of_any_seed_comes_back(entropy: Any) -> None:
     assert back["seed"].generate_state(4).tolist() == np.random.SeedSequence(entropy).generate_state(4).tolist()
     assert back["rng"].bit_generator.seed_seq.entropy == entropy
     assert back["rng"].standard_normal(5).tolist() == made.standard_normal(5).tolist()
+
+
+@pytest.mark.parametrize("entropy", [2**limits.SEED_BITS, range(3), [1, "2"], [1, 2**limits.SEED_BITS]], ids=seed_name)
+def test_a_seed_that_no_reader_would_take_is_refused_when_it_is_saved(entropy: Any) -> None:
+    with pytest.raises(UnsupportedModel, match="entropy"):
+        holdfast.dumps(np.random.SeedSequence(entropy))
+    with pytest.raises(UnsupportedModel, match="entropy"):
+        holdfast.dumps(np.random.default_rng(np.random.SeedSequence(entropy)))
+
+
+def test_the_place_of_a_seed_among_its_siblings_comes_back_with_any_key() -> None:
+    made = np.random.SeedSequence(3, spawn_key=(1, 2**200))
+    back = holdfast.loads(holdfast.dumps(made))
+    assert back.spawn_key == made.spawn_key
+    assert back.generate_state(4).tolist() == made.generate_state(4).tolist()
 
 
 def deep(levels: int) -> Any:
@@ -147,7 +167,7 @@ BORDERS: dict[str, tuple[Callable[[], Any], dict[str, Any]]] = {
     "metrics with integers of 30 digits": (lambda: [1], {"metrics": {"a": 10**30}}),
     "extra with lone surrogates": (lambda: [1], {"extra": {"a": "\ud800"}}),
     "extra with a key of lone surrogates": (lambda: [1], {"extra": {"\ud800": 1}}),
-    "a key of lone surrogates": (lambda: {"\ud800": np.zeros(3), "\udfff": 1}, {}),
+    "a key of lone surrogates": (lambda: {"\ud800": np.zeros(3), chr(0xDFFF): 1}, {}),
     "a class with a name of 400 characters": (lambda: type("X" * 400, (), {"__module__": "acme"})(), {}),
     "an attribute with a name of 100,000 characters": (lambda: types.SimpleNamespace(**{"a" * 100_000: np.zeros(3)}), {}),
     "an attribute that is no identifier": (lambda: types.SimpleNamespace(**{"a b": 1, "": 2, "_x-y": 3}), {}),

@@ -25,6 +25,7 @@ from holdfast.frameworks.objects import attributes_of, is_enum, is_named_tuple, 
 from holdfast.values import tree as t
 from holdfast.values.dtypes import parse_dtype
 from holdfast.values.graph import Graph, Node, elements
+from holdfast.values.hashes import check_hashes
 from holdfast.values.paths import Paths
 
 _CONTAINERS = frozenset({t.Lists, t.Maps, t.Dicts, t.Sets, t.ObjectArrays})
@@ -147,7 +148,8 @@ class _Builder:
         elif kind is t.LongTuples:
             made = [tuple(row) for row in self.split(table.lengths, table.items, rows)]
         elif kind is t.FrozenSets:
-            made = [_distinct(_hashing(frozenset, row), len(row)) for row in self.split(table.lengths, table.items, rows)]
+            ask = _has_nodes(table.items)
+            made = [_distinct(_hashing(frozenset, row, row if ask else ()), len(row)) for row in self.split(table.lengths, table.items, rows)]
         else:
             make = self.record_maker(table)
             made = [make(row) for row in self.rows_of(table, rows)]
@@ -303,8 +305,9 @@ class _Builder:
                 if not shell:
                     shell.extend(items)
         elif kind is t.Sets:
+            ask = _has_nodes(table.items)
             for shell, items in zip(shells, self.split(table.lengths, table.items, rows), strict=True):
-                _hashing(shell.update, items)
+                _hashing(shell.update, items, items if ask else ())
                 _distinct(shell, len(items))
         elif kind is t.Maps:
             keys = table.keys
@@ -313,8 +316,9 @@ class _Builder:
         elif kind is t.Dicts:
             all_keys = self.split(table.lengths, table.keys, rows)
             all_values = self.split(table.lengths, table.values, rows)
+            ask = _has_nodes(table.keys)
             for shell, keys, values in zip(shells, all_keys, all_values, strict=True):
-                _hashing(shell.update, zip(keys, values, strict=True))
+                _hashing(shell.update, zip(keys, values, strict=True), keys if ask else ())
                 _distinct(shell, len(keys))
         else:
             self.fill_object_arrays(table, rows, shells)
@@ -397,7 +401,7 @@ class _Builder:
         if kind is t.Dicts:
             pairs = self.paths.pairs(node)
             keys = self.built([key for key, _ in pairs])
-            _hashing(shell.update, zip(keys, self.built([value for _, value in pairs]), strict=True))
+            _hashing(shell.update, zip(keys, self.built([value for _, value in pairs]), strict=True), keys)
             _distinct(shell, len(keys))
             return
         if kind is t.Objects and isinstance(self.adapter(table.type), Shell):
@@ -407,7 +411,7 @@ class _Builder:
         if kind is t.Lists:
             shell.extend(values)
         elif kind is t.Sets:
-            _hashing(shell.update, values)
+            _hashing(shell.update, values, values)
         elif kind is t.ObjectArrays:
             shell[...] = np.fromiter(values, object, shell.size).reshape(shell.shape)
         elif kind is t.Maps:
@@ -473,9 +477,18 @@ def _read_only(array: Any) -> Any:
     return array
 
 
-def _hashing(put: Callable[[Any], Any], items: Any) -> Any:
-    """Call what puts items into a set or a dict; an item without a hash is the file's fault."""
+def _has_nodes(column: t.Column) -> bool:
+    """Say whether a column of keys holds more than scalars, of which only few have the same hash."""
+    return type(column) is not t.Plain and type(column) is not t.Same
+
+
+def _hashing(put: Callable[[Any], Any], items: Any, asked: Any) -> Any:
+    """Call what puts items into a set or a dict, once the hashes of those asked have been looked at.
+
+    An item without a hash is the file's fault.
+    """
     try:
+        check_hashes(asked)
         return put(items)
     except TypeError as error:
         raise FormatError(f"a key, or an item of a set, cannot be one: {quoted(error)}") from None

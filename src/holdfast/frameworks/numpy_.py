@@ -11,6 +11,7 @@ import numpy as np
 
 from holdfast.errors import InvalidState, UnsupportedModel
 from holdfast.frameworks.adapter import Adapter, Record
+from holdfast.values import limits
 from holdfast.values.dtypes import dtype_text, parse_dtype
 
 _BIT_GENERATORS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
@@ -82,6 +83,13 @@ def _unhex(value: Any) -> Any:
 
 
 def _dump_seed_sequence(seq: Any) -> dict[str, Any]:
+    for name in ("entropy", "spawn_key"):
+        value = getattr(seq, name)
+        for item in value if type(value) in (list, tuple) else [value]:
+            whole = isinstance(item, int | np.integer) and item >= 0 and int(item).bit_length() <= limits.SEED_BITS
+            if not whole and item is not None and type(item) is not np.ndarray:
+                # as text or a range, which numpy takes for a seed as well, nobody can bound what it costs
+                raise UnsupportedModel(f"cannot save a numpy SeedSequence whose {name} is not made of integers of at most {limits.SEED_BITS} bits")
     return {
         "entropy": _hex(seq.entropy),
         "spawn_key": seq.spawn_key,

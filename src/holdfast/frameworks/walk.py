@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import types
 from bisect import bisect_left
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 import numpy as np
@@ -28,8 +28,10 @@ from holdfast.frameworks.columns import Ref, column
 from holdfast.frameworks.naming import TensorNames
 from holdfast.frameworks.objects import is_enum, is_named_tuple, problem, reader_of
 from holdfast.frameworks.places import place_arrays
+from holdfast.values import limits
 from holdfast.values import tree as t
 from holdfast.values.dtypes import dtype_text
+from holdfast.values.hashes import check_hashes
 
 SCALARS = frozenset({type(None), bool, int, float, str})
 _MAP_KEYS = 32
@@ -139,6 +141,13 @@ class _Walker:
             return row
         ref = self.ref
         return [v if type(v) in SCALARS else ref(v) for v in row]
+
+    def hashed(self, keys: Collection[Any]) -> list[Any]:
+        """Return what a column holds for keys; those that no reader would take are refused now, and not when the model is needed."""
+        row = self.values(keys)
+        if len(row) > limits.SAME_HASH and Ref in set(map(type, row)):
+            check_hashes(keys)
+        return row
 
     def careful(self, scalar: Any) -> Any:
         """Return a scalar that fits a column, or a reference to an atom for one that does not."""
@@ -250,10 +259,10 @@ class _Walker:
             if group is not None:
                 self.add(group, self.values(obj.values()))
                 return
-        self.add(self.group(t.Dicts, None), (self.values(obj), self.values(obj.values())))
+        self.add(self.group(t.Dicts, None), (self.hashed(obj), self.values(obj.values())))
 
     def expand_set(self, obj: Iterable[Any], kind: type) -> None:
-        self.add(self.group(kind, None), self.values(canonical_order(obj)))
+        self.add(self.group(kind, None), self.hashed(canonical_order(obj)))
 
     def expand_array(self, obj: np.ndarray[Any, Any]) -> None:
         if obj.dtype.hasobject:

@@ -16,6 +16,7 @@ import numpy as np
 from holdfast.trust.fields_of import Validator, array_from_list, cells_of, rows_as_fields, type_of, where_of
 from holdfast.trust.state import clusters, encoders, random_states, splines
 from holdfast.trust.view import View
+from holdfast.values import limits
 from holdfast.values import tree as t
 from holdfast.values.graph import Node
 
@@ -124,7 +125,7 @@ def _unhexed(value: Any) -> Any:
         return {key: part if key == "bit_generator" else _unhexed(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
         return type(value)(_unhexed(part) for part in value)
-    if type(value) is str and 0 < len(value) <= 64 and set(value) <= set("0123456789abcdef"):
+    if type(value) is str and 0 < len(value) <= limits.SEED_BITS // 4 and set(value) <= set("0123456789abcdef"):
         return int(value, 16)
     return value
 
@@ -133,8 +134,24 @@ def _bit_generator(fields: dict[str, Any], where: str) -> None:
     random_states.check_bit_generator(_unhexed({key: value for key, value in fields.items() if key != "seed_seq"}), where)
 
 
-def _seed_sequence(fields: dict[str, Any], where: str) -> None:
-    random_states.check_seed_sequence(_unhexed(fields), where)
+def _seed_sequence(view: View, index: int) -> None:
+    where = where_of(view, index)
+    for row, fields in enumerate(rows_as_fields(view, index)):
+        cells = cells_of(view, Node(view.graph.bases[index] + row))
+        for name in ("entropy", "spawn_key"):
+            if isinstance(fields.get(name), list | tuple):
+                fields[name] = [_whole(view, cell) for cell in view.items(cells[name])]
+        random_states.check_seed_sequence(_unhexed(fields), where(row))
+
+
+def _whole(view: View, cell: Any) -> Any:
+    """Return an item of a seed, which may be an integer beyond 64 bits; whether it is in its one form is seen when it is built."""
+    if type(cell) is Node:
+        index, row = view.graph.locate(cell)
+        table: Any = view.graph.tables[index]
+        if type(table) is t.Atoms and table.kind == "int" and len(table.values[row]) <= limits.SEED_BITS // 4:
+            return _unhexed(bytes(table.values[row]).decode("latin-1"))
+    return view.value(cell)
 
 
 SPLINE = "scipy.interpolate._bsplines.BSpline"
@@ -176,7 +193,7 @@ FAMILIES: dict[str, Validator] = {
     SPLINE: _fitted(splines.check_bspline, "t"),
     "scipy.interpolate._interpolate.interp1d": _fitted(splines.check_interp1d, "x"),
     "sklearn.isotonic.IsotonicRegression": _fitted(splines.check_isotonic, "X_thresholds_"),
-    "numpy.random.bit_generator.SeedSequence": _fitted(_seed_sequence, "entropy"),
+    "numpy.random.bit_generator.SeedSequence": _seed_sequence,
     **dict.fromkeys((f"numpy.random._{name}" for name in _NAMES), _fitted(_bit_generator, "state")),
 }
 """Exact type name -> what checks all rows of a table of it."""

@@ -13,6 +13,7 @@ from holdfast.errors import Corrupt
 from holdfast.values import tree as t
 from holdfast.values.dtypes import parse_dtype
 from holdfast.values.graph import Graph, Node, elements
+from holdfast.values.hashes import check_hashes
 from holdfast.values.paths import Paths
 
 
@@ -127,6 +128,8 @@ class View:
         if depth and kind in (t.Maps, t.Dicts):
             pairs = [(self.value(key, depth - 1), self.value(child, depth - 1, mapped)) for key, child in self.paths.pairs(cell)]
             try:
+                if kind is t.Dicts and type(table.keys) not in (t.Plain, t.Same):
+                    check_hashes([key for key, _ in pairs])
                 return dict(pairs)
             except TypeError:
                 return Opaque(cell)  # a key that cannot be one; nothing asks for such a dict by its keys

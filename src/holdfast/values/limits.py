@@ -44,6 +44,9 @@ KEY_DEPTH = 200
 KEY_PARTS = 1_000_000
 """Parts of one key, shared ones counted each time: hashing visits them all."""
 
+SAME_HASH = 1000
+"""Keys of one dict, or items of one set, that share a hash: building compares every two of them, half a million times here."""
+
 VIEW_ELEMENTS = 1024
 """Elements of a window for one byte of its buffer, beyond a million: overlapping windows are legal, endless ones are not."""
 
@@ -55,6 +58,9 @@ TYPE_NAME_BYTES = 256
 
 INT_DIGITS = 1_000_000
 """Hexadecimal digits of one integer beyond 64 bits: the largest known use is a 20,000-bit key."""
+
+SEED_BITS = 65_536
+"""Bits of one integer in the seed of a random generator: numpy takes quadratic time to cut it into words."""
 
 DTYPE_DEPTH = 8
 """Nesting of structured dtypes."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.trust.state.fields import Fields, choice, contiguous, field, integer, real, refuse, vector
+from holdfast.values import limits
 
 __all__ = ["check_bit_generator", "check_random_state_mt19937", "check_seed_sequence"]
 
@@ -72,4 +73,4 @@ def check_seed_sequence(fields: Fields, where: str) -> None:
 
 
 def _unsigned(value: Any, name: str, where: str) -> None:
-    integer({name: value}, name, where, 0, 2**4096)
+    integer({name: value}, name, where, 0, 2**limits.SEED_BITS - 1)
