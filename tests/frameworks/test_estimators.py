@@ -7,6 +7,10 @@ functions in place of pickle's and of its memory-mapping.
 from __future__ import annotations
 
 import copy
+import json
+import os
+import subprocess
+import sys
 import tempfile
 import warnings
 from functools import cache
@@ -82,6 +86,37 @@ def test_estimators_in_many_settings_answer_the_same(name: str) -> None:
     for count, one in enumerate(variants(name, seed=1)):
         if count % 8 == 0:
             round_trip(one)
+
+
+OTHER_EACH_TIME = {
+    **dict.fromkeys(("GridSearchCV", "RandomizedSearchCV", "HalvingGridSearchCV", "HalvingRandomSearchCV"), "it keeps how long each fit took"),
+    **dict.fromkeys(("StackingClassifier", "VotingClassifier"), "the tree inside it is grown without a seed"),
+}
+"""Specimens that are another model each time they are fitted, and why."""
+
+DIGESTS = """
+import json, warnings
+warnings.simplefilter("ignore")
+import holdfast
+from holdfast.testing.zoo import answers, specimens
+found = {}
+for one in specimens():
+    answers(one.model, one.X)
+    found[type(one.model).__name__] = holdfast.inspect(holdfast.dumps(one.model)).content
+print("digests", json.dumps(found))
+"""
+
+
+@pytest.mark.long
+def test_every_estimator_is_the_same_model_in_another_process() -> None:
+    """No address, no order of a set and no clock is in a digest, also of models that were used."""
+    found = []
+    for seed in ("1", "2"):
+        environment = dict(os.environ, PYTHONHASHSEED=seed, OMP_NUM_THREADS="1")
+        done = subprocess.run([sys.executable, "-c", DIGESTS], env=environment, capture_output=True, text=True, check=True)
+        found.append(json.loads(done.stdout.rpartition("digests ")[2]))
+    assert len(found[0]) == len(names())
+    assert {name for name, digest in found[0].items() if digest != found[1][name]} <= set(OTHER_EACH_TIME)
 
 
 NOT_FOR_THE_CHECK = {

@@ -29,6 +29,10 @@ REDUNDANT = {f"{_HGB}Classifier": "_raw_predict", f"{_HGB}Regressor": "_raw_pred
 """Class -> a method that its fit leaves behind as an attribute of the instance, bound to the instance itself."""
 
 
+ADDRESSES = {f"sklearn.feature_extraction.text.{name}Vectorizer": "_stop_words_id" for name in ("Count", "Hashing", "Tfidf")}
+"""Class -> an attribute that holds where an object lay in memory. The class sets it again when it is not there; see decision 4."""
+
+
 class Attributes(NamedTuple):
     """How the state of one class is read: the names of its slots, and whether it has a ``__dict__``."""
 
@@ -80,6 +84,9 @@ def reader_of(cls: type) -> Callable[[Any], dict[str, Any]]:
     """Return a function that reads the attributes of an instance, slots first."""
     slots, has_dict = attributes_of(cls)
     redundant = REDUNDANT.get(f"{cls.__module__}.{cls.__qualname__}")
+    address = ADDRESSES.get(f"{cls.__module__}.{cls.__qualname__}")
+    if address is not None:
+        return lambda obj: {name: value for name, value in vars(obj).items() if name != address}
     if redundant is not None:
         return lambda obj: {name: value for name, value in vars(obj).items() if name != redundant or not _is_own(obj, name, value)}
     if not slots:
