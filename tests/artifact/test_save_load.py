@@ -231,6 +231,14 @@ def test_a_synthetic_example_is_made_from_the_model_alone(tmp_path: Path) -> Non
     assert holdfast.load(tmp_path / "m.safetensors", replay=True).n_estimators == 10
 
 
+def test_a_synthetic_example_is_made_where_the_trees_are_a_matrix() -> None:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    X = np.random.RandomState(0).normal(size=(40, 3)) * 10
+    model = GradientBoostingClassifier(n_estimators=2).fit(X, X[:, 0] > 0)
+    assert holdfast.inspect(holdfast.dumps(model, example="synthetic")).has_example
+
+
 def test_replay_without_an_example_says_so(tmp_path: Path) -> None:
     holdfast.save(pipeline(), tmp_path / "m.safetensors")
     with pytest.raises(holdfast.ProofFailed, match="no example"):

@@ -68,7 +68,9 @@ def _parts(model: Any, depth: int = 0) -> Any:
     if depth > 4:
         return
     for name in ("steps", "transformers_", "estimators_"):
-        for step in _safe(model, name) or []:
+        inside = _safe(model, name)
+        # gradient boosting keeps its trees in a matrix
+        for step in inside.ravel().tolist() if isinstance(inside, np.ndarray) else inside or []:
             inner = step[1] if isinstance(step, tuple) and len(step) > 1 else step
             if hasattr(inner, "__dict__"):
                 yield from _parts(inner, depth + 1)
