@@ -8,6 +8,7 @@ import pkgutil
 import re
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -84,6 +85,24 @@ def test_both_readmes_hold_the_same_code_and_the_same_tables() -> None:
     assert code(english) == code(chinese)
     assert tables(english) == tables(chinese)
     assert english.count("\n## ") == chinese.count("\n## ")
+
+
+def test_the_package_says_that_it_is_typed() -> None:
+    assert (Path(holdfast.__file__).parent / "py.typed").read_bytes() == b""
+
+
+@pytest.mark.long
+def test_the_wheel_holds_every_file_of_the_package(tmp_path: Path) -> None:
+    """The lists of trusted types and the mark for type checkers are no modules, and are as easily left out."""
+    source = ROOT / "src"
+    subprocess.run([sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(tmp_path), str(ROOT)], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        held = {name: archive.read(name) for name in archive.namelist() if not name.partition("/")[0].endswith(".dist-info")}
+    wanted = {path.relative_to(source).as_posix(): path.read_bytes() for path in (source / "holdfast").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    assert "holdfast/py.typed" in held
+    assert "holdfast/trust/data/sklearn.json" in held
+    assert held == wanted
 
 
 def test_links_between_documents_lead_somewhere() -> None:
