@@ -81,6 +81,16 @@ UNRELIABLE = {
 }
 """Attribute, or attribute@class -> why its length is not taken for a rule."""
 
+ALSO = {
+    # a score of each target gives results of samples, targets and alphas
+    **dict.fromkeys(("cv_results_@RidgeCV", "cv_results_@RidgeClassifierCV"), {"array:f3"}),
+    # several outputs give samples, classes and outputs
+    **dict.fromkeys(("oob_decision_function_@RandomForestClassifier", "oob_decision_function_@ExtraTreesClassifier"), {"array:f3"}),
+    # the parameter as it was given, which may be "auto"
+    **dict.fromkeys(("_n_features_out@GaussianRandomProjection", "_n_features_out@SparseRandomProjection"), {"str", "int"}),
+}
+"""Attribute@class -> kinds that are genuine, and that too few fits show for the miner to see them each time."""
+
 PYTHON_VALUES = [
     f"builtins.{n}"
     for n in (
@@ -257,7 +267,7 @@ def kinds_of_constraint(one: Any) -> set[str]:
         if one in simple:
             return simple[one]
         if one is numbers.Integral:
-            return {"int", "number:i", "number:u"}
+            return {"int", "bool", "number:i", "number:u", "number:b"}
         if one is numbers.Real:
             return {"int", "float", "number:i", "number:u", "number:f"}
         return {"object", "dict", "list", "name"}
@@ -346,7 +356,7 @@ def sklearn_types(seen: dict[str, Seen], how: dict[str, str]) -> dict[str, Any]:
         constrained = from_constraints(cls)
         kinds: dict[str, list[str]] = {}
         for field in sorted(one.kinds):
-            mined = one.kinds[field]
+            mined = one.kinds[field] | ALSO.get(f"{field}@{name.rpartition('.')[2]}", set())
             if field in params:
                 mined = mined | constrained.get(field, set())
             kinds[field] = sorted(widened(mined, fitted=field not in params))

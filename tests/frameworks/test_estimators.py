@@ -17,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 import holdfast
@@ -47,13 +48,19 @@ def names() -> list[str]:
     return [f"{cls.__module__}.{cls.__qualname__}" for cls in estimator_classes()]
 
 
+def asked(model: Any, rows: Any) -> dict[str, Any]:
+    """Ask with numpy's global generator at one place, from which a model with ``random_state=None`` draws its answers."""
+    np.random.seed(0)  # noqa: NPY002
+    return answers(model, rows)
+
+
 def round_trip(one: Specimen) -> None:
     blob = holdfast.dumps(one.model)
     back = holdfast.loads(blob)
     assert holdfast.dumps(back) == blob
     # a copy, because linear algebra takes another way when a model is asked with its own array
     rows = copy.deepcopy(one.X)
-    before, after = answers(one.model, rows), answers(back, rows)
+    before, after = asked(one.model, rows), asked(back, rows)
     if not before:  # clusterings and embeddings that only describe what they were fitted on
         assert exact(vars(one.model), vars(holdfast.loads(blob, copy=True)))
     assert equal(before, after)
