@@ -51,6 +51,11 @@ from holdfast.trust.state import (
 Fields = dict[str, Any]
 
 
+def at(where: str) -> str:
+    """Return what the text of a refusal has to look like: it begins with the place that the check was told, and ends as all of them."""
+    return rf"^{where}[.:\[(].*; the file is damaged or was altered\.$"
+
+
 def tree_fields(live: Tree) -> Fields:
     state = live.__getstate__()
     return {
