@@ -11,11 +11,15 @@ from __future__ import annotations
 
 import argparse
 import collections
+import contextlib
+import copy
+import dataclasses
 import inspect
 import itertools
 import json
 import sys
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,14 +27,15 @@ from holdfast.errors import HoldfastError
 from holdfast.frameworks import numpy_, pandas_, python_, scipy_, sklearn_
 from holdfast.frameworks.adapter import Record
 from holdfast.frameworks.walk import dump
-from holdfast.trust.schema import kinds_of
+from holdfast.trust.schema import CONTAINERS, DERIVED, SCALAR_KINDS, kinds_of
 from holdfast.trust.view import View
 from holdfast.values import tree as t
 from holdfast.values.graph import Graph, Node
 
 DATA = Path(__file__).parent.parent / "src" / "holdfast" / "trust" / "data"
-ROWS_KEPT = 600
-FEWEST_ROWS, FEWEST_VALUES = 8, 3
+ROWS_KEPT = 3000
+FEWEST_VALUES = 3
+BASES = ("n_features_in_", "classes_.0")
 
 LABEL_KINDS = [f"array:{kind}1" for kind in "biufUSOM"]
 SCALARS_TOGETHER = ({"int", "number:i", "number:u"}, {"float", "number:f"}, {"bool", "number:b"}, {"str", "number:U"})
@@ -78,6 +83,10 @@ UNRELIABLE = {
     "_raw_data": "rows with missing values",
     "train_score_": "grows with warm starts",
     "max_features_": "a setting of the trees; most trees are seen inside forests that use all",
+    "estimator_weights_": "as estimator_errors_",
+    "estimators_@OneVsRestClassifier": "several labels at once: two labels are two, where two classes are one",
+    "C_": "of the search, not of the model",
+    "l1_ratio_": "of the search, not of the model",
 }
 """Attribute, or attribute@class -> why its length is not taken for a rule."""
 
@@ -90,6 +99,12 @@ ALSO = {
     **dict.fromkeys(("_n_features_out@GaussianRandomProjection", "_n_features_out@SparseRandomProjection"), {"str", "int"}),
 }
 """Attribute@class -> kinds that are genuine, and that too few fits show for the miner to see them each time."""
+
+BEFORE_FIT = {"_sklearn_output_config", "_metadata_request"}
+"""What ``set_output`` and ``set_fit_request`` leave on an estimator; it says nothing of whether it is fitted."""
+
+OF_THE_USER = {"scorer_", "cv_results_", "_metric_params", "effective_metric_params_"}
+"""Containers of state that hold what a user has put into a parameter."""
 
 PYTHON_VALUES = [
     f"builtins.{n}"
@@ -133,9 +148,10 @@ class Seen:
 
     def __init__(self) -> None:
         self.kinds: dict[str, set[str]] = collections.defaultdict(set)
+        self.items: dict[str, set[str]] = collections.defaultdict(set)
         self.always: set[str] | None = None
         self.fitted: set[str] | None = None
-        self.rows: list[dict[str, int]] = []
+        self.rows: dict[tuple[tuple[str, int], ...], None] = {}
         self.count = 0
 
 
@@ -150,19 +166,25 @@ def observe(model: Any, seen: dict[str, Seen], values: set[str]) -> None:
         one = seen[table.type]
         fields = set(table.fields)
         one.always = fields if one.always is None else one.always & fields
-        own = fields - set(param_names(table.type))
+        own = fields - set(given_names(table.type)) - BEFORE_FIT
         if own:
             one.fitted = own if one.fitted is None else one.fitted & own
         for field, column in zip(table.fields, table.columns, strict=True):
             one.kinds[field] |= kinds_of(view, column, table.rows)
+            for cell in graph.cells(column, table.rows):
+                if type(cell) is Node and view.kind(cell) in CONTAINERS:
+                    one.items[field].update(view.kind(item) if type(item) is Node else SCALAR_KINDS[type(item)] for item in view.items(cell))
         if len(one.rows) < ROWS_KEPT:
-            one.rows.extend(terms(view, table)[:4])
+            one.rows.update(dict.fromkeys(tuple(row.items()) for row in terms(view, table, set(param_names(table.type)))[:4]))
         one.count += table.rows
 
 
-def terms(view: View, table: Any) -> list[dict[str, int]]:
+def terms(view: View, table: Any, params: set[str]) -> list[dict[str, int]]:
+    """Return the lengths and counts of each row, without parameters: what a user sets is no relation of the class."""
     rows: list[dict[str, int]] = [{} for _ in range(table.rows)]
     for field, column in zip(table.fields, table.columns, strict=True):
+        if field in params:
+            continue
         for row, cell in zip(rows, view.graph.cells(column, table.rows), strict=True):
             if type(cell) is int:
                 row[field] = cell
@@ -171,6 +193,10 @@ def terms(view: View, table: Any) -> list[dict[str, int]]:
                 kind = view.kind(cell)
                 if shape is not None:
                     row.update({f"{field}.{axis}": length for axis, length in enumerate(shape)})
+                    if shape:
+                        row[f"{field}.-1"] = shape[-1]
+                    if field in ("classes_", "classes") and len(shape) == 1:
+                        row.update({f"{field}.{derived}": of(shape[0]) for derived, of in DERIVED.items()})
                 elif kind in ("list", "tuple", "dict"):
                     row[f"{field}.len"] = len(view.items(cell))
                 elif kind in ("number:i", "number:u"):
@@ -202,6 +228,26 @@ def param_names(name: str) -> list[str]:
         cls = class_of(name)
         lister = getattr(cls, "_get_param_names", None)
         found = _params[name] = list(lister()) if inspect.ismethod(lister) else []
+    return found
+
+
+_given: dict[str, list[str]] = {}
+
+
+def given_names(name: str) -> list[str]:
+    """Return what every instance of an estimator has before it is fitted: its parameters, and what its class sets beside them."""
+    found = _given.get(name)
+    if found is None:
+        found = param_names(name)
+        if found:
+            from holdfast.testing import zoo
+            from holdfast.testing.zoo_variants import recipes_of
+
+            cls = class_of(name)
+            # one that needs an argument, and of which there is no recipe, is not for users
+            with contextlib.suppress(TypeError):
+                found = sorted({*found, *vars(zoo.build(cls, recipes_of(cls)[0][1]))})
+        _given[name] = found
     return found
 
 
@@ -309,67 +355,120 @@ def widened(kinds: set[str], fitted: bool) -> set[str]:
     return {"any"} if "any" in wide else wide
 
 
-def equalities(name: str, one: Seen, params: set[str]) -> list[tuple[str, str]]:
-    """Return pairs of lengths that agreed in every fit that had both, with enough different values to mean something."""
+def equalities(name: str, one: Seen, listed: list[list[str]]) -> list[tuple[str, str]]:
+    """Return pairs of lengths that agreed in every fit that had both, with enough different values to mean something.
+
+    Three different values are enough for any two lengths. Of what every model is made of, the number of columns and of
+    classes, two are: that another number follows both by chance, in all fits, is not what happens.
+    """
     short = name.rpartition(".")[2]
-    names = sorted(
-        {
-            term
-            for row in one.rows
-            for term in row
-            if (head := term.partition(".")[0]) not in params and head not in UNRELIABLE and f"{head}@{short}" not in UNRELIABLE
-        }
-    )
-    names.sort(key=lambda term: (term != "n_features_in_", term != "classes_.0", "." in term, term))
-    groups: list[list[str]] = []
+    rows = [dict(row) for row in one.rows]
+    axes: dict[str, set[int]] = collections.defaultdict(set)
+    for row in rows:
+        for head in {term.partition(".")[0] for term in row if term.endswith(".0")}:
+            axes[head].add(sum(f"{head}.{axis}" in row for axis in range(4)))
+
+    def speaks(term: str) -> bool:
+        head, _, part = term.partition(".")
+        return head not in UNRELIABLE and f"{head}@{short}" not in UNRELIABLE and (part != "-1" or len(axes[head]) > 1)
+
+    names = sorted({term for row in rows for term in row if speaks(term)})
+    often = collections.Counter(term for row in rows for term in row)
+    names.sort(key=lambda term: (term != "n_features_in_", term != "classes_.0", -often[term], term))
+
+    def together(a: str, b: str, values: int = FEWEST_VALUES) -> bool:
+        if a.partition(".")[0] == b.partition(".")[0] and (a.endswith(".-1") or b.endswith(".-1")):
+            return False  # the last axis is one of the others
+        both = {(row[a], row[b]) for row in rows if a in row and b in row}
+        return all(x == y for x, y in both) and len(both) >= values
+
+    bases = [term for term in names if term in BASES]
+    if not takes_label_sets(name):  # two labels at once are two of everything, where two classes are one
+        bases += [f"classes_.{derived}" for derived in DERIVED]
+    ordinary = [term for term in names if term.partition(".")[2] not in DERIVED]
     placed: set[str] = set()
-    found_pairs: list[tuple[str, str]] = []
-    agree: dict[tuple[str, str], bool] = {}
-
-    def together(a: str, b: str) -> bool:
-        key = (a, b)
-        if key not in agree:
-            both = [(row[a], row[b]) for row in one.rows if a in row and b in row]
-            agree[key] = len(both) >= FEWEST_ROWS and all(x == y for x, y in both) and len({x for x, _ in both}) >= FEWEST_VALUES
-        return agree[key]
-
-    for term in names:
+    found: list[tuple[str, str]] = []
+    for term in ordinary:
         if term in placed:
             continue
-        group = [term, *(other for other in names if other != term and other not in placed and together(term, other))]
-        if len(group) > 1:
-            groups.append(group)
+        group = [other for other in ordinary if other != term and other not in placed and together(term, other)]
+        if group:
             placed.update(group)
-            found_pairs.extend((group[0], other) for other in group[1:])
-    return found_pairs
+            found.extend((term, other) for other in group)
+    for other in ordinary:
+        if other in placed or other in BASES:
+            continue
+        following = [base for base in bases if together(base, other, 2)]
+        if len(following) == 1:  # with classes of one number only, more than one would be found, and nothing be known
+            found.append((following[0], other))
+    # what was on the list, and was not seen to be wrong, stays; all are compared with the first of their group
+    found += [(a, b) for a, b in listed if {a, b} <= {*names} and together(a, b, 1) and (a, b) not in found and (b, a) not in found]
+    return [(a, b) for a, b in found if (a, f"{b.partition('.')[0]}.-1") not in found or b.endswith(".-1")]
+
+
+def takes_label_sets(name: str) -> bool:
+    """Say whether a classifier can be asked for several labels at once."""
+    from holdfast.testing import zoo
+    from holdfast.testing.zoo_variants import recipes_of
+
+    cls = class_of(name)
+    if not hasattr(cls, "__sklearn_tags__"):
+        return False
+    try:
+        tags = zoo.build(cls, recipes_of(cls)[0][1]).__sklearn_tags__().classifier_tags
+    except TypeError:
+        return True
+    return tags is not None and bool(tags.multi_label)
+
+
+def items_of(one: Seen, params: list[str]) -> dict[str, list[str]]:
+    """Return, for each container of state that held nothing but objects or arrays, of what kinds these were."""
+    found = {}
+    for field in sorted(one.items):
+        kinds = one.items[field]
+        if field in params or field in OF_THE_USER:
+            continue
+        if kinds and all(kind.startswith(("type:", "array:")) and not kind.startswith("array:O") for kind in kinds):
+            found[field] = LABEL_KINDS if field == "classes_" else sorted(widened(kinds, fitted=True))
+    return found
 
 
 def sklearn_types(seen: dict[str, Seen], how: dict[str, str]) -> dict[str, Any]:
+    from sklearn.base import BaseEstimator
+
+    listed = json.loads((DATA / "sklearn.json").read_text())["types"]
     types: dict[str, Any] = {}
     for name in sorted(seen):
         if not name.startswith("sklearn."):
             continue
         one = seen[name]
         cls = class_of(name)
-        params = param_names(name)
+        params, own = given_names(name), param_names(name)
         entry: dict[str, Any] = {"how": how.get(name, "object")}
         constrained = from_constraints(cls)
         kinds: dict[str, list[str]] = {}
         for field in sorted(one.kinds):
             mined = one.kinds[field] | ALSO.get(f"{field}@{name.rpartition('.')[2]}", set())
-            if field in params:
+            if field in own:
                 mined = mined | constrained.get(field, set())
-            kinds[field] = sorted(widened(mined, fitted=field not in params))
-        for field in params:
+            kinds[field] = sorted(widened(mined, fitted=field not in own))
+        for field in own:
             kinds.setdefault(field, sorted(widened(constrained.get(field, {"any"}), fitted=False)))
+        for field, known in listed.get(name, {}).get("kinds", {}).items():
+            # a model that loads goes on to load: what was seen with other settings stays until a reviewer takes it out
+            kinds[field] = sorted({*known, *kinds.get(field, known)})
         if kinds:
             entry["kinds"] = dict(sorted(kinds.items()))
-        if params:
-            entry["params"] = sorted(params)
+        if params or issubclass(cls, BaseEstimator):
+            entry["params"] = sorted(own)
+            entry["made"] = sorted(set(params) - set(own))
             entry["fitted"] = sorted((one.fitted or set()) - set(params))
         else:
             entry["params"] = sorted(one.always or ())
-        pairs = equalities(name, one, set(params))
+        items = items_of(one, params)
+        if items:
+            entry["items"] = items
+        pairs = equalities(name, one, listed.get(name, {}).get("equal", []))
         if pairs:
             entry["equal"] = pairs
         training = sorted((TRAINING & set(one.kinds)) | set(TRAINING_OF.get(name, [])))
@@ -527,7 +626,7 @@ def main() -> int:
     values: set[str] = set()
     refused: collections.Counter[str] = collections.Counter()
     source = specimens() if args.quick else itertools.chain(specimens(), variants())
-    for number, specimen in enumerate(source):
+    for number, specimen in enumerate(itertools.chain.from_iterable(map(with_sparse, source))):
         if number % 200 == 0 and sys.stderr.isatty():
             print(f"\r{number} fits, {len(seen)} classes", end="", file=sys.stderr)
         try:
@@ -537,7 +636,8 @@ def main() -> int:
     for text, count in refused.most_common():
         print(f"refused {count}: {text}", file=sys.stderr)
     how = {name: ("record" if isinstance(adapter, Record) else "shell") for name, adapter in sklearn_.ADAPTERS.items()}
-    types = adapters(sklearn_) | sklearn_types(seen, how) | enums_and_tuples()
+    how |= {name: entry["how"] for name, entry in enums_and_tuples().items()}
+    types = adapters(sklearn_) | enums_and_tuples() | sklearn_types(seen, how)
     python = {"python": sys.version.split()[0]}
     same = [
         write("python", adapters(python_), sorted(PYTHON_VALUES + STR_METHODS), {}, args.check),
@@ -563,6 +663,13 @@ def main() -> int:
     ]
     print(f"{len(seen)} classes seen; {len(types)} scikit-learn types listed; " + ("unchanged" if all(same) else "some would change"))
     return 0 if all(same) else 1
+
+
+def with_sparse(specimen: Any) -> Iterator[Any]:
+    """Yield a specimen, and where its class can be made sparse after the fit, what that makes of it."""
+    yield specimen
+    if hasattr(specimen.model, "sparsify"):
+        yield dataclasses.replace(specimen, model=copy.deepcopy(specimen.model).sparsify())
 
 
 def enums_and_tuples() -> dict[str, Any]:

@@ -27,6 +27,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
         fitted: attributes that every fitted instance has, beside params.
         equal: pairs of lengths or counts that have to be equal; see `trust.schema`.
         training: attributes that hold rows the model was trained on.
+        made: attributes that every instance has beside params, as its class sets them.
+        items: attribute -> kinds that the items may have, where it is a container.
     """
 
     how: str
@@ -35,6 +37,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
     fitted: list[str] = []
     equal: list[tuple[str, str]] = []
     training: list[str] = []
+    made: list[str] = []
+    items: dict[str, list[str]] = {}
 
 
 class Library(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):

@@ -87,14 +87,13 @@ def _linkage(fields: dict[str, Any]) -> dict[str, Any]:
 def _one_hot(fields: dict[str, Any]) -> dict[str, Any]:
     def lengths(name: str) -> list[int | None] | None:
         parts = fields.get(name)
-        return None if parts is None else [None if part is None else len(part) for part in parts]
+        return [None if part is None else np.size(part) for part in parts] if isinstance(parts, list | tuple) else None
 
-    dropped = fields.get("_drop_idx_after_grouping")
+    grouped = fields.get("_infrequent_enabled")
     return {
         "n_categories": lengths("categories_"),
-        "_drop_idx_after_grouping": None if dropped is None else [None if i is None else int(i) for i in dropped],
-        "infrequent": lengths("_infrequent_indices") if fields.get("_infrequent_enabled") else None,
-        "mappings": fields.get("_default_to_infrequent_mappings") if fields.get("_infrequent_enabled") else None,
+        "infrequent": lengths("_infrequent_indices") if grouped else None,
+        "mappings": fields.get("_default_to_infrequent_mappings") if grouped else None,
     }
 
 
@@ -187,7 +186,6 @@ FAMILIES: dict[str, Validator] = {
         (f"sklearn.feature_extraction.{name}" for name in ("_hash.FeatureHasher", "text.HashingVectorizer")),
         _fitted(encoders.check_hashing, "n_features"),
     ),
-    "sklearn.preprocessing._encoders.OneHotEncoder": _fitted(encoders.check_one_hot, "categories_", also=_one_hot),
     "sklearn.preprocessing._polynomial.PolynomialFeatures": _fitted(encoders.check_polynomial, "n_output_features_"),
     "sklearn.preprocessing._polynomial.SplineTransformer": _spline_transformer,
     SPLINE: _fitted(splines.check_bspline, "t"),

@@ -13,10 +13,12 @@ from typing import Any
 import numpy as np
 
 from holdfast.trust.fields_of import NOTHING, Validator, cells_of, refuse, rows_as_fields, type_of, where_of
+from holdfast.trust.first_answer import check_first_answer
 from holdfast.trust.native_families import FAMILIES
+from holdfast.trust.plain_families import PLAIN_FAMILIES
 from holdfast.trust.state.binary_tree import check_binary_tree
 from holdfast.trust.state.hist_gradient_boosting import check_bin_mapper, check_hist_gradient_boosting, check_predictors
-from holdfast.trust.state.neighbors import check_neighbors_base
+from holdfast.trust.state.neighbors import check_metric_params, check_neighbors_base
 from holdfast.trust.state.sparse import check_sparse
 from holdfast.trust.state.svm import check_libsvm
 from holdfast.trust.state.tree import check_trees
@@ -96,7 +98,8 @@ def _check_start(view: View, fields: dict[str, Any], columns: int, where: str) -
     elif kind == "sklearn.dummy.DummyRegressor":
         good = _plain(view, state.get("n_outputs_")) == 1 and shape("constant_") == (1, 1) and columns == 1
     elif type(first) is Node and kind:
-        good = columns == 1 or shape("classes_") == (classes,)
+        check_first_answer(view, first, classes, where)
+        good = True
     else:
         good = first == "zero"
     if not good:
@@ -243,6 +246,10 @@ def _neighbors(view: View, index: int) -> None:
             if name in cells:
                 fields[name] = view.value(cells[name])
         check_neighbors_base(fields, where(row))
+        for name in ("effective_metric_params_", "metric_params"):
+            # What a distance of the user's own takes is between it and him.
+            if fields["effective_metric_"] is not None and name in cells:
+                check_metric_params({"params": view.value(cells[name]), "n_features": fields["n_features_in_"]}, where(row))
 
 
 def _plain_shape(view: View, cell: Any) -> tuple[int, ...] | None:
@@ -312,6 +319,7 @@ _SPARSE_NAMES = [
 
 VALIDATORS: dict[str, Validator] = {
     **FAMILIES,
+    **PLAIN_FAMILIES,
     TREE: _trees,
     **dict.fromkeys(
         (f"sklearn.tree._classes.{kind}Tree{task}" for kind in ("Decision", "Extra") for task in ("Classifier", "Regressor")), _tree_widths

@@ -11,9 +11,10 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-from holdfast.errors import FormatError, InvalidState, UntrustedType, quoted
+from holdfast.errors import FormatError, HoldfastError, InvalidState, UntrustedType, quoted
+from holdfast.trust.amounts import check_amounts
 from holdfast.trust.catalog import catalog
-from holdfast.trust.fields_of import with_paths
+from holdfast.trust.fields_of import refuse, where_of, with_paths
 from holdfast.trust.native_state import VALIDATORS, needed_tensors
 from holdfast.trust.policy import REGISTERED_CLASSES, Policy
 from holdfast.trust.schema import check_table
@@ -45,6 +46,10 @@ NEVER = frozenset(
     for name in names
 )  # fmt: skip
 """Names of which no genuine model has need: the refusal says so and offers no way. They are refused even when trusted."""
+
+
+UNCHECKED = "its state is not one that can be checked"
+"""What is said of a state over which a check tripped."""
 
 
 class FrozenPlan:
@@ -99,11 +104,17 @@ def make_plan(graph: Graph, policy: Policy, tensors: Tensors, path: str = "FILE"
             check_table(view, index, entry)
     for index, table, _ in listed:
         validator = VALIDATORS.get(table.type)
-        if validator is not None:
-            try:
+        try:
+            check_amounts(view, index)
+            if validator is not None:
                 validator(view, index)
-            except InvalidState as error:
-                raise with_paths(view, error) from None
+        except InvalidState as error:
+            raise with_paths(view, error) from None
+        except HoldfastError:
+            raise
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # A check tripped over something that it does not look for. Nobody knows what that is, so it is not built.
+            raise with_paths(view, refuse(where_of(view, index)(0), f"{UNCHECKED} ({type(error).__name__})")) from error
     return FrozenPlan(graph, given, tensors)
 
 

@@ -5,13 +5,15 @@ Kinds are words: ``none bool int float str`` for scalars; ``list tuple dict set 
 ``type:<name>`` for an object of one class, ``object`` for an object of any trusted class, ``any`` for anything.
 
 Lengths are terms: an integer attribute (``n_features_in_``), a length of an array (``coef_.1``), or the items of a
-container (``estimators_.len``). A pair of terms has to be equal wherever both are there.
+container (``estimators_.len``); axis -1 is the last, and some numbers follow from how many classes there are
+(``classes_.votes``). A pair of terms has to be equal wherever both are there.
 
 The one rule: what is checked is what will be built; nothing is looked up outside the graph and the list.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from holdfast.errors import InvalidState, quoted
@@ -22,6 +24,13 @@ from holdfast.values.graph import Node
 
 SCALAR_KINDS = {type(None): "none", bool: "bool", int: "int", float: "float", str: "str"}
 PLAIN_KINDS = ("none", "bool", "int", "float", "str", "list", "tuple", "dict", "set", "frozenset", "bytes", "bytearray", "complex")
+CONTAINERS = ("list", "tuple", "dict", *(f"array:O{axes}" for axes in range(4)))
+"""Kinds whose items a schema may speak of."""
+DERIVED: dict[str, Callable[[int], int]] = {
+    "votes": lambda classes: 1 if classes == 2 else classes,
+    "pairs": lambda classes: classes * (classes - 1) // 2,
+}
+"""What follows from the number of classes: rows of a linear model's coefficients, and models of one class against one other."""
 
 
 def check_table(view: View, index: int, entry: Entry) -> None:
@@ -33,9 +42,9 @@ def check_table(view: View, index: int, entry: Entry) -> None:
     table: Any = view.graph.tables[index]
     fields = table.fields
     present = set(fields)
-    kinds, params, wanted, marks = _compiled(entry)
-    missing = params - present
-    if not missing and not present.isdisjoint(marks):
+    kinds, items, params, made, wanted, _ = _compiled(entry)
+    missing = (params | made) - present if made else params - present
+    if not missing and not present.isdisjoint(wanted):
         missing = wanted - present
     if missing:
         raise _wrong(view, index, 0, f"the attribute {quoted(min(missing))!r} is missing")
@@ -50,30 +59,32 @@ def check_table(view: View, index: int, entry: Entry) -> None:
                 continue
             if "any" not in allowed:
                 _check_kinds(view, index, field, column, table.rows, allowed)
+        if field in items:
+            _check_items(view, index, field, column, table.rows, items[field])
     for left, right in entry.equal:
         _check_equal(view, index, left, right)
 
 
 class _Compiled(NamedTuple):
     kinds: dict[str, frozenset[str]]
+    items: dict[str, frozenset[str]]
     params: frozenset[str]
+    made: frozenset[str]
     fitted: frozenset[str]
-    marks: frozenset[str]
     entry: Entry
 
 
 _cache: dict[int, _Compiled] = {}
 
 
-def _compiled(entry: Entry) -> tuple[dict[str, frozenset[str]], frozenset[str], frozenset[str], frozenset[str]]:
+def _compiled(entry: Entry) -> _Compiled:
     """Return the sets of an entry, made once; the entry is kept with them, so that its id stays its own."""
     found = _cache.get(id(entry))
     if found is None:
-        params = frozenset(entry.params)
-        marks = frozenset(entry.fitted)
-        kinds = {field: frozenset(allowed) for field, allowed in entry.kinds.items()}
-        found = _cache[id(entry)] = _Compiled(kinds, params, frozenset(entry.fitted), marks, entry)
-    return found[:4]
+        kinds, items = ({field: frozenset(allowed) for field, allowed in one.items()} for one in (entry.kinds, entry.items))
+        found = _Compiled(kinds, items, frozenset(entry.params), frozenset(entry.made), frozenset(entry.fitted), entry)
+        _cache[id(entry)] = found
+    return found
 
 
 def kinds_of(view: View, column: t.Column, rows: int) -> set[str]:
@@ -109,6 +120,16 @@ def _row_of_kind(view: View, column: t.Column, rows: int, kind: str) -> int:
     return 0
 
 
+def _check_items(view: View, index: int, field: str, column: t.Column, rows: int, allowed: frozenset[str]) -> None:
+    for row, cell in enumerate(view.graph.cells(column, rows)):
+        if type(cell) is Node and view.kind(cell) in CONTAINERS:
+            for item in view.items(cell):
+                kind = view.kind(item) if type(item) is Node else SCALAR_KINDS[type(item)]
+                if kind not in allowed and not (kind.startswith("type:") and "object" in allowed):
+                    what = f"the attribute {quoted(field)!r} holds {_said(kind)}, where {_options(allowed)} was expected"
+                    raise _wrong(view, index, row, what)
+
+
 def _check_extra(view: View, index: int, field: str, column: t.Column, rows: int) -> None:
     """An attribute that the class does not have: people add plain data of their own, and keep it."""
     for kind in kinds_of(view, column, rows):
@@ -142,6 +163,8 @@ def _term(view: View, table: Any, term: str) -> list[int | None] | None:
     if part == "len":
         return [len(view.items(cell)) if type(cell) is Node and view.kind(cell) in ("list", "tuple", "dict") else None
                 for cell in view.graph.cells(column, table.rows)]  # fmt: skip
+    if part in DERIVED:
+        return [_derived(view, cell, DERIVED[part]) for cell in view.graph.cells(column, table.rows)]
     axis = int(part)
     return [_axis(view, cell, axis) for cell in view.graph.cells(column, table.rows)]
 
@@ -156,7 +179,12 @@ def _axis(view: View, cell: Any, axis: int) -> int | None:
     if type(cell) is not Node:
         return None
     shape = view.shape(cell)
-    return shape[axis] if shape is not None and axis < len(shape) else None
+    return shape[axis] if shape and axis < len(shape) else None
+
+
+def _derived(view: View, cell: Any, of: Callable[[int], int]) -> int | None:
+    shape = view.shape(cell) if type(cell) is Node else None
+    return of(shape[0]) if shape is not None and len(shape) == 1 else None
 
 
 def _wrong(view: View, index: int, row: int, what: str) -> InvalidState:
@@ -189,4 +217,8 @@ def _term_text(term: str) -> str:
     name, _, part = term.partition(".")
     if not part:
         return name
-    return f"the number of items of {name}" if part == "len" else f"axis {part} of {name}"
+    if part in DERIVED:
+        return f"the number of {part} among {name}"
+    if part == "len":
+        return f"the number of items of {name}"
+    return f"axis {part} of {name}" if part != "-1" else f"the last axis of {name}"

@@ -11,9 +11,32 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.trust.state.fields import INDEX_DTYPES, Fields, field, first, flag, integer, is_int, refuse, sequence, vector
+from holdfast.trust.state.fields import (
+    FLOAT32,
+    FLOAT64,
+    INDEX_DTYPES,
+    Fields,
+    choice,
+    field,
+    first,
+    flag,
+    integer,
+    is_int,
+    refuse,
+    sequence,
+    vector,
+)
 
-__all__ = ["check_hashing", "check_ngrams", "check_one_hot", "check_polynomial", "check_vocabulary"]
+__all__ = [
+    "check_categories",
+    "check_hashing",
+    "check_label_sets",
+    "check_ngrams",
+    "check_one_hot",
+    "check_polynomial",
+    "check_target_encoder",
+    "check_vocabulary",
+]
 
 _MOST = 2**31 - 1
 _LONGEST_NGRAM = 100_000
@@ -88,6 +111,45 @@ def check_one_hot(fields: Fields, where: str) -> None:
             refuse(where, f"_n_features_outs[{i}] is {made[i]}, {width} expected")
 
 
+def check_categories(fields: Fields, where: str) -> None:
+    """Check categories_ of the encoders: rows are searched by halves among numbers, so these ascend, each once, NaN last."""
+    for i, values in enumerate(sequence(fields, "categories_", where)):
+        place = f"{where}.categories_[{i}]"
+        if type(values) is not np.ndarray or values.ndim != 1:
+            refuse(place, "it is not an array of one axis")
+        if values.dtype.kind in "iufc" and len(values) > 1:
+            known = values[:-1] if values[-1] != values[-1] else values
+            if (wrong := ~(known[1:] > known[:-1])).any():
+                refuse(place, f"its element {first(wrong) + 1} is not above the one before")
+
+
+def check_target_encoder(fields: Fields, where: str) -> None:
+    """Check a TargetEncoder: columns for which there is no encoding would be given out as they lie in memory.
+
+    Fields: n_features_in_, categories_, encodings_, target_type_, classes_ (or None).
+    """
+    check_categories(fields, where)
+    columns = integer(fields, "n_features_in_", where, 1, _MOST)
+    kind = choice(fields, "target_type_", where, ("continuous", "binary", "multiclass"))
+    each = len(vector(fields, "classes_", where)) if kind == "multiclass" else 1
+    categories = sequence(fields, "categories_", where, columns)
+    for i, encoding in enumerate(sequence(fields, "encodings_", where, columns * each)):
+        vector({"encoding": encoding}, "encoding", f"{where}.encodings_[{i}]", (FLOAT64, FLOAT32), len(categories[i // each]))
+
+
+def check_label_sets(fields: Fields, where: str) -> None:
+    """Check a MultiLabelBinarizer: classes_, each once, as there are as many columns as different ones; and its _cached_dict."""
+    classes = vector(fields, "classes_", where)
+    labels = classes.tolist()
+    if not all(_plain(label) for label in labels):
+        refuse(where, "classes_ holds something that is neither text nor a number")
+    if len(set(labels)) < len(labels):
+        refuse(where, "classes_ names a class twice")
+    cached = fields.get("_cached_dict")
+    if cached is not None:
+        check_vocabulary({"vocabulary": cached, "size": len(classes)}, f"{where}._cached_dict")
+
+
 def check_polynomial(fields: Fields, where: str) -> None:
     """Check that PolynomialFeatures makes as many columns as it says: its loops run as long as there are terms.
 
@@ -108,6 +170,11 @@ def check_polynomial(fields: Fields, where: str) -> None:
             break
     integer(fields, "n_output_features_", where, total - below + bias, total - below + bias)
     integer(fields, "_n_out_full", where, total + bias, total + bias)
+
+
+def _plain(label: Any) -> bool:
+    """Say whether two such labels are equal exactly when Python, too, will find them so."""
+    return all(map(_plain, label)) if type(label) is tuple else isinstance(label, str | int | float | bytes | complex | np.generic | None)
 
 
 def _check_mapping(mapping: Any, count: int, width: int, where: str) -> None:

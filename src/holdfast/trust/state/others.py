@@ -13,7 +13,7 @@ import numpy as np
 from holdfast.trust.state.fields import FLOAT32, FLOAT64, Fields, integer, refuse, vector
 from holdfast.trust.state.sparse import check_sparse
 
-__all__ = ["COUNTS", "check_counts", "check_sgd"]
+__all__ = ["COUNTS", "JOBS", "LARGEST_COUNT", "check_counts", "check_sample_steps", "check_sgd"]
 
 COUNTS = (
     "n_features_in_",
@@ -28,7 +28,11 @@ COUNTS = (
 """Attributes that Python code takes for the length of a list or an array, such as in ``get_feature_names_out``."""
 
 _MOST = 2**31 - 1
-_LARGEST_COUNT = 100_000_000
+LARGEST_COUNT = 2**28
+"""A hashed text has as many columns as a user asks for; beyond this the names of the columns alone fill any memory."""
+JOBS = 4096
+"""Processes or threads that a model may ask for: more than any machine has cores. ``n_jobs`` of them are started at once."""
+_MOST_STEPS = 100_000
 _FLOATS = (FLOAT64, FLOAT32)
 _WIDE = ("coef_", "_standard_coef", "_average_coef")
 _NARROW = ("intercept_", "offset_", "_standard_intercept", "_average_intercept")
@@ -60,13 +64,18 @@ def check_sgd(fields: Fields, where: str) -> None:
             refuse(where, f"{name} has shape {np.shape(value)}, ({rows},) expected")
 
 
+def check_sample_steps(fields: Fields, where: str) -> None:
+    """Check sample_steps of AdditiveChi2Sampler: each is a round of a loop and two columns for each feature."""
+    integer(fields, "sample_steps", where, 1, _MOST_STEPS)
+
+
 def check_counts(fields: Fields, where: str) -> None:
     """Check the counts among some attributes: absent, None, or integers that no loop takes hours over."""
     for name in COUNTS:
         value = fields.get(name)
         if value is None or isinstance(value, (list, tuple, np.ndarray)):
             continue
-        integer(fields, name, where, 0, _LARGEST_COUNT)
+        integer(fields, name, where, 0, LARGEST_COUNT)
 
 
 def _shape(value: Any, name: str, where: str) -> tuple[int, ...]:
