@@ -61,6 +61,9 @@ class Liar(_Walker):
         self.met: list[Place] = []
         self.count = -1
 
+    def check_fields(self, obj: Any, fields: tuple[Any, ...]) -> None:
+        """Let every lie through: the writer would not write some of them, and somebody else's might."""
+
     def by_adapter(self, cls: type, read: Callable[[Any], Fields], kind: type) -> Any:
         def altered(obj: Any) -> Fields:
             fields = read(obj)

@@ -40,6 +40,22 @@ class Sink:
             done += count
 
 
+    def write_all(self, buffers: list[Any]) -> None:
+        """Write all of many buffers, many at a time where the system can."""
+        if not hasattr(os, "writev"):
+            self.write(b"".join(buffers))
+            return
+        for start in range(0, len(buffers), _VECTOR):
+            some = [memoryview(buffer).cast("B") for buffer in buffers[start : start + _VECTOR]]
+            rest = sum(map(len, some)) - os.writev(self.fd, some)
+            if rest:  # a full disk, a signal, more than 2 GiB: go on where it stopped
+                self.write(memoryview(b"".join(some))[-rest:])
+
+
+_VECTOR = 512
+"""Buffers given to the system in one call; every system takes 1024, or at least 16 and then says how far it came."""
+
+
 @contextlib.contextmanager
 def replacing(path: str | os.PathLike[str], durable: bool = True) -> Iterator[Sink]:
     """Give a sink; when the block ends well, its content is what `path` names.

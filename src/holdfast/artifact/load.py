@@ -26,6 +26,7 @@ from holdfast.values.dtypes import NUMPY
 from holdfast.values.graph import Graph, Node
 from holdfast.values.manifest import artifact_id
 from holdfast.values.paths import Paths, extract
+from holdfast.values.pause import Paused
 
 
 class Opening:
@@ -100,6 +101,10 @@ class Opening:
         max_memory: int | None = None,
     ) -> Any:
         """Return the model, or a part of it; see `holdfast.load`."""
+        with Paused():
+            return self._load(policy, part, digests, max_memory)
+
+    def _load(self, policy: Policy, part: str | None, digests: str, max_memory: int | None) -> Any:
         try:
             if self.opened is None:
                 return self._plain(part, max_memory)
@@ -249,6 +254,9 @@ class _Picked:
 
     def prefetch(self, tensors: list[int]) -> None:
         self.tensors.prefetch([one for tensor in tensors if type(one := self.wanted[tensor]) is not tuple])
+
+    def settle(self) -> None:
+        self.tensors.settle()
 
 
 def _check_memory(tensors: Any, max_memory: int | None, tree: int) -> None:

@@ -26,10 +26,16 @@ from holdfast.native.container import MANIFEST, SEAL, Section, layout, seal, sec
 from holdfast.values.digest import PREFIX
 from holdfast.values.manifest import NO_DIGEST, Manifest, Part, artifact_id, content_digest, manifest_bytes
 
-PIECE = 16 * 1024 * 1024
-"""Bytes handed to the kernel and to the hashing thread at a time."""
+BATCH = 4 * 1024 * 1024
+"""Most bytes handed to the kernel and to the hashing thread at a time."""
 
-Write = Callable[[Any], None]
+SMALL_BATCH = 256 * 1024
+"""The same for a file of few batches, so that writing and hashing go on beside each other there too."""
+
+AHEAD = 3
+"""Batches that the hashing thread may be behind; temporary copies live that long."""
+
+Write = Callable[[list[Any]], None]
 
 
 class Encoded(NamedTuple):
@@ -100,7 +106,7 @@ def write_sections(made: list[Section], manifest: Manifest, write: Write, on_byt
     Args:
         made: the sections.
         manifest: with digests still open.
-        write: takes buffers in order.
+        write: takes lists of buffers, in order.
         on_bytes: told how many more bytes are done.
     """
     open_bytes = manifest_bytes(manifest)
@@ -113,7 +119,7 @@ def write_sections(made: list[Section], manifest: Manifest, write: Write, on_byt
     final = _closed(manifest, digests)
     raw = manifest_bytes(final)
     assert len(raw) == len(open_bytes)
-    write(raw + seal(header, raw))
+    write([raw + seal(header, raw)])
     return Written(artifact_id(raw), final, total)
 
 
@@ -131,82 +137,101 @@ def _write_small(header: bytes, placed: list[Section], write: Write) -> dict[tup
             for piece in raw[1:]:
                 hasher.update(piece)
             digests[section.slot] = PREFIX + hasher.hexdigest()
-    write(b"".join(parts))
+    write([b"".join(parts)])
     return digests
 
 
-def _write_large(header: bytes, placed: list[Section], write: Write, on_bytes: Callable[[int], None] | None) -> dict[tuple[str, int], str]:
+def _write_large(
+    header: bytes, placed: list[Section], write: Write, on_bytes: Callable[[int], None] | None
+) -> dict[tuple[str, int], str]:
     digests: dict[tuple[str, int], str] = {}
-    work: queue.Queue[Any] = queue.Queue(maxsize=3)
-    failed: list[BaseException] = []
-
-    def hash_all() -> None:
-        hasher = blake3()
-        while True:
-            item = work.get()
-            if item is None:
-                return
-            try:
-                if type(item) is tuple:
-                    digests[item] = PREFIX + hasher.hexdigest()
-                    hasher = blake3()
-                elif not failed:
-                    hasher.update(item)
-            except BaseException as error:
-                failed.append(error)
-
-    thread = threading.Thread(target=hash_all, name="holdfast-digest", daemon=True)
-    thread.start()
-    small: list[Any] = [header]
-    waiting = len(header)
-
-    def flush() -> None:
-        nonlocal waiting
-        if small:
-            write(b"".join(small) if len(small) > 1 else small[0])
-            small.clear()
-            waiting = 0
-
+    hashing = _Hashing(digests)
     try:
+        out: list[Any] = [header]
+        told: list[Any] = []
+        size = len(header)
+        batch = max(SMALL_BATCH, min(BATCH, sum(one.nbytes for one in placed) // 8))
         for section in placed:
             if section.pieces is None:
                 continue
-            for piece in _cut(section.pieces()):
+            for piece in _cut(section.pieces(), batch):
+                out.append(piece)
                 if section.slot is not None and section.raw is None:
-                    work.put(piece)
-                size = len(piece)
-                if size < 65536:
-                    small.append(piece)
-                    waiting += size
-                    if waiting > 1 << 20:
-                        flush()
-                else:
-                    flush()
-                    write(piece)
-                if on_bytes is not None:
-                    on_bytes(size)
+                    told.append(piece)
+                size += len(piece)
+                if size >= batch:
+                    size = _hand_over(hashing, write, out, told, size, on_bytes)
+                    out, told = [], []
             if section.slot is not None:
                 if section.raw is not None:
-                    for piece in _cut(section.raw()):
-                        work.put(piece)
-                work.put(section.slot)
-        flush()
+                    for piece in _cut(section.raw(), batch):
+                        hashing.put([*told, piece])
+                        told = []
+                told.append(section.slot)
+        _hand_over(hashing, write, out, told, size, on_bytes)
     finally:
-        work.put(None)
-        thread.join()
-    if failed:
-        raise failed[0]
+        hashing.finish()
     return digests
 
 
-def _cut(pieces: Iterator[Any]) -> Iterator[Any]:
+def _hand_over(hashing: _Hashing, write: Write, out: list[Any], told: list[Any], size: int, on_bytes: Callable[[int], None] | None) -> int:
+    hashing.put(told)
+    write(out)
+    if on_bytes is not None:
+        on_bytes(size)
+    return 0
+
+
+class _Hashing:
+    """A thread that is told what was written: pieces, and after those of a section its slot, which then gets their digest."""
+
+    def __init__(self, digests: dict[tuple[str, int], str]) -> None:
+        self._digests = digests
+        self._told: queue.SimpleQueue[list[Any] | None] = queue.SimpleQueue()
+        self._room = threading.Semaphore(AHEAD)
+        self._failed: list[BaseException] = []
+        self._thread = threading.Thread(target=self._work, name="holdfast-digest", daemon=True)
+        self._thread.start()
+
+    def put(self, told: list[Any]) -> None:
+        """Hand pieces and slots over, once there is room."""
+        self._room.acquire()
+        self._told.put(told)
+
+    def finish(self) -> None:
+        """Return when everything is hashed.
+
+        Raises:
+            BaseException: what went wrong there.
+        """
+        self._told.put(None)
+        self._thread.join()
+        if self._failed:
+            raise self._failed[0]
+
+    def _work(self) -> None:
+        hasher = blake3()
+        while (told := self._told.get()) is not None:
+            try:
+                for item in told if not self._failed else ():
+                    if type(item) is tuple:
+                        self._digests[item] = PREFIX + hasher.hexdigest()
+                        hasher = blake3()
+                    else:
+                        hasher.update(item)
+            except BaseException as error:
+                self._failed.append(error)
+            self._room.release()
+
+
+def _cut(pieces: Iterator[Any], size: int) -> Iterator[Any]:
     for piece in pieces:
-        if len(piece) <= PIECE:
+        if len(piece) <= size:
             yield piece
         else:
             whole = memoryview(piece)
-            for start in range(0, len(whole), PIECE):
-                yield whole[start : start + PIECE]
+            for start in range(0, len(whole), size):
+                yield whole[start : start + size]
 
 
 def _closed(manifest: Manifest, digests: dict[tuple[str, int], str]) -> Manifest:

@@ -28,6 +28,7 @@ from holdfast.trust.plan import unknown_states
 from holdfast.values import limits
 from holdfast.values.graph import Graph
 from holdfast.values.manifest import FORMAT_VERSION, Manifest
+from holdfast.values.pause import Paused
 
 _NO_METRICS: dict[str, Any] = {}
 
@@ -71,7 +72,8 @@ def prepare(model: Any, example: Any = None, metrics: Mapping[str, Any] | None =
         UnsupportedModel: a part of it cannot be saved, or it cannot answer to its example.
         TypeError: metrics or extra hold what JSON cannot.
     """
-    content = encode(model)
+    with Paused():
+        content = encode(model)
     dumped = content.dumped
     kept = encoded_example = None
     if example is not None:
@@ -80,10 +82,12 @@ def prepare(model: Any, example: Any = None, metrics: Mapping[str, Any] | None =
         encoded_example = encode(kept, EXAMPLE_PREFIX)
     lists = catalog()
     needs = [name for name in dumped.types if name not in lists.types] + [name for name in dumped.functions if name not in lists.values]
-    unknown = unknown_states(Graph(dumped.tree, len(dumped.tensors)))
+    with Paused():
+        unknown = unknown_states(Graph(dumped.tree, len(dumped.tensors)))
+        rows_kept = training_rows(dumped.tree, len(dumped.tensors))
+        secrets = secrets_in(dumped.tree)
     needs += [name for name in unknown if name not in needs]
-    rows_kept = training_rows(dumped.tree, len(dumped.tensors))
-    for place in secrets_in(dumped.tree):
+    for place in secrets:
         warnings.warn(f"{place} looks like a password, a token or a key, and it would be in the file; remove it before you share the model",
                       HoldfastWarning, stacklevel=4)  # fmt: skip
     manifest = Manifest(
@@ -116,7 +120,10 @@ def _plain(given: Mapping[str, Any], what: str) -> dict[str, Any]:
         if not isinstance(key, str):
             raise TypeError(f"{what} has the key {key!r}; keys are text")
         _check_free(value, f"{what}[{key!r}]")
-    return msgspec.json.decode(msgspec.json.encode(dict(given), enc_hook=simple))  # type: ignore[no-any-return]
+    try:
+        return msgspec.json.decode(msgspec.json.encode(dict(given), enc_hook=simple))  # type: ignore[no-any-return]
+    except UnicodeEncodeError as error:
+        raise TypeError(f"{what} holds text that cannot be written as UTF-8: {error}") from None
 
 
 def _check_free(value: Any, where: str) -> None:
@@ -151,7 +158,7 @@ def save(
     ready = prepare(model, example, metrics, extra)
     made = sections(ready.content, ready.example, _wants_zstd(compress))
     with replacing(path, durable) as sink:
-        written = write_sections(made, ready.manifest, sink.write, on_bytes)
+        written = write_sections(made, ready.manifest, sink.write_all, on_bytes)
         proof = None
         if ready.kept is not None:
             proof = _prove(ready, written, Opening.of_path(sink.path, shown=os.fspath(path)))
@@ -171,7 +178,7 @@ def dumps(
     ready = prepare(model, example, metrics, extra)
     made = sections(ready.content, ready.example, _wants_zstd(compress))
     parts: list[Any] = []
-    written = write_sections(made, ready.manifest, parts.append)
+    written = write_sections(made, ready.manifest, parts.extend)
     blob = b"".join(parts)
     if ready.kept is not None:
         _prove(ready, written, open_buffer(blob))

@@ -5,18 +5,24 @@ The one rule: bytes that were checked are kept and used; bytes are checked at mo
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 from holdfast.artifact.compression import decompress
-from holdfast.artifact.source import Source
+from holdfast.artifact.source import Source, aligned
 from holdfast.errors import Corrupt, quoted
 from holdfast.native.container import Stored
+from holdfast.native.header import ALIGN
 from holdfast.values.digest import PREFIX
+from holdfast.values.threads import Ahead, Once
 
 THREADED = 2 * 1024 * 1024
 """Bytes from which reading and hashing is spread over two threads; both let the interpreter go on."""
+
+RUN = 1024 * 1024
+"""Bytes that are read at a time, and hashed while they are still near the processor."""
 
 
 class PartTensors:
@@ -33,6 +39,8 @@ class PartTensors:
         self.places = places
         self.check_all = check_all
         self.checked: dict[int, Any] = {}
+        self.coming: dict[int, Once] = {}
+        self.ahead: Ahead | None = None
 
     def private(self, tensor: int) -> Any:
         """Return a private copy of the raw bytes, checked against their digest.
@@ -42,6 +50,9 @@ class PartTensors:
         """
         found = self.checked.get(tensor)
         if found is None:
+            if tensor in self.coming:
+                self.coming[tensor].do()
+                return self.checked[tensor]
             found = self.checked[tensor] = self._read(tensor)
         return found
 
@@ -60,15 +71,55 @@ class PartTensors:
         return view
 
     def prefetch(self, tensors: list[int]) -> None:
-        """Make private copies of these now, on two threads when they are large."""
+        """Begin to make private copies of these in a second thread, when they are large; whoever wants one before reads it himself."""
         waiting = [tensor for tensor in tensors if tensor not in self.checked]
         if sum(self.places[tensor].nbytes for tensor in waiting) < THREADED or len(waiting) < 2:
             return
-        from concurrent.futures import ThreadPoolExecutor
+        alone = [tensor for tensor in waiting if self.places[tensor].encoding or self.source.whole]
+        others = sorted({*waiting}.difference(alone), key=lambda tensor: self.places[tensor].start)
+        jobs = [(run, Once(partial(self._read_run, run, memory))) for run, memory in self._runs(others)]
+        jobs += [([tensor], Once(partial(self._keep, tensor))) for tensor in alone]
+        self.coming = {tensor: once for run, once in jobs for tensor in run}
+        self.ahead = Ahead([once for _, once in jobs[1:]])
 
-        with ThreadPoolExecutor(2) as pool:
-            for tensor, made in zip(waiting, pool.map(self._read, waiting), strict=True):
-                self.checked[tensor] = made
+    def settle(self) -> None:
+        """Return when nothing is read any more."""
+        if self.ahead is not None:
+            self.ahead.stop()
+
+    def _keep(self, tensor: int) -> None:
+        self.checked[tensor] = self._read(tensor)
+
+    def _runs(self, tensors: list[int]) -> list[tuple[list[int], Any]]:
+        """Return tensors that lie behind each other in the file, so many as are read at a time, with the memory to read them into."""
+        runs: list[list[int]] = []
+        end, size = -1, 0
+        for tensor in tensors:
+            place = self.places[tensor]
+            if not runs or place.start - end >= ALIGN or size > RUN:
+                runs.append([])
+                size = 0
+            runs[-1].append(tensor)
+            end = place.start + place.nbytes
+            size += place.nbytes
+        spans = [self.places[run[-1]].start + self.places[run[-1]].nbytes - self.places[run[0]].start for run in runs]
+        # one piece of memory for all, which the system hands over in large pages
+        memory = aligned(sum(span + -span % ALIGN for span in spans))
+        made = []
+        at = 0
+        for run, span in zip(runs, spans, strict=True):
+            made.append((run, memory[at : at + span]))
+            at += span + -span % ALIGN
+        return made
+
+    def _read_run(self, run: list[int], memory: Any) -> None:
+        first = self.places[run[0]].start
+        self.source.read_into(self.data_start + first, memory)
+        for tensor in run:
+            place = self.places[tensor]
+            raw = memory[place.start - first : place.start - first + place.nbytes]
+            check(raw, place)
+            self.checked[tensor] = raw
 
     def check_everything(self, on_bytes: Any = None) -> None:
         """Compare every tensor with its digest, without keeping it.

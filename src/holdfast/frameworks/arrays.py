@@ -7,6 +7,7 @@ when two arrays of one model really look into the same bytes.
 from __future__ import annotations
 
 import mmap
+import sys
 from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +23,7 @@ SMALL = 16 * 1024
 MOST_WITH_GAPS = 64 * 1024 * 1024
 """Bytes up to which an array with gaps keeps them; a larger one is stored without."""
 
-PIECE = 16 * 1024 * 1024
+PIECE = 8 * 1024 * 1024
 """Bytes of the largest temporary copy while an array is written."""
 
 AnyArray = np.ndarray[Any, Any]
@@ -84,7 +85,7 @@ def pieces(array: AnyArray) -> Iterator[Any]:
         return
     if array.dtype.names is not None or array.dtype.itemsize == 16:
         holes = padding(array.dtype)
-        if holes:
+        if holes and not _clean(array.reshape(-1), holes):
             yield from zeroed(array.reshape(-1), holes)
             return
     yield array.reshape(-1).view(np.uint8)
@@ -94,6 +95,19 @@ def _copied(array: AnyArray) -> Iterator[Any]:
     step = max(1, PIECE // max(1, array.nbytes // len(array)))
     for start in range(0, len(array), step):
         yield from pieces(np.ascontiguousarray(array[start : start + step]))
+
+
+def _clean(array: AnyArray, holes: tuple[int, ...]) -> bool:
+    """Say whether the padding of structured items is zero already; looking is cheaper than copying, and brings them near for the write."""
+    size = array.dtype.itemsize
+    if size % 8 or int(array.__array_interface__["data"][0]) % 8:
+        return False
+    words = array.view(np.uint64).reshape(-1, size // 8)
+    for place in {hole // 8 for hole in holes}:
+        mask = bytes(255 if place * 8 + i in holes else 0 for i in range(8))
+        if int(np.bitwise_or.reduce(words[:, place])) & int.from_bytes(mask, sys.byteorder):
+            return False
+    return True
 
 
 def zeroed(array: AnyArray, holes: tuple[int, ...]) -> Iterator[Any]:
@@ -106,7 +120,7 @@ def zeroed(array: AnyArray, holes: tuple[int, ...]) -> Iterator[Any]:
             runs[-1][1] = hole + 1
         else:
             runs.append([hole, hole + 1])
-    step = max(1, PIECE // size // 16)
+    step = max(1, PIECE // size // 8)
     for start in range(0, len(rows), step):
         piece = rows[start : start + step].copy()
         for low, high in runs:
@@ -143,7 +157,7 @@ class SharedMemory:
         clusters: list[list[Any]] = []
         for base, members in list(self.by_base.items()):
             owner = walker.memo.get(base)
-            if owner is not None and walker.group_of[owner].kind is t.Arrays:
+            if owner is not None and walker.group_of(owner).kind is t.Arrays:
                 members.append((int(owner), walker.queue[owner]))
             elif len(members) == 1 and members[0][1].flags.forc:
                 continue
@@ -165,13 +179,13 @@ class SharedMemory:
         for _, _, node, array in sorted(cluster, key=lambda span: span[2]):
             offset = _first(array) - low
             np.ndarray(array.shape, array.dtype, memory, offset, array.strides)[...] = array
-            old = walker.group_of[node]
+            old = walker.group_of(node)
             place = bisect_left(old.nodes, node)
             del old.nodes[place], old.rows[place]
             group = walker.group(t.Views, (old.key[0], array.ndim, is_writeable(array)))
             group.nodes.append(node)
             group.rows.append((buffer, offset, array))
-            walker.group_of[node] = group
+            walker.owners[node] = group
 
     def table(self, group: Any, final: list[int]) -> t.Views:
         """Return the table of a group of views."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable
-from functools import lru_cache
 from itertools import accumulate
 from typing import Any, Protocol
 
@@ -21,12 +20,13 @@ import numpy as np
 from holdfast.errors import Corrupt, FormatError, HoldfastError, InvalidState, UnsupportedModel, quoted
 from holdfast.frameworks.adapter import REGISTERED, Record, Shell, adapter_named
 from holdfast.frameworks.names import find
-from holdfast.frameworks.objects import attributes_of, is_enum, is_named_tuple, problem
+from holdfast.frameworks.objects import attributes_of, is_enum, is_named_tuple, misfit, problem
 from holdfast.values import tree as t
 from holdfast.values.dtypes import parse_dtype
 from holdfast.values.graph import Graph, Node, elements
 from holdfast.values.hashes import check_hashes
 from holdfast.values.paths import Paths
+from holdfast.values.pools import cut_pool
 
 _CONTAINERS = frozenset({t.Lists, t.Maps, t.Dicts, t.Sets, t.ObjectArrays})
 _UNBUILT = type("Unbuilt", (), {})()
@@ -161,20 +161,7 @@ class _Builder:
         made: list[Any] = []
         if table.pooled:
             buffer = self.plan.buffer(table.tensor)
-            size = dtype.itemsize
-            counts = elements(table, rows)
-            if sum(counts) * size != len(buffer):
-                raise Corrupt(f"a pool of arrays holds {len(buffer)} bytes, where its shapes need {sum(counts) * size}")
-            if len(buffer) <= COPIED:
-                buffer = _own(buffer)
-            flat = np.frombuffer(buffer, dtype) if len(buffer) else np.zeros(0, dtype)
-            end = 0
-            for row, count in enumerate(counts):
-                start, end = end, end + count
-                one = flat[start:end]
-                if ndim != 1:
-                    one = one.reshape(shapes[row * ndim : row * ndim + ndim], order=order)  # type: ignore[call-overload]
-                made.append(one)
+            made = cut_pool(_own(buffer) if len(buffer) <= COPIED else buffer, table)
         else:
             for row, count in enumerate(elements(table, rows)):
                 buffer = self.plan.buffer(table.tensor + row)
@@ -276,6 +263,10 @@ class _Builder:
         elif kind is t.ObjectArrays:
             ndim = table.ndim
             made = [np.empty(table.shapes[i * ndim : i * ndim + ndim], object, table.order) for i in range(rows)]
+        elif kind is t.Maps:
+            # with the keys in their order already, so that filling is a matter of one column after the other
+            template = dict.fromkeys(table.keys)
+            made = [template.copy() for _ in range(rows)]
         else:
             made = [{} for _ in range(rows)]
         self.put(index, made)
@@ -310,9 +301,9 @@ class _Builder:
                 _hashing(shell.update, items, items if ask else ())
                 _distinct(shell, len(items))
         elif kind is t.Maps:
-            keys = table.keys
-            for shell, row in zip(shells, self.rows_of(table, rows), strict=True):
-                shell.update(zip(keys, row, strict=True))
+            for key, column in zip(table.keys, table.columns, strict=True):
+                for shell, value in zip(shells, self.cells(column, rows), strict=True):
+                    shell[key] = value
         elif kind is t.Dicts:
             all_keys = self.split(table.lengths, table.keys, rows)
             all_values = self.split(table.lengths, table.values, rows)
@@ -582,32 +573,12 @@ def _member(cls: Any, fields: tuple[str, ...], row: tuple[Any, ...]) -> Any:
     raise InvalidState(f"{quoted(cls.__qualname__)} has no member {quoted(name)!r}; the file is damaged or was altered.")
 
 
-@lru_cache(maxsize=4096)
 def check_fields(cls: type, name: str, fields: tuple[str, ...]) -> None:
-    """Refuse attribute names that would shadow a method, a property or the machinery of Python.
+    """Refuse attributes that would change what the class does.
 
     Raises:
         InvalidState: names the attribute.
     """
-    slots = attributes_of(cls).slots
-    for field in fields:
-        if not field.isidentifier() and not field.replace(".", "_").isidentifier() and (not field or field.startswith("_")):
-            raise InvalidState(f"{quoted(name)} has an attribute with the odd name {quoted(field)!r}")
-        if field.startswith("__") and field.endswith("__"):
-            raise InvalidState(
-                f"{quoted(name)}: the attribute {quoted(field)!r} would change how Python treats the object; it is never loaded"
-            )
-        found = getattr_static(cls, field)
-        if found is not None and field not in slots and (callable(found) or hasattr(type(found), "__get__")):
-            raise InvalidState(
-                f"{quoted(name)}: the attribute {quoted(field)!r} would shadow a method or a property of the class; "
-                "the file is damaged or was altered."
-            )
-
-
-def getattr_static(cls: type, field: str) -> Any:
-    """Return what a class itself holds under a name, without running any of it."""
-    for owner in cls.__mro__:
-        if field in vars(owner):
-            return vars(owner)[field]
-    return None
+    wrong = misfit(cls, fields)
+    if wrong is not None:
+        raise InvalidState(f"{quoted(name)}: {wrong}; the file is damaged or was altered.")

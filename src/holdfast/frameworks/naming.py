@@ -9,9 +9,10 @@ The one rule: a name is for people and other tools. It is unique and determinist
 from __future__ import annotations
 
 import hashlib
-from bisect import bisect_left
 from typing import Any
 
+from holdfast.frameworks.columns import Ref
+from holdfast.frameworks.groups import WITH_COLUMNS, Group
 from holdfast.values import limits
 from holdfast.values import tree as t
 
@@ -56,33 +57,39 @@ class TensorNames:
 
     def label(self, parent: int, node: int) -> str:
         """Return how a parent calls a node: an attribute, a key, a position, the name of a step."""
-        if parent < 0 or (parent < len(self.walker.group_of) and self.walker.group_of[parent].kind is t.Views):
+        group = self.walker.group_of(parent) if parent >= 0 else None
+        if parent < 0 or (group is not None and group.kind is t.Views):
             return ""  # the root, and the memory of an array with gaps, which goes by the name of that array
+        if group is not None and group.kind in WITH_COLUMNS:
+            return self._field(group, parent, node)
         labels = self.labels.get(parent)
         if labels is None:
             labels = self.labels[parent] = self._labels(parent)
         return labels.get(node, "?")
 
+    def _field(self, group: Group, parent: int, node: int) -> str:
+        """Return the first field of an object, a dict or a tuple that holds a node."""
+        row = group.row(parent)
+        keys: Any = _pair_keys(row) if group.kind is t.Tuples else group.key if group.kind is t.Maps else group.key[1]
+        for key, value in zip(keys, row, strict=True):
+            if value == node and type(value) is Ref:
+                return str(key)
+        return "?"
+
     def _labels(self, parent: int) -> dict[int, str]:
-        if parent >= len(self.walker.group_of):
+        group = self.walker.group_of(parent)
+        if group is None:
             return {}
-        group = self.walker.group_of[parent]
-        row = group.rows[bisect_left(group.nodes, parent)] if group.nodes else ()
+        row = group.row(parent)
         kind = group.kind
         keys: Any
-        if kind is t.Objects or kind is t.Records:
-            keys, values = group.key[1], row
-        elif kind is t.Maps:
-            keys, values = group.key, row
-        elif kind is t.Dicts:
+        if kind is t.Dicts:
             keys, values = [str(k) if isinstance(k, str | int | float) else f"#{i}" for i, k in enumerate(row[0])], row[1]  # type: ignore[misc]
             found = {int(v): f"key#{i}" for i, v in enumerate(row[0]) if type(v) not in _SCALARS}  # type: ignore[misc]
             found.update({int(v): k for k, v in reversed(list(zip(keys, values, strict=True))) if type(v) not in _SCALARS})
             return found
-        elif kind is t.ObjectArrays:
+        if kind is t.ObjectArrays:
             keys, values = range(len(row[1])), row[1]  # type: ignore[misc]
-        elif kind is t.Tuples:
-            keys, values = _pair_keys(row), row
         elif kind is t.Lists:
             keys, values = [self._step_name(v, i) for i, v in enumerate(row)], row
         elif kind in (t.Sets, t.FrozenSets, t.LongTuples):

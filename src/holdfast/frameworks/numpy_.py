@@ -83,6 +83,8 @@ def _unhex(value: Any) -> Any:
 
 
 def _dump_seed_sequence(seq: Any) -> dict[str, Any]:
+    if seq.pool_size > limits.SEED_POOL:
+        raise UnsupportedModel(f"cannot save a numpy SeedSequence with a pool of {seq.pool_size} words, more than {limits.SEED_POOL} (SEED_POOL)")
     for name in ("entropy", "spawn_key"):
         value = getattr(seq, name)
         for item in value if type(value) in (list, tuple) else [value]:
@@ -101,8 +103,8 @@ def _dump_seed_sequence(seq: Any) -> dict[str, Any]:
 def _build_seed_sequence(fields: dict[str, Any]) -> Any:
     if type(fields["spawn_key"]) not in (tuple, list):
         raise InvalidState("numpy SeedSequence: spawn_key is not a tuple")
-    if not 4 <= fields["pool_size"] <= 4096:
-        raise InvalidState(f"numpy SeedSequence: pool_size {fields['pool_size']} is outside 4..4096")
+    if not 4 <= fields["pool_size"] <= limits.SEED_POOL:
+        raise InvalidState(f"numpy SeedSequence: pool_size {fields['pool_size']} is outside 4..{limits.SEED_POOL}")
     return np.random.SeedSequence(
         _unhex(fields["entropy"]),
         spawn_key=tuple(fields["spawn_key"]),

@@ -12,6 +12,8 @@ from functools import lru_cache
 from types import MemberDescriptorType, MethodType
 from typing import Any, NamedTuple
 
+from holdfast.errors import quoted
+
 GENERIC_HOOKS = {
     "sklearn.base.BaseEstimator",
     "sklearn.base._HTMLDocumentationLinkMixin",
@@ -120,3 +122,26 @@ def is_named_tuple(cls: type) -> bool:
         and all(type(name) is str for name in fields)
         and not getattr(cls, "__dictoffset__", 0)
     )
+
+
+@lru_cache(maxsize=4096)
+def misfit(cls: type, fields: tuple[str, ...]) -> str | None:
+    """Return which of these attributes would shadow a method, a property or the machinery of Python, and how; or None."""
+    slots = attributes_of(cls).slots
+    for field in fields:
+        if not field.isidentifier() and not field.replace(".", "_").isidentifier() and (not field or field.startswith("_")):
+            return f"an attribute has the odd name {quoted(field)!r}"
+        if field.startswith("__") and field.endswith("__"):
+            return f"the attribute {quoted(field)!r} would change how Python treats the object; it is never loaded"
+        found = getattr_static(cls, field)
+        if found is not None and field not in slots and (callable(found) or hasattr(type(found), "__get__")):
+            return f"the attribute {quoted(field)!r} would shadow a method or a property of the class"
+    return None
+
+
+def getattr_static(cls: type, field: str) -> Any:
+    """Return what a class itself holds under a name, without running any of it."""
+    for owner in cls.__mro__:
+        if field in vars(owner):
+            return vars(owner)[field]
+    return None

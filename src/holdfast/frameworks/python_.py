@@ -18,8 +18,9 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from holdfast.errors import InvalidState
+from holdfast.errors import InvalidState, UnsupportedModel
 from holdfast.frameworks.adapter import Adapter, Record, Shell
+from holdfast.values import limits
 
 
 def _attributes(obj: Any) -> dict[str, Any]:
@@ -58,13 +59,15 @@ def _build_partial(fields: dict[str, Any]) -> Any:
 
 
 def _dump_pattern(obj: Any) -> dict[str, Any]:
+    if len(obj.pattern) > limits.PATTERN:
+        raise UnsupportedModel(f"cannot save a re.Pattern of {len(obj.pattern)} characters, more than {limits.PATTERN} (PATTERN)")
     return {"pattern": obj.pattern, "flags": int(obj.flags) & ~int(re.DEBUG)}
 
 
 def _build_pattern(fields: dict[str, Any]) -> Any:
     # A pattern is data until it is matched; compiling has no side effect. Its length is bounded against slow compiles.
-    if len(fields["pattern"]) > 100_000:
-        raise InvalidState("re.Pattern: a pattern of more than 100,000 characters")
+    if len(fields["pattern"]) > limits.PATTERN:
+        raise InvalidState(f"re.Pattern: a pattern of more than {limits.PATTERN} characters (PATTERN)")
     if type(fields["flags"]) is not int or fields["flags"] & int(re.DEBUG):
         raise InvalidState("re.Pattern: its flags are not those of a compiled pattern")
     return re.compile(fields["pattern"], fields["flags"])

@@ -6,8 +6,8 @@ and numbers the objects it refers to. Groups become tables at the end, when each
 `set(map(type, column))` decides its encoding in C. References are marked by their type, `Ref`, until the final node
 numbers are known.
 
-Values that are built in one step (tuples, records, frozen sets) must come after what they hold, so their groups are
-split by *rank*, the longest chain of such values below them; a self-reference cannot occur among them.
+The queue is worked off in waves. Of a large wave, the objects of one type are expanded together and column by column,
+which leaves the loops to C and gives what lies in one column consecutive numbers.
 
 The one rule: the order of tables and rows follows from the graph alone, so that equal models give equal trees in any process.
 """
@@ -15,43 +15,33 @@ The one rule: the order of tables and rows follows from the graph alone, so that
 from __future__ import annotations
 
 import types
-from bisect import bisect_left
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import chain, repeat
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 
-from holdfast.errors import UnsupportedModel, quoted
+from holdfast.errors import quoted
 from holdfast.frameworks.adapter import REGISTERED, Record, adapter_for, adapter_named, refuse, type_name
 from holdfast.frameworks.arrays import SharedMemory, array_key, is_string_array, memory_order, number_bytes
-from holdfast.frameworks.columns import Ref, column
+from holdfast.frameworks.columns import Cells, Fresh, Ref, Scalars, column
+from holdfast.frameworks.groups import LARGE, Group, cell_count, final_numbers, ranked, table
 from holdfast.frameworks.naming import TensorNames
-from holdfast.frameworks.objects import is_enum, is_named_tuple, problem, reader_of
+from holdfast.frameworks.objects import is_enum, is_named_tuple, misfit, problem, reader_of
 from holdfast.frameworks.places import place_arrays
+from holdfast.frameworks.set_order import canonical_order
 from holdfast.values import limits
 from holdfast.values import tree as t
 from holdfast.values.dtypes import dtype_text
 from holdfast.values.hashes import check_hashes
 
 SCALARS = frozenset({type(None), bool, int, float, str})
+MANY = 16
+"""Objects of one type in a wave from which they are expanded together."""
+
 _MAP_KEYS = 32
 _MAP_LAYOUTS = 1000
-_LEAVES = (t.Arrays, t.Views, t.Numbers, t.Names, t.Atoms)
-_CONTAINERS = (t.Lists, t.Maps, t.Dicts, t.Sets, t.ObjectArrays)
-_STRICT = (t.Records, t.Tuples, t.LongTuples, t.FrozenSets)
-
-
-class Group:
-    """The rows of one future table, with the provisional numbers of their nodes."""
-
-    __slots__ = ("key", "kind", "nodes", "rank", "rows")
-
-    def __init__(self, kind: type, key: Any) -> None:
-        self.kind = kind
-        self.key = key
-        self.rows: list[Any] = []
-        self.nodes: list[int] = []
-        self.rank = 0
 
 
 class Dumped:
@@ -91,39 +81,69 @@ def dump(model: Any, prefix: str = "", careful: bool = False) -> Dumped:
 class _Walker:
     def __init__(self, plain_only: bool) -> None:
         self.plain_only = plain_only
-        self.memo: dict[int, Ref] = {}
+        self.memo: dict[int, int] = {}
         self.by_value: dict[Any, Ref] = {}
         self.queue: list[Any] = []
         self.parents: list[int] = []
         self.current = -1
         self.groups: dict[Any, Group] = {}
-        self.group_of: list[Group] = []
+        self.owners: dict[int, Group] = {}
         self.maps = 0
         self.dispatch: dict[type, Callable[[Any], None]] = dict(self._builtin_dispatch())
+        self.many: dict[type, Callable[[list[int], list[Any]], None]] = {
+            tuple: self.expand_tuples, dict: self.expand_dicts, list: self.expand_lists
+        }  # fmt: skip
         self.shared = SharedMemory()
 
     # -- the pass ------------------------------------------------------------------------------------------------
 
     def run(self, model: Any, prefix: str) -> Dumped:
         root = self.value(model)
-        queue, dispatch = self.queue, self.dispatch
-        for number, obj in enumerate(queue):
-            self.current = number
-            expand = dispatch.get(type(obj))
-            if expand is None:
-                expand = self.resolve(obj)
-            expand(obj)
+        done = 0
+        while done < len(self.queue):
+            wave = range(done, len(self.queue))
+            if len(wave) >= 2 * MANY and self.plain_only:
+                self.expand_together(wave)
+            else:
+                for number in wave:
+                    self.expand(number)
+            done = wave.stop
         return self.finish(root, prefix)
+
+    def expand(self, number: int) -> None:
+        """Make the row of one object."""
+        obj = self.queue[number]
+        self.current = number
+        expand = self.dispatch.get(type(obj))
+        if expand is None:
+            expand = self.resolve(obj)
+        expand(obj)
+
+    def expand_together(self, wave: range) -> None:
+        """Make the rows of the objects of a wave, type by type where there are many of one, and then the others."""
+        objects = self.queue[wave.start :]
+        rest: list[int] = []
+        for kind, nodes, mine in _alike(list(map(type, objects)), list(wave), objects):
+            if len(mine) >= MANY and kind not in self.dispatch:
+                self.current = nodes[0]
+                self.resolve(mine[0])
+            together = self.many.get(kind)
+            if len(mine) >= MANY and together is not None:
+                together(nodes, mine)
+            else:
+                rest += nodes
+        for number in sorted(rest):
+            self.expand(number)
 
     def ref(self, obj: Any) -> Ref:
         """Return the number of an object, a new one when it is met for the first time."""
         key = id(obj)
         found = self.memo.get(key)
         if found is None:
-            found = self.memo[key] = Ref(len(self.queue))
+            found = self.memo[key] = len(self.queue)
             self.queue.append(obj)  # the queue also keeps temporaries alive, so that no id is used twice
             self.parents.append(self.current)
-        return found
+        return Ref(found)
 
     def value(self, obj: Any) -> Any:
         """Return what a column holds for an object: the scalar itself, or a reference."""
@@ -132,20 +152,54 @@ class _Walker:
             return self.ref(obj)
         return obj if self.plain_only else self.careful(obj)
 
-    def values(self, items: Iterable[Any]) -> list[Any]:
-        """Return what a column holds for each of the objects."""
+    def values(self, items: Iterable[Any]) -> Cells:
+        """Return what a column holds for each of the objects that the current one holds."""
         row = list(items)
         if not self.plain_only:
             return [self.careful(v) if type(v) in SCALARS else self.ref(v) for v in row]
-        if len(row) > 16 and SCALARS.issuperset(set(map(type, row))):
-            return row
+        if len(row) > MANY:
+            return self.cells(row, repeat(self.current, len(row)))
         ref = self.ref
         return [v if type(v) in SCALARS else ref(v) for v in row]
 
-    def hashed(self, keys: Collection[Any]) -> list[Any]:
+    def cells(self, objects: Iterable[Any], nodes: Iterable[int]) -> Cells:
+        """Return what a column holds for many objects.
+
+        Args:
+            objects: the objects.
+            nodes: by which node each is held.
+        """
+        values = Scalars(objects)
+        kinds = set(map(type, values))
+        if SCALARS.issuperset(kinds):
+            return values
+        memo, queue, parents = self.memo, self.queue, self.parents
+        if SCALARS.isdisjoint(kinds):
+            start, count = len(queue), len(values)
+            met = dict(zip(map(id, values), range(start, start + count), strict=True))
+            if len(met) == count and memo.keys().isdisjoint(met):
+                memo.update(met)
+                queue += values
+                parents += nodes
+                return Fresh(start, start + count)
+        made = []
+        for value, node in zip(values, nodes, strict=True):
+            if type(value) in SCALARS:
+                made.append(value)
+                continue
+            key = id(value)
+            found = memo.get(key)
+            if found is None:
+                found = memo[key] = len(queue)
+                queue.append(value)
+                parents.append(node)
+            made.append(Ref(found))
+        return made
+
+    def hashed(self, keys: Collection[Any]) -> Cells:
         """Return what a column holds for keys; those that no reader would take are refused now, and not when the model is needed."""
         row = self.values(keys)
-        if len(row) > limits.SAME_HASH and Ref in set(map(type, row)):
+        if len(row) > limits.SAME_HASH and (type(row) is Fresh or Ref in set(map(type, row))):
             check_hashes(keys)
         return row
 
@@ -179,7 +233,22 @@ class _Walker:
     def add(self, group: Group, row: Any) -> None:
         group.rows.append(row)
         group.nodes.append(self.current)
-        self.group_of.append(group)
+
+    def add_together(self, group: Group, nodes: list[int], columns: Iterable[Iterable[Any]]) -> None:
+        """Append many rows of objects, which become cells column by column."""
+        group.settle()
+        group.extend([self.cells(objects, nodes) for objects in columns])
+        group.nodes += nodes
+
+    def group_of(self, node: int) -> Group | None:
+        """Return the group that the row of a node is in, or None while it has no row."""
+        found = self.owners.get(node)
+        if found is None:
+            for group in self.groups.values():
+                if group.nodes and group.nodes[-1] not in self.owners:
+                    self.owners.update(zip(group.nodes, repeat(group)))
+            found = self.owners.get(node)
+        return found
 
     # -- how each kind of object becomes a row -------------------------------------------------------------------
 
@@ -193,12 +262,18 @@ class _Walker:
         yield bytes, lambda obj: self.add(self.group(t.Atoms, "bytes"), obj)
         yield bytearray, lambda obj: self.add(self.group(t.Atoms, "bytearray"), bytes(obj))
         yield complex, lambda obj: self.add(self.group(t.Atoms, "complex"), np.complex128(obj).tobytes())
-        yield int, lambda obj: self.add(self.group(t.Atoms, "int"), format(obj, "x").encode())
+        yield int, self.expand_int
         yield str, lambda obj: self.add(self.group(t.Atoms, "surrogates"), obj.encode("utf-8", "surrogatepass"))
         for name, single in t.SINGLETONS.items():
             yield type(single), lambda _, name=name: self.add(self.group(t.Atoms, "singleton"), name)  # type: ignore[misc]
         for kind in (type, types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.mean)):
             yield kind, self.expand_name
+
+    def expand_int(self, obj: int) -> None:
+        if obj.bit_length() > 4 * (limits.INT_DIGITS - 1):  # a sign takes a digit
+            bits = obj.bit_length()
+            raise refuse(obj, self.path_of(self.current), f"an integer of {bits} bits, more than {4 * (limits.INT_DIGITS - 1)} (INT_DIGITS)")
+        self.add(self.group(t.Atoms, "int"), format(obj, "x").encode())
 
     def resolve(self, obj: Any) -> Callable[[Any], None]:
         """Find, and remember, how objects of a type met for the first time are expanded."""
@@ -233,12 +308,38 @@ class _Walker:
             fields = tuple(state)
             group = groups.get(fields)
             if group is None:
-                if not all(type(field) is str for field in fields):
-                    raise refuse(obj, self.path_of(self.current), "it has attributes whose names are not text")
+                self.check_fields(obj, fields)
                 group = groups[fields] = self.group(kind, (name, fields))
             self.add(group, self.values(state.values()))
 
+        def expand_many(nodes: list[int], objects: list[Any]) -> None:
+            alike: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
+            for node, obj in zip(nodes, objects, strict=True):
+                self.current = node
+                state = read(obj)
+                some = alike.setdefault(tuple(state), ([], []))
+                some[0].append(node)
+                some[1].append(tuple(state.values()))
+            for fields, (some_nodes, rows) in alike.items():
+                group = groups.get(fields)
+                if group is None:
+                    self.current = some_nodes[0]
+                    self.check_fields(self.queue[self.current], fields)
+                    group = groups[fields] = self.group(kind, (name, fields))
+                self.add_together(group, some_nodes, zip(*rows, strict=True))
+
+        self.many[cls] = expand_many
         return expand
+
+    def check_fields(self, obj: Any, fields: tuple[Any, ...]) -> None:
+        """Refuse attributes that no reader would put back."""
+        cls: Any = type(obj)
+        if not all(type(field) is str for field in fields):
+            raise refuse(obj, self.path_of(self.current), "it has attributes whose names are not text")
+        plain = adapter_for(cls) is None and not is_enum(cls) and not is_named_tuple(cls)
+        wrong = misfit(cls, fields) if plain else None
+        if wrong is not None:
+            raise refuse(obj, self.path_of(self.current), f"{wrong}; rename or delete it")
 
     def expand_list(self, obj: list[Any]) -> None:
         self.add(self.group(t.Lists, None), self.values(obj))
@@ -251,15 +352,51 @@ class _Walker:
 
     def expand_dict(self, obj: dict[Any, Any]) -> None:
         if len(obj) <= _MAP_KEYS:
-            keys = tuple(obj)
-            group = self.groups.get((t.Maps, keys)) if all(type(key) is str for key in keys) else None
-            if group is None and self.maps < _MAP_LAYOUTS and all(type(key) is str and key.isascii() for key in keys):
-                self.maps += 1
-                group = self.group(t.Maps, keys)
+            group = self.map_group(tuple(obj))
             if group is not None:
                 self.add(group, self.values(obj.values()))
                 return
         self.add(self.group(t.Dicts, None), (self.hashed(obj), self.values(obj.values())))
+
+    def expand_lists(self, nodes: list[int], lists: list[list[Any]]) -> None:
+        if SCALARS.issuperset(set(map(type, chain.from_iterable(lists)))):
+            group = self.group(t.Lists, None)
+            group.rows += lists
+            group.nodes += nodes
+            return
+        for node in nodes:
+            self.expand(node)
+
+    def expand_tuples(self, nodes: list[int], tuples: list[tuple[Any, ...]]) -> None:
+        for length, some, mine in _alike(list(map(len, tuples)), nodes, tuples):
+            if length <= t.WIDE:
+                self.add_together(self.group(t.Tuples, length), some, zip(*mine, strict=True))
+            else:
+                for node in some:
+                    self.expand(node)
+
+    def expand_dicts(self, nodes: list[int], dicts: list[dict[Any, Any]]) -> None:
+        if max(map(len, dicts)) > _MAP_KEYS or set(map(type, chain.from_iterable(dicts))) != {str}:
+            for node in nodes:
+                self.expand(node)
+            return
+        for layout, some, mine in _alike(list(map(tuple, dicts)), nodes, dicts):
+            group = self.map_group(layout)
+            if group is None:
+                for node in some:
+                    self.expand(node)
+            else:
+                self.add_together(group, some, (map(itemgetter(key), mine) for key in layout))
+
+    def map_group(self, keys: tuple[Any, ...]) -> Group | None:
+        """Return the group of dicts with these keys, or None when they have none of their own."""
+        if not all(type(key) is str for key in keys):
+            return None
+        group = self.groups.get((t.Maps, keys))
+        if group is None and self.maps < _MAP_LAYOUTS and all(key.isascii() for key in keys):
+            self.maps += 1
+            group = self.group(t.Maps, keys)
+        return group
 
     def expand_set(self, obj: Iterable[Any], kind: type) -> None:
         self.add(self.group(kind, None), self.hashed(canonical_order(obj)))
@@ -309,201 +446,20 @@ class _Walker:
 
     def finish(self, root: Any, prefix: str) -> Dumped:
         buffers = self.shared.settle(self)
-        groups = self.ranked()
-        base = 0
-        final = [0] * len(self.queue)
-        for group in groups:
-            for position, node in enumerate(group.nodes):
-                final[node] = base + position
-            base += len(group.nodes)
+        groups = ranked(self)
+        final = final_numbers(groups, len(self.queue))
         names = TensorNames(self, prefix)
         placed = place_arrays(groups, names)
-        large = len(self.queue) > LARGE or sum(_cells(group) for group in groups) > LARGE
-        tables = [self.table(group, final, placed, buffers, large) for group in groups]
+        large = len(self.queue) > LARGE or sum(map(cell_count, groups)) > LARGE
+        tables = [table(group, final, placed, buffers, large) for group in groups]
         kinds = (t.Objects, t.Records)
         types_ = list(dict.fromkeys(group.key[0] for group in groups if group.kind in kinds))
         functions = [name for group in groups if group.kind is t.Names for name in group.rows]
         tree = t.Tree(t.TREE_VERSION, column([root], final), tables)
         return Dumped(tree, placed.tensors, types_, functions)
 
-    def table(self, group: Group, final: list[int], placed: Any, buffers: Any, large: bool) -> t.Table:
-        kind, key, rows = group.kind, group.key, group.rows
-        count = len(rows)
-        if kind is t.Objects or kind is t.Records:
-            name, fields = key
-            return kind(name, list(fields), count, [column(list(c), final, large) for c in zip(*rows, strict=True)])  # type: ignore[no-any-return]
-        if kind is t.Tuples:
-            return t.Tuples(count, [column(list(c), final, large) for c in zip(*rows, strict=True)])
-        if kind is t.Maps:
-            return t.Maps(list(key), count, [column(list(c), final, large) for c in zip(*rows, strict=True)])
-        if kind in (t.Lists, t.LongTuples, t.Sets, t.FrozenSets):
-            return kind(count, column(list(map(len, rows)), final, large), column(_flat(rows), final, large))  # type: ignore[no-any-return]
-        if kind is t.Dicts:
-            keys, values = [row[0] for row in rows], [row[1] for row in rows]
-            return t.Dicts(
-                count, column(list(map(len, keys)), final, large), column(_flat(keys), final, large), column(_flat(values), final, large)
-            )
-        if kind is t.Arrays:
-            place = placed.of[id(group)]
-            dtype, ndim, order, writeable, _ = key
-            shapes = [n for array in rows for n in array.shape]
-            return t.Arrays(dtype, ndim, order, writeable, count, shapes, place.pooled, place.tensor)
-        if kind is t.ObjectArrays:
-            ndim, order, writeable = key
-            return t.ObjectArrays(
-                ndim, order, writeable, count, [n for row in rows for n in row[0]], column(_flat([row[1] for row in rows]), final, large)
-            )
-        if kind is t.Numbers:
-            return t.Numbers(key, count, b"".join(rows))
-        if kind is t.Views:
-            return buffers.table(group, final)  # type: ignore[no-any-return]
-        if kind is t.Names:
-            return t.Names(rows)
-        return t.Atoms(key, rows)
-
-    def ranked(self) -> list[Group]:
-        """Return the groups in table order: leaves, one-step values by rank, then everything made empty first."""
-        leaves, strict, shells = [], [], []  # type: ignore[var-annotated]
-        for group in self.groups.values():
-            if not group.rows:
-                continue
-            (leaves if group.kind in _LEAVES else strict if group.kind in _STRICT else shells).append(group)
-        # Views are built from the byte arrays they look into, so those come first.
-        leaves.sort(key=lambda group: group.kind is t.Views)
-        if strict:
-            strict = self.split_by_rank(strict)
-        return [*leaves, *strict, *shells]
-
-    def split_by_rank(self, groups: list[Group]) -> list[Group]:
-        members: dict[int, tuple[Group, int]] = {}
-        for group in groups:
-            for position, node in enumerate(group.nodes):
-                members[node] = (group, position)
-        below: dict[int, list[int]] = {}
-        for group in groups:
-            # Records and frozen sets are given containers that are already filled, so what those hold counts as well.
-            deep = group.kind is t.Records or group.kind is t.FrozenSets
-            for node, row in zip(group.nodes, group.rows, strict=True):
-                refs = [int(v) for v in row if type(v) is Ref and v in members]
-                if deep:
-                    for v in row:
-                        if type(v) is Ref and v not in members:
-                            refs += [int(w) for w in self.direct(v, group.kind is t.FrozenSets) if w in members]
-                if refs:
-                    below[node] = refs
-        if not below:
-            return groups
-        rank: dict[int, int] = {}
-        for start in below:
-            stack = [start]
-            while stack:
-                node = stack[-1]
-                waiting = [child for child in below.get(node, ()) if child not in rank]
-                if node in rank or not waiting:
-                    stack.pop()
-                    rank[node] = 1 + max((rank[child] for child in below.get(node, ())), default=-1)
-                else:
-                    for child in waiting:
-                        if child in below:
-                            stack.append(child)
-                        else:
-                            rank[child] = 0
-                    if len(stack) > 2 * len(members) + 2:
-                        raise UnsupportedModel(
-                            f"cannot save {type_name(type(self.queue[node]))} at {self.path_of(node)}: it holds itself through values "
-                            "that are built in one step (tuples, frozen sets, records)"
-                        )
-        split: dict[tuple[int, int], Group] = {}
-        for order, group in enumerate(groups):
-            for node, row in zip(group.nodes, group.rows, strict=True):
-                level = rank.get(node, 0)
-                part = split.get((level, order))
-                if part is None:
-                    part = split[(level, order)] = Group(group.kind, group.key)
-                part.rows.append(row)
-                part.nodes.append(node)
-        return [split[key] for key in sorted(split)]
-
-    def direct(self, node: int, with_objects: bool) -> list[Ref]:
-        """Return what a container that is filled early refers to."""
-        group = self.group_of[node]
-        kind = group.kind
-        if kind not in _CONTAINERS and not (with_objects and kind is t.Objects):
-            return []
-        row = group.rows[bisect_left(group.nodes, node)]
-        if kind is t.Dicts:
-            row = [*row[0], *row[1]]
-        elif kind is t.ObjectArrays:
-            row = row[1]
-        return [v for v in row if type(v) is Ref]
-
     def path_of(self, node: int) -> str:
         return TensorNames(self, "").path(node)
-
-
-LARGE = 1_000_000
-"""Nodes and cells from which every column pays for its rows in bytes; see `holdfast.values.limits.FREE_CELLS`."""
-
-
-def _cells(group: Group) -> int:
-    rows = group.rows
-    if group.kind in (t.Objects, t.Records, t.Tuples, t.Maps):
-        return len(rows) * len(rows[0])
-    if group.kind is t.Dicts or group.kind is t.ObjectArrays:
-        return sum(2 * len(row[1]) for row in rows)
-    return sum(map(len, rows)) if group.kind in (t.Lists, t.LongTuples, t.Sets, t.FrozenSets) else 0
-
-
-def _flat(rows: list[Any]) -> list[Any]:
-    if len(rows) == 1:
-        return list(rows[0])
-    return [value for row in rows for value in row]
-
-
-def canonical_order(items: Iterable[Any]) -> list[Any]:
-    """Return the items of a set in an order that depends on them alone, as far as they have one.
-
-    Plain values, numpy scalars, enum members and tuples of such are sorted; other objects follow in iteration order.
-    """
-    rows = list(items)
-    if len(set(map(type, rows))) == 1 and type(rows[0]) in (str, int):
-        return sorted(rows)
-    keyed = []
-    rest = []
-    for item in rows:
-        key = _sort_key(item, 0)
-        if key is None:
-            rest.append(item)
-        else:
-            keyed.append((key, item))
-    keyed.sort(key=lambda pair: pair[0])
-    return [item for _, item in keyed] + rest
-
-
-def _sort_key(item: Any, depth: int) -> Any:
-    kind = type(item)
-    name = type_name(kind)
-    if kind is float:
-        return (name, float(item).hex())
-    if kind in (bool, int, str, bytes):
-        return (name, item)
-    if item is None:
-        return (name, 0)
-    if isinstance(item, np.generic):
-        return (name, item.tobytes())
-    if is_enum(kind):
-        return (name, str(item.name))
-    if kind in (tuple, frozenset) and depth < 16:
-        parts = [_sort_key(part, depth + 1) for part in item]
-        if any(part is None for part in parts):
-            return None
-        return (name, tuple(parts if kind is tuple else sorted(parts)))
-    if depth < 16 and kind.__eq__ is not object.__eq__ and problem(kind) is None:  # type: ignore[arg-type, comparison-overlap]
-        # objects that are told apart by their content, such as frozen dataclasses, have an order by it too
-        state = [(field, _sort_key(value, depth + 1)) for field, value in reader_of(kind)(item).items()]
-        if all(key is not None for _, key in state):
-            return (name, tuple(state))
-    return None
 
 
 _ADVICE: dict[str, str] = {
@@ -525,3 +481,15 @@ _ADVICE: dict[str, str] = {
 def advice(obj: Any) -> str | None:
     """Return what to do instead of saving an object that no file can hold, or None."""
     return _ADVICE.get(type_name(type(obj)))
+
+
+def _alike(marks: list[Any], nodes: list[int], objects: list[Any]) -> Iterator[tuple[Any, list[int], list[Any]]]:
+    """Yield each different mark, with the nodes and the objects that have it."""
+    numbers = {mark: number for number, mark in enumerate(dict.fromkeys(marks))}
+    if len(numbers) == 1:
+        yield marks[0], nodes, objects
+        return
+    which = np.fromiter(map(numbers.__getitem__, marks), np.intp, len(marks))
+    for mark, number in numbers.items():
+        places = np.flatnonzero(which == number).tolist()
+        yield mark, [nodes[place] for place in places], [objects[place] for place in places]

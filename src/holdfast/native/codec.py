@@ -43,7 +43,7 @@ def decode_tree(data: Any) -> t.Tree:
             )
     try:
         tree = _decode(data)
-        same = _encode(tree) == data
+        same = _encode(tree) == bytes(data)  # a memoryview would be compared item by item
     except (msgspec.MsgspecError, UnicodeDecodeError, UnicodeEncodeError, RecursionError, OverflowError) as error:
         raise FormatError(f"the tree cannot be read: {quoted(error)}") from None
     if not same:

@@ -36,13 +36,11 @@ def check_amounts(view: View, index: int) -> None:
 
 
 def _numbers(view: View, column: t.Column, rows: int) -> list[int | None]:
-    return [_number(view, cell) for cell in ([column.value] if type(column) is t.Same else view.graph.cells(column, rows))]
-
-
-def _number(view: View, cell: Any) -> int | None:
-    if type(cell) is not Node:
-        return cell if type(cell) is int else None
-    kind = view.kind(cell)
-    if kind == "int":
-        return 2**64  # an integer that is a node of its own is one that 64 bits do not hold
-    return int(view.value(cell)) if kind in ("number:i", "number:u") else None
+    if type(column) is t.Same:
+        return view.numbers(column, 1)
+    found = view.numbers(column, rows)
+    if type(column) is t.Plain or None not in found:
+        return found
+    # an integer that is a node of its own is one that 64 bits do not hold
+    cells = view.graph.cells(column, rows)
+    return [2**64 if type(cell) is Node and view.kind(cell) == "int" else n for cell, n in zip(cells, found, strict=True)]

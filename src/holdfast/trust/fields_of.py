@@ -19,15 +19,13 @@ Validator = Callable[[View, int], None]
 NOTHING: frozenset[str] = frozenset()
 
 
-def rows_as_fields(view: View, index: int, mapped: frozenset[str] = NOTHING) -> list[dict[str, Any]]:
-    """Return the rows of a table of objects or records as plain fields: arrays as private copies, or mapped ones by name."""
+def rows_as_fields(view: View, index: int, mapped: frozenset[str] = NOTHING, rows: range | None = None) -> list[dict[str, Any]]:
+    """Return rows of a table of objects or records, all unless told, as plain fields: arrays as private copies, or mapped ones by name."""
     table: Any = view.graph.tables[index]
-    columns = [
-        [view.value(cell, mapped=name in mapped) for cell in view.graph.cells(column, table.rows)]
-        for name, column in zip(table.fields, table.columns, strict=True)
-    ]
+    rows = range(table.rows) if rows is None else rows
+    columns = [view.values(column, table.rows, name in mapped, rows) for name, column in zip(table.fields, table.columns, strict=True)]
     if not columns:
-        return [{} for _ in range(table.rows)]
+        return [{} for _ in rows]
     return [dict(zip(table.fields, row, strict=True)) for row in zip(*columns, strict=True)]
 
 

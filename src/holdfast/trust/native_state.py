@@ -32,8 +32,20 @@ TREE = "sklearn.tree._tree.Tree"
 TREE_MAPPED = frozenset({"values"})
 
 
+LARGE_FOREST = 100_000
+"""Nodes in all from which trees are checked while others are read."""
+AT_A_TIME = 16
+
+
 def _trees(view: View, index: int) -> None:
-    check_trees(rows_as_fields(view, index, TREE_MAPPED), where_of(view, index))
+    """A few trees at a time, while the next ones are being read."""
+    where = where_of(view, index)
+    table: Any = view.graph.tables[index]
+    large = view.lengths(table.columns[table.fields.index("nodes")], table.rows, 0) if "nodes" in table.fields else []
+    step = AT_A_TIME if sum(length or 0 for length in large) > LARGE_FOREST else table.rows
+    for start in range(0, table.rows, step):
+        rows = range(start, min(start + step, table.rows))
+        check_trees(rows_as_fields(view, index, TREE_MAPPED, rows), lambda i, start=start: where(start + i))  # type: ignore[misc]
 
 
 def _tree_widths(view: View, index: int) -> None:
@@ -43,16 +55,10 @@ def _tree_widths(view: View, index: int) -> None:
         return
     where = where_of(view, index)
     widths = view.column(index, "n_features_in_") if "n_features_in_" in table.fields else [None] * table.rows
-    for row, (cell, width) in enumerate(zip(view.column(index, "tree_"), widths, strict=True)):
-        if type_of(view, cell) != TREE or _tree_width(view, cell) != width:
-            raise refuse(where(row), f"n_features_in_ is {width}, and its tree was grown on {_tree_width(view, cell)}")
-
-
-def _tree_width(view: View, cell: Any) -> Any:
-    if type_of(view, cell) != TREE:
-        return None
-    index, row = view.graph.locate(cell)
-    return view.column(index, "n_features")[row]
+    grown = view.fields(view.column(index, "tree_"), TREE, "n_features")
+    for row, (got, width) in enumerate(zip(grown, widths, strict=True)):
+        if got != width or got is None:
+            raise refuse(where(row), f"n_features_in_ is {width}, and its tree was grown on {got}")
 
 
 def _gradient_boosting(view: View, index: int) -> None:
@@ -70,13 +76,12 @@ def _gradient_boosting(view: View, index: int) -> None:
             raise refuse(where(row), f"estimators_ has shape {shape}, where {per} trees a stage are expected")
         _check_start(view, fields, int(shape[1]), where(row))
         width = fields.get("n_features_in_")
-        for place, cell in enumerate(view.items(stages)):
-            tree = cells_of(view, cell).get("tree_")
-            index_of = view.graph.locate(tree)[0] if type_of(view, tree) == TREE else -1  # type: ignore[arg-type]
-            if index_of < 0:
+        trees = view.fields(view.items(stages), "", "tree_")
+        outputs, widths, classes = (view.fields(trees, TREE, name) for name in ("n_outputs", "n_features", "n_classes"))
+        for place, (output, got, kinds) in enumerate(zip(outputs, widths, classes, strict=True)):
+            if output is None:
                 raise refuse(f"{where(row)}.estimators_.{place}", "it is not a fitted tree")
-            state = cells_of(view, tree)
-            if state["n_features"] != width or state["n_outputs"] != 1 or _most(view, state["n_classes"]) != 1:
+            if got != width or output != 1 or _most(view, kinds) != 1:
                 raise refuse(f"{where(row)}.estimators_.{place}", f"it is not a regression tree of one output on {width} columns")
 
 
@@ -108,7 +113,7 @@ def _check_start(view: View, fields: dict[str, Any], columns: int, where: str) -
 
 def _most(view: View, cell: Any) -> int:
     values = view.value(cell)
-    return int(values.max()) if isinstance(values, np.ndarray) and values.size else 0
+    return int(max(values.ravel().tolist())) if isinstance(values, np.ndarray) and values.size else 0
 
 
 # -- histogram gradient boosting ---------------------------------------------------------------------------------------
@@ -117,8 +122,11 @@ _HGB = "sklearn.ensemble._hist_gradient_boosting."
 
 
 def _predictors(view: View, index: int) -> None:
-    """Predictors that a model holds are checked with it; here is what holds for each alone."""
-    check_predictors(rows_as_fields(view, index), where_of(view, index))
+    """Predictors that a model holds were checked with it; here is what holds for each alone."""
+    base = view.graph.bases[index]
+    alone = [(row, fields) for row, fields in enumerate(rows_as_fields(view, index)) if base + row not in view.checked]
+    where = where_of(view, index)
+    check_predictors([fields for _, fields in alone], lambda i: where(alone[i][0]))
 
 
 def _bin_mappers(view: View, index: int) -> None:
@@ -154,12 +162,14 @@ def _hist_gradient_boosting(view: View, index: int) -> None:
             place,
         )
         cells = [cell for stage in stages for cell in stage]
-        if any(type_of(view, cell) != _HGB + "predictor.TreePredictor" for cell in cells):
+        if not view.kinds(cells) <= {f"type:{_HGB}predictor.TreePredictor"}:
             raise refuse(place, "_predictors holds something that is not a predictor")
-        states = [{name: view.value(cell) for name, cell in cells_of(view, one).items()} for one in cells]
+        tables = {index: rows_as_fields(view, index) for index in {view.graph.locate(cell)[0] for cell in cells}}
+        states = [tables[index][at] for index, at in map(view.graph.locate, cells)]
         for state in states:
             state.update(n_features=len(flags), is_categorical=flags)
         check_predictors(states, lambda i, place=place: f"{place}._predictors[{i}]")  # type: ignore[misc]
+        view.checked.update(cells)
 
 
 def _plain(view: View, cell: Any) -> Any:
@@ -344,6 +354,9 @@ VALIDATORS: dict[str, Validator] = {
 }
 """Exact type name -> what checks all rows of a table of it."""
 
+OWNERS = frozenset(f"{_HGB}gradient_boosting.HistGradientBoosting{task}" for task in ("Classifier", "Regressor"))
+"""Types that are checked first, because their check covers objects that they hold."""
+
 PREFETCHED: dict[str, frozenset[str]] = {TREE: TREE_MAPPED, _HGB + "predictor.TreePredictor": NOTHING}
 """Types whose arrays are many or large, so that they are read and hashed on two threads first; with the fields that stay mapped."""
 
@@ -356,7 +369,5 @@ def needed_tensors(view: View, tables: list[tuple[int, str]]) -> list[int]:
             table: Any = view.graph.tables[index]
             for field, column in zip(table.fields, table.columns, strict=True):
                 if field not in PREFETCHED[name]:
-                    for cell in view.graph.cells(column, table.rows):
-                        if type(cell) is Node and (tensor := view.tensor_of(cell)) is not None:
-                            needed[tensor] = None
+                    needed.update(dict.fromkeys(view.tensors_of(column, table.rows)))
     return list(needed)

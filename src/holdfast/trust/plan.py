@@ -13,9 +13,9 @@ from typing import Any
 
 from holdfast.errors import FormatError, HoldfastError, InvalidState, UntrustedType, quoted
 from holdfast.trust.amounts import check_amounts
-from holdfast.trust.catalog import catalog
+from holdfast.trust.catalog import Entry, catalog
 from holdfast.trust.fields_of import refuse, where_of, with_paths
-from holdfast.trust.native_state import VALIDATORS, needed_tensors
+from holdfast.trust.native_state import OWNERS, VALIDATORS, needed_tensors
 from holdfast.trust.policy import REGISTERED_CLASSES, Policy
 from holdfast.trust.schema import check_table
 from holdfast.trust.view import Tensors, View
@@ -97,12 +97,20 @@ def make_plan(graph: Graph, policy: Policy, tensors: Tensors, path: str = "FILE"
             if (entry.how == "record") is not (type(table) is t.Records):
                 raise FormatError(f"{quoted(table.type)} is stored in a way that is not that of its type")
             listed.append((index, table, entry))
-    tensors.prefetch(needed_tensors(view, [(index, table.type) for index, table, _ in listed]))
+    try:
+        tensors.prefetch(needed_tensors(view, [(index, table.type) for index, table, _ in listed]))
+        _check_states(view, listed, policy)
+    finally:
+        tensors.settle()
+    return FrozenPlan(graph, given, tensors)
+
+
+def _check_states(view: View, listed: list[tuple[int, Any, Entry]], policy: Policy) -> None:
     for index, table, entry in listed:
         # A listed class that the caller vouches for in this call keeps its validators, and may have attributes unknown to the list.
         if (entry.kinds or entry.params) and table.type not in policy.classes and table.type not in policy.names:
             check_table(view, index, entry)
-    for index, table, _ in listed:
+    for index, table, _ in sorted(listed, key=lambda one: one[1].type not in OWNERS):
         validator = VALIDATORS.get(table.type)
         try:
             check_amounts(view, index)
@@ -115,7 +123,6 @@ def make_plan(graph: Graph, policy: Policy, tensors: Tensors, path: str = "FILE"
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # A check tripped over something that it does not look for. Nobody knows what that is, so it is not built.
             raise with_paths(view, refuse(where_of(view, index)(0), f"{UNCHECKED} ({type(error).__name__})")) from error
-    return FrozenPlan(graph, given, tensors)
 
 
 def unknown_states(graph: Graph) -> dict[str, str]:
@@ -148,6 +155,9 @@ class _NoTensors:
         raise NotImplementedError
 
     def prefetch(self, tensors: list[int]) -> None:
+        raise NotImplementedError
+
+    def settle(self) -> None:
         raise NotImplementedError
 
 

@@ -80,6 +80,8 @@ def _items(given: Any, argument: str) -> Iterable[Any]:
         raise TypeError(f"{argument}={given!r:.80} is one string and not a list; {_RECIPE}")
     if isinstance(given, type):
         raise TypeError(f"{argument} is one class and not a list; write {argument}=[{given.__name__}]")
+    if not isinstance(given, Iterable):
+        raise TypeError(f"{argument}={given!r:.80} is not a list; {_RECIPE}")
     return list(given)
 
 

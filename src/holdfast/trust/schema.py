@@ -156,30 +156,13 @@ def _term(view: View, table: Any, term: str) -> list[int | None] | None:
         return None
     column = table.columns[table.fields.index(name)]
     if not part:
-        kind = type(column)
-        if kind is t.Same:
-            return [column.value if type(column.value) is int else None] * int(table.rows)
-        return [int(v) if type(v) is int else _number(view, v) for v in view.graph.cells(column, table.rows)]
+        return view.numbers(column, table.rows)
     if part == "len":
         return [len(view.items(cell)) if type(cell) is Node and view.kind(cell) in ("list", "tuple", "dict") else None
                 for cell in view.graph.cells(column, table.rows)]  # fmt: skip
     if part in DERIVED:
         return [_derived(view, cell, DERIVED[part]) for cell in view.graph.cells(column, table.rows)]
-    axis = int(part)
-    return [_axis(view, cell, axis) for cell in view.graph.cells(column, table.rows)]
-
-
-def _number(view: View, cell: Any) -> int | None:
-    if type(cell) is Node and view.kind(cell) in ("number:i", "number:u"):
-        return int(view.value(cell))
-    return None
-
-
-def _axis(view: View, cell: Any, axis: int) -> int | None:
-    if type(cell) is not Node:
-        return None
-    shape = view.shape(cell)
-    return shape[axis] if shape and axis < len(shape) else None
+    return view.lengths(column, table.rows, int(part))
 
 
 def _derived(view: View, cell: Any, of: Callable[[int], int]) -> int | None:

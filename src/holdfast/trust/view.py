@@ -12,9 +12,10 @@ import numpy as np
 from holdfast.errors import Corrupt
 from holdfast.values import tree as t
 from holdfast.values.dtypes import parse_dtype
-from holdfast.values.graph import Graph, Node, elements
+from holdfast.values.graph import Graph, Node
 from holdfast.values.hashes import check_hashes
 from holdfast.values.paths import Paths
+from holdfast.values.pools import cut_pool
 
 
 class Tensors(Protocol):
@@ -24,7 +25,10 @@ class Tensors(Protocol):
         """Return a private copy of the raw bytes, checked against their digest."""
 
     def prefetch(self, tensors: list[int]) -> None:
-        """Make private copies of these now, several at a time."""
+        """Begin to make private copies of these."""
+
+    def settle(self) -> None:
+        """Return when nothing is read any more."""
 
     def buffer(self, tensor: int) -> Any:
         """Return the raw bytes to build from: the private copy if there is one, else the mapping."""
@@ -40,14 +44,31 @@ class Opaque:
 
 
 class View:
-    """A graph with its tensors, for reading only."""
+    """A graph with its tensors, for reading only.
+
+    Attributes:
+        graph: the graph.
+        tensors: its tensors.
+        paths: where its nodes are.
+        checked: nodes whose state was checked together with that of the object that holds them.
+    """
 
     def __init__(self, graph: Graph, tensors: Tensors) -> None:
         self.graph = graph
         self.tensors = tensors
         self._kinds: dict[int, str] = {}
-        self._offsets: dict[int, list[int]] = {}
+        self._pools: dict[tuple[int, bool], list[Any]] = {}
         self.paths = Paths(graph)
+        self.checked: set[int] = set()
+
+    def kinds(self, cells: list[Any]) -> set[str]:
+        """Return the kinds of the nodes that cells refer to; an empty word for a scalar."""
+        nodes = [cell for cell in cells if type(cell) is Node]
+        found = {""} if len(nodes) < len(cells) else set()
+        if nodes:
+            first, last = self.graph.locate(min(nodes))[0], self.graph.locate(max(nodes))[0]
+            found |= {self.table_kind(first)} if first == last else {self.kind(node) for node in nodes}
+        return found
 
     def kind(self, node: int) -> str:
         """Return the kind of a node, as schemas name it."""
@@ -66,6 +87,31 @@ class View:
         number = table.fields.index(field)
         return self.graph.cells(table.columns[number], table.rows)
 
+    def fields(self, cells: list[Any], kind: str, name: str) -> list[Any]:
+        """Return the cells of one field of the objects that cells refer to; None for what is no object of this exact type."""
+        if cells and set(map(type, cells)) == {Node}:
+            low, high = min(cells), max(cells)
+            index, _ = self.graph.locate(low)
+            if high - self.graph.bases[index] < t.row_count(self.graph.tables[index]):  # all are in one table
+                found = self._field(index, kind, name)
+                base = self.graph.bases[index]
+                return [None] * len(cells) if found is None else [found[cell - base] for cell in cells]
+        return [self.field(cell, kind, name) for cell in cells]
+
+    def field(self, cell: Any, kind: str, name: str) -> Any:
+        """Return the cell of one field of the object that a cell refers to; None when it is no object of this exact type."""
+        if type(cell) is not Node:
+            return None
+        index, row = self.graph.locate(cell)
+        found = self._field(index, kind, name)
+        return None if found is None else found[row]
+
+    def _field(self, index: int, kind: str, name: str) -> list[Any] | None:
+        table: Any = self.graph.tables[index]
+        if type(table) not in (t.Objects, t.Records) or (kind and table.type != kind) or name not in table.fields:
+            return None
+        return self.paths.cells(index, table.fields.index(name))
+
     def shape(self, node: int) -> tuple[int, ...] | None:
         """Return the shape of an array, or None for anything else."""
         index, row = self.graph.locate(node)
@@ -73,6 +119,37 @@ class View:
         if type(table) not in (t.Arrays, t.ObjectArrays, t.Views):
             return None
         return tuple(table.shapes[row * table.ndim : row * table.ndim + table.ndim])
+
+    def numbers(self, column: t.Column, rows: int) -> list[int | None]:
+        """Return a column of integers, Python's or numpy's; None for anything else."""
+        kind = type(column)
+        if kind is t.Same:
+            return [column.value if type(column.value) is int else None] * rows
+        if kind is t.Run:
+            index, row = self.graph.locate(column.start)
+            table: Any = self.graph.tables[index]
+            if type(table) is t.Numbers and row + rows <= table.rows:
+                dtype = parse_dtype(table.dtype)
+                return np.frombuffer(table.data, dtype)[row : row + rows].tolist() if dtype.kind in "iu" else [None] * rows
+        return [self.number(cell) for cell in self.graph.cells(column, rows)]
+
+    def number(self, cell: Any) -> int | None:
+        """Return a cell that is an integer, Python's or numpy's; None for anything else."""
+        if type(cell) is not Node:
+            return cell if type(cell) is int else None
+        return int(self.value(cell)) if self.kind(cell) in ("number:i", "number:u") else None
+
+    def lengths(self, column: t.Column, rows: int, axis: int) -> list[int | None]:
+        """Return the length along an axis of each array of a column; None for what is no array or has no such axis."""
+        if type(column) is t.Run:
+            index, row = self.graph.locate(column.start)
+            table: Any = self.graph.tables[index]
+            if type(table) in (t.Arrays, t.ObjectArrays) and row + rows <= table.rows:
+                if not table.ndim or axis >= table.ndim:
+                    return [None] * rows
+                return table.shapes[axis % table.ndim :: table.ndim][row : row + rows]  # type: ignore[no-any-return]
+        shapes = [self.shape(cell) if type(cell) is Node else None for cell in self.graph.cells(column, rows)]
+        return [shape[axis] if shape and axis < len(shape) else None for shape in shapes]
 
     def tensor_of(self, node: int) -> int | None:
         """Return the tensor that an array lies in, or None."""
@@ -84,6 +161,16 @@ class View:
             return None
         return int(table.tensor) if table.pooled else int(table.tensor) + row
 
+    def tensors_of(self, column: t.Column, rows: int) -> list[int]:
+        """Return the tensors that the arrays of a column lie in."""
+        if type(column) is t.Run:
+            index, row = self.graph.locate(column.start)
+            table: Any = self.graph.tables[index]
+            if type(table) is t.Arrays and row + rows <= table.rows:
+                return [table.tensor] if table.pooled else list(range(table.tensor + row, table.tensor + row + rows))
+        found = (self.tensor_of(cell) for cell in self.graph.cells(column, rows) if type(cell) is Node)
+        return [tensor for tensor in found if tensor is not None]
+
     def array(self, node: int, mapped: bool = False) -> Any:
         """Return an array of a node of plain numbers: in a private copy, or as it is mapped where only its shape matters."""
         index, row = self.graph.locate(node)
@@ -94,21 +181,44 @@ class View:
         if type(table) is t.Views:
             memory = self.array(table.buffers[row], mapped)
             return np.ndarray(shape, dtype, memory, table.offsets[row], table.strides[row * ndim : row * ndim + ndim])
-        counts = self._offsets.get(index)
-        if counts is None:
-            counts = [0]
-            for count in elements(table, table.rows):
-                counts.append(counts[-1] + count)
-            self._offsets[index] = counts
-        tensor = int(table.tensor) if table.pooled else int(table.tensor) + row
-        raw = self.tensors.buffer(tensor) if mapped else self.tensors.private(tensor)
-        start = counts[row] * dtype.itemsize if table.pooled else 0
-        size = (counts[row + 1] - counts[row]) * dtype.itemsize
-        if (len(raw) != counts[-1] * dtype.itemsize) if table.pooled else (len(raw) != size):
+        if table.pooled:
+            return self._pool(index, table, mapped)[row]
+        raw = self._raw(int(table.tensor) + row, mapped)
+        count = 1
+        for length in shape:
+            count *= length
+        if len(raw) != count * dtype.itemsize:
             raise Corrupt(f"the array at {self.paths.path(node) or 'the root'} has {len(raw)} bytes, which do not fit its shape {shape}")
-        if not size:
-            return np.zeros(shape, dtype, table.order)
-        return np.ndarray(shape, dtype, raw, start, order=table.order)
+        return np.ndarray(shape, dtype, raw, order=table.order) if len(raw) else np.zeros(shape, dtype, table.order)
+
+    def _raw(self, tensor: int, mapped: bool) -> Any:
+        return self.tensors.buffer(tensor) if mapped else self.tensors.private(tensor)
+
+    def _pool(self, index: int, table: t.Arrays, mapped: bool) -> list[Any]:
+        """Return all arrays of a table that lie in one tensor; made once, because it is nearly always all of them that are asked for."""
+        made = self._pools.get((index, mapped))
+        if made is None:
+            made = self._pools[(index, mapped)] = cut_pool(self._raw(int(table.tensor), mapped), table)
+        return made
+
+    def values(self, column: t.Column, count: int, mapped: bool = False, rows: range | None = None) -> list[Any]:
+        """Return a column of so many rows, or consecutive rows of it, as plain values; see `value`."""
+        kind = type(column)
+        rows = range(count) if rows is None else rows
+        if kind is t.Plain:
+            return column.values[rows.start : rows.stop]
+        if kind is t.Same:
+            return [column.value] * len(rows)
+        if kind is t.Run and rows:
+            index, row = self.graph.locate(column.start + rows.start)
+            table: Any = self.graph.tables[index]
+            if type(table) is t.Arrays and table.pooled and row + len(rows) <= table.rows:
+                return self._pool(index, table, mapped)[row : row + len(rows)]
+            if type(table) is t.Numbers and row + len(rows) <= table.rows:
+                found = np.frombuffer(table.data, parse_dtype(table.dtype))[row : row + len(rows)]
+                return found.tolist() if found.dtype == bool else list(found)
+        cells = [Node(column.start + row) for row in rows] if kind is t.Run else self.graph.cells(column, count)[rows.start : rows.stop]
+        return [self.value(cell, mapped=mapped) for cell in cells]
 
     def value(self, cell: Any, depth: int = 4, mapped: bool = False) -> Any:
         """Return a cell as a plain value: scalars, arrays, and containers of such; an object is `Opaque`."""
@@ -123,12 +233,16 @@ class View:
             number = np.frombuffer(table.data, parse_dtype(table.dtype))[row]
             return bool(number) if number.dtype == bool else number
         if depth and kind in (t.Lists, t.Tuples, t.LongTuples, t.ObjectArrays):
-            items = [self.value(child, depth - 1, mapped) for _, child in self.paths.children(cell)]
-            return items if kind is t.Lists else tuple(items) if kind is not t.ObjectArrays else _objects(items, self.shape(cell))
+            items = self.paths.items(cell)
+            if Node in set(map(type, items)):
+                items = [self.value(child, depth - 1, mapped) for child in items]
+            return list(items) if kind is t.Lists else tuple(items) if kind is not t.ObjectArrays else _objects(items, self.shape(cell))
         if depth and kind in (t.Maps, t.Dicts):
-            pairs = [(self.value(key, depth - 1), self.value(child, depth - 1, mapped)) for key, child in self.paths.pairs(cell)]
+            pairs = self.paths.pairs(cell)
+            if kind is t.Maps or not (_plain(table.keys) and _plain(table.values)):
+                pairs = [(self.value(key, depth - 1), self.value(child, depth - 1, mapped)) for key, child in pairs]
             try:
-                if kind is t.Dicts and type(table.keys) not in (t.Plain, t.Same):
+                if kind is t.Dicts and not _plain(table.keys):
                     check_hashes([key for key, _ in pairs])
                 return dict(pairs)
             except TypeError:
@@ -137,14 +251,15 @@ class View:
 
     def items(self, cell: Any) -> list[Any]:
         """Return the cells inside a list, a tuple or an object array."""
-        return [child for _, child in self.paths.children(cell)] if type(cell) is Node else []
+        return self.paths.items(cell) if type(cell) is Node else []
+
+
+def _plain(column: t.Column) -> bool:
+    return type(column) is t.Plain or type(column) is t.Same
 
 
 def _objects(items: list[Any], shape: Any) -> Any:
-    array = np.empty(len(items), object)
-    for i, item in enumerate(items):
-        array[i] = item
-    return array.reshape(shape)
+    return np.fromiter(items, object, len(items)).reshape(shape)
 
 
 def _kind(table: Any) -> str:

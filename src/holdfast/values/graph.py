@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from itertools import accumulate, pairwise
+from operator import mul
 from typing import Any
 
 from holdfast.errors import Corrupt, FormatError, LimitExceeded, quoted
@@ -231,6 +232,8 @@ class Graph:
                     # a frozen set keeps its hash, so what holds it does not visit it again
                     if type(table) is not t.FrozenSets:
                         parts[base + row] = min(limits.KEY_PARTS + 1, 1 + sum(parts.get(child, 1) for child in children))
+        if not depth:
+            return
         one: Any
         for one in self.tables:
             kind, table = type(one), one
@@ -316,12 +319,9 @@ def elements(table: Any, rows: int) -> list[int]:
     ndim, shapes = table.ndim, table.shapes
     if ndim == 1:
         return list(shapes)
-    counts = []
-    for row in range(rows):
-        count = 1
-        for length in shapes[row * ndim : row * ndim + ndim]:
-            count *= length
-        if count > limits.TENSOR_ELEMENTS:
-            raise FormatError(f"an array declares {count} elements (TENSOR_ELEMENTS)")
-        counts.append(count)
+    counts = [1] * rows
+    for axis in range(ndim):
+        counts = list(map(mul, counts, shapes[axis::ndim]))
+    if counts and max(counts) > limits.TENSOR_ELEMENTS:
+        raise FormatError(f"an array declares {max(counts)} elements (TENSOR_ELEMENTS)")
     return counts

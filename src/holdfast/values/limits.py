@@ -62,6 +62,12 @@ INT_DIGITS = 1_000_000
 SEED_BITS = 65_536
 """Bits of one integer in the seed of a random generator: numpy takes quadratic time to cut it into words."""
 
+PATTERN = 100_000
+"""Characters of one regular expression: compiling a long one takes long."""
+
+SEED_POOL = 4096
+"""Words in the pool of a seed sequence; numpy's default is 4."""
+
 DTYPE_DEPTH = 8
 """Nesting of structured dtypes."""
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from itertools import accumulate
 from typing import Any
 
 from holdfast.errors import NotFound, quoted
@@ -32,13 +33,15 @@ class Paths:
             found = self.columns[key] = self.graph.cells(column, rows)
         return found
 
+    def cells(self, index: int, number: int) -> list[Any]:
+        """Return the cells of a column of a table with a column for each field, kept for the next time."""
+        table: Any = self.graph.tables[index]
+        return self._cells(index, number, table.columns[number], table.rows)
+
     def _items(self, index: int, table: Any, row: int, number: int, column: t.Column, counts: list[int]) -> list[Any]:
         starts = self.starts.get(index)
         if starts is None:
-            starts = [0]
-            for count in counts:
-                starts.append(starts[-1] + count)
-            self.starts[index] = starts
+            starts = self.starts[index] = [0, *accumulate(counts)]
         cells = self._cells(index, number, column, starts[-1])
         return cells[starts[row] : starts[row + 1]]
 
@@ -70,6 +73,22 @@ class Paths:
                 yield str(position), value
         elif kind is t.Views:
             yield "", Node(table.buffers[row])
+
+    def items(self, node: int) -> list[Any]:
+        """Return the cells inside a list, a tuple, a set or an object array; what `children` yields, without labels."""
+        index, row = self.graph.locate(node)
+        table: Any = self.graph.tables[index]
+        kind = type(table)
+        if kind in (t.Lists, t.LongTuples, t.Sets, t.FrozenSets):
+            starts = self.starts.get(index)
+            if starts is not None:
+                return self.columns[(index, 1)][starts[row] : starts[row + 1]]
+            if table.rows == 1:
+                return self._cells(index, 1, table.items, self._cells(index, 0, table.lengths, 1)[0])
+            return self._items(index, table, row, 1, table.items, self._cells(index, 0, table.lengths, table.rows))
+        if kind is t.ObjectArrays:
+            return self._items(index, table, row, 1, table.items, elements(table, table.rows))
+        return [cell for _, cell in self.children(node)]
 
     def pairs(self, node: int) -> list[tuple[Any, Any]]:
         """Return the cells of keys and values of a dict."""
