@@ -22,7 +22,8 @@ from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import SGDClassifier, SGDOneClassSVM
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier
-from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, SplineTransformer
+from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, SplineTransformer, TargetEncoder
 from sklearn.svm import SVC, SVR
 
 from holdfast.errors import InvalidState
@@ -31,6 +32,7 @@ from holdfast.trust.state import (
     clusters,
     encoders,
     hist_gradient_boosting,
+    linear,
     neighbors,
     others,
     random_states,
@@ -88,6 +90,13 @@ GENUINE: dict[str, tuple[Check, Fields]] = {
     "seed": (random_states.check_seed_sequence, live.seed_sequence_fields(np.random.SeedSequence([1, 2], spawn_key=(3,)))),
     **{f"sparse {kind}": (sparse.check_sparse, live.sparse_fields(sp.csr_matrix(np.where(X > 0.5, X, 0)).asformat(kind))) for kind in sparse._CHECKS},
     "one-hot encoder": (encoders.check_one_hot, live.one_hot_fields(OneHotEncoder(max_categories=3, drop="first").fit(X.round()))),
+    "categories": (encoders.check_categories, {"categories_": OneHotEncoder().fit(X.round()).categories_}),
+    "target encoder": (encoders.check_target_encoder, named(TargetEncoder(cv=2).fit(X.round(), Y % 2), "n_features_in_", "categories_", "encodings_", "target_type_", "classes_")),
+    "target encoder of three classes": (encoders.check_target_encoder, named(TargetEncoder(cv=2).fit(X.round(), Y), "n_features_in_", "categories_", "encodings_", "target_type_",
+                                                                             "classes_")),
+    "label sets": (encoders.check_label_sets, {"classes_": np.array([3, 5, 8]), "_cached_dict": {3: 0, 5: 1, 8: 2}}),
+    "linear model": (linear.check_linear, {"n_features_in_": 4, "coef_shape": [3, 4], "intercept_shape": [3]}),
+    "network": (linear.check_network, named(MLPClassifier([5, 3], solver="lbfgs", max_iter=2000).fit(X, Y), "n_features_in_", "n_layers_", "coefs_", "intercepts_", "n_outputs_")),
     "polynomials": (encoders.check_polynomial, named(PolynomialFeatures(2).fit(X), "n_features_in_", "_min_degree", "_max_degree", "interaction_only", "include_bias",
                                                      "n_output_features_", "_n_out_full")),
     "hashing": (encoders.check_hashing, {"n_features": 8}),
@@ -150,6 +159,8 @@ def refusal(check: Check, fields: Fields, path: tuple[Any, ...]) -> str | None:
 
 
 SHOWN = {
+    "coef_shape": "(coef|intercept)_ has shape",
+    "intercept_shape": "intercept_ has shape",
     "coords": "coordinates|row",
     "n_clusters": "labels_",
     "n_samples": "rows",
@@ -166,7 +177,10 @@ LEGAL = {
     "fit_sparse": "made up for the check, which does not need it for a tree",
     "effective_metric_": "only a distance that is given beforehand matters",
     "format": "the caller has looked at it",
-    "classes_": "labels may be objects",
+    "classes_": "labels may be objects, and there are none to look at for two",
+    "categories_": "categories may be objects",
+    "coefs_": "numpy multiplies objects as well, and the list of trusted states asks for floats",
+    "intercepts_": "numpy adds objects as well, and the list of trusted states asks for floats",
     "state.state": "a word of 128 bits",
     "entropy": "a seed may be as large as it likes",
     "rows": "a list of lists, or an array of them",
@@ -184,6 +198,10 @@ ACCEPTED = {
     **{("seed", f"entropy.{i}"): {"far above"} for i in range(2)},
     **{("sparse lil", field): {"objects", "a list"} for field in ("rows", "data")},
     ("stochastic gradient for one class", "coef_"): {"an axis more"},
+    **{(name, f"categories_.{i}"): {"objects"} for name in ("categories", "target encoder", "target encoder of three classes") for i in range(2)},
+    **{("network", f"{part}.{i}"): {"objects"} for part in ("coefs_", "intercepts_") for i in range(2)},
+    ("target encoder", "classes_"): {"something strange", "objects", "an axis more", "a list", "a subclass"},
+    **{(name, "classes_"): {"objects"} for name in ("target encoder of three classes", "label sets")},
 }  # fmt: skip
 
 
@@ -229,7 +247,7 @@ OPTIONAL = {
     "tree_n_outputs", "n_outputs_", "estimators_features_", "_max_features", "is_categorical", "n_features", "effective_metric_", "fit_sparse", "format", "class_weight_",
     "_y", "classes_", "tree_shape", "tree_type", "infrequent", "mappings", "_drop_idx_after_grouping", "size", "labels_", "_counts", "_n_threads", "lowest", "n_clusters",
     "precision_", "precisions_", "coef_", "_standard_coef", "_average_coef", "intercept_", "offset_", "_standard_intercept", "_average_intercept", "n_features_in_",
-    "init_columns", "multiclass",
+    "init_columns", "multiclass", "_cached_dict",
 }  # fmt: skip
 """Fields that some genuine models do not have, or that are made up for the check only where they are known."""
 REQUIRED = [(name, path) for name, path in CASES if type(path[-1]) is str and path[-1] not in OPTIONAL]
@@ -289,6 +307,7 @@ def spline_with(**change: Any) -> list[Fields]:
 
 SPLINES = GENUINE["spline transformer"][1]["splines"]
 THIN = GENUINE["stochastic gradient, thinned"][1]["coef_"]
+TARGETS = GENUINE["target encoder"][1]
 COEFFICIENTS = GENUINE["sparse support vectors"][1]["dual_coef_"]
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("spline", {"k": 2**15 + 1}, r"^here: k is 32769, outside 0\.\.32768"),
@@ -322,6 +341,34 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("sparse support vectors", {"dual_coef_": live.sparse_fields(sp.csr_matrix(COEFFICIENTS["shape"]))}, r"^here\.dual_coef_: data has 0 elements"),
     ("centers of k-means", {"cluster_centers_": np.zeros((0, 4))}, "^here: cluster_centers_ is empty"),
     ("birch", {"subcluster_centers_": np.zeros((0, 4)), "_subcluster_norms": np.zeros(0), "subcluster_labels_": np.zeros(0, int)}, "^here: subcluster_centers_ is empty"),
+    ("categories", {"categories_": [np.zeros((2, 2))]}, r"^here\.categories_\[0\]: it is not an array of one axis"),
+    ("categories", {"categories_": [np.arange(3.0), np.r_[0.0, 2.0, 1.0]]}, r"^here\.categories_\[1\]: its element 2 is not above"),
+    ("categories", {"categories_": [np.r_[1.0, np.nan, 2.0]]}, r"^here\.categories_\[0\]: its element 1 is not above"),
+    ("categories", {"categories_": [np.r_[1, 1]]}, r"^here\.categories_\[0\]: its element 1 is not above"),
+    ("target encoder", {"n_features_in_": 3}, "^here: categories_ has 4 elements, 3 expected"),
+    ("target encoder", {"n_features_in_": 2**31}, "^here: n_features_in_ is 2147483648"),
+    ("target encoder", {"encodings_": TARGETS["encodings_"][:-1]}, "^here: encodings_ has 3 elements, 4 expected"),
+    ("target encoder", {"encodings_": [TARGETS["encodings_"][0][:-1], *TARGETS["encodings_"][1:]]}, r"^here\.encodings_\[0\]: encoding has"),
+    ("target encoder", {"categories_": [np.r_[2.0, 1.0], *TARGETS["categories_"][1:]]}, r"^here\.categories_\[0\]: its element 1"),
+    ("target encoder of three classes", {"encodings_": TARGETS["encodings_"]}, "^here: encodings_ has 4 elements, 12 expected"),
+    ("label sets", {"classes_": np.array([3, 5, 5])}, "^here: classes_ names a class twice"),
+    ("label sets", {"classes_": np.array([3, 5, None], object)[[0, 1, 1]]}, "^here: classes_ names a class twice"),
+    ("label sets", {"classes_": np.array([3, [5]], object)}, "^here: classes_ holds something that is neither"),
+    ("label sets", {"_cached_dict": {3: 0, 5: 1}}, r"^here\._cached_dict: size is 3, outside 2\.\.2"),
+    ("label sets", {"_cached_dict": {3: 0, 5: 1, 8: 3}}, r"^here\._cached_dict: vocabulary has the number 3"),
+    ("linear model", {"coef_shape": [3, 5]}, r"^here: coef_ has shape \(3, 5\), and there are 4 columns"),
+    ("linear model", {"coef_shape": [0, 4]}, r"^here: coef_ has shape \(0, 4\)"),
+    ("linear model", {"coef_shape": []}, r"^here: coef_ has shape \(\)"),
+    ("linear model", {"coef_shape": [1, 3, 4]}, r"^here: coef_ has shape \(1, 3, 4\)"),
+    ("linear model", {"intercept_shape": [4]}, r"^here: intercept_ has shape \(4,\), a number or \(3,\) expected"),
+    ("linear model", {"n_features_in_": 2**31}, "^here: n_features_in_ is 2147483648"),
+    ("network", {"coefs_": [np.zeros((4, 5)), np.zeros((6, 3)), np.zeros((3, 3))]}, r"^here: coefs_\[1\] has shape \(6, 3\), and 5 columns come in"),
+    ("network", {"coefs_": [np.zeros((4, 0)), np.zeros((0, 3)), np.zeros((3, 3))]}, r"^here: coefs_\[0\] has shape \(4, 0\)"),
+    ("network", {"intercepts_": [np.zeros(5), np.zeros(2), np.zeros(3)]}, r"^here: intercepts_\[1\] has 2 elements, 3 expected"),
+    ("network", {"intercepts_": [np.zeros(5), np.zeros(3)]}, "^here: intercepts_ has 2 elements, 3 expected"),
+    ("network", {"n_layers_": 3}, "^here: coefs_ has 3 elements, 2 expected"),
+    ("network", {"n_layers_": 1}, "^here: n_layers_ is 1"),
+    ("network", {"n_outputs_": 2}, "^here: n_outputs_ is not 3"),
     ("support vectors", {"degree": 2**31}, "^here: degree is 2147483648"),
     ("support vectors", {"n_features_in_": 2**31}, "^here: n_features_in_ is 2147483648"),
     ("support vectors", {"shape_fit_": (0, 4)}, r"^here: shape_fit_\[0\] is 0, at least 1 expected"),
