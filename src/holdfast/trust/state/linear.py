@@ -7,7 +7,8 @@ The one rule: what comes out has one row for each row that goes in, and as many 
 
 from __future__ import annotations
 
-from holdfast.trust.state.fields import Fields, array, field, integer, refuse, sequence
+from holdfast.errors import quoted
+from holdfast.trust.state.fields import Fields, array, field, integer, is_int, refuse, sequence
 
 __all__ = ["check_linear", "check_network"]
 
@@ -21,6 +22,9 @@ def check_linear(fields: Fields, where: str) -> None:
     """
     columns = integer(fields, "n_features_in_", where, 0, _MOST)
     coef, intercept = (tuple(sequence(fields, name, where)) for name in ("coef_shape", "intercept_shape"))
+    for name, shape in (("coef_", coef), ("intercept_", intercept)):
+        if not all(map(is_int, shape)):
+            refuse(where, f"{name} has shape {quoted(shape, 60)}, which is none")
     if not (coef == () and columns == 1) and not (coef[-1:] == (columns,) and len(coef) <= 2 and coef[0] > 0):
         refuse(where, f"coef_ has shape {coef}, and there are {columns} columns")
     outputs = coef[0] if len(coef) == 2 else 1
