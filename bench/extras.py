@@ -192,8 +192,11 @@ def import_cost(folder: Path, quick: bool) -> dict[str, Any]:
     }
     runs = {name: [sys.executable, "-c", text] for name, text in code.items()} | {"holdfast --version": [*command, "--version"]}
 
+    # an installed package has its compiled files beside it, so ours are written too
+    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
     def start(arguments: list[str]) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(arguments, check=True, capture_output=True, text=True, cwd=folder)
+        return subprocess.run(arguments, check=True, capture_output=True, text=True, cwd=folder, env=surroundings)
 
     found: dict[str, Any] = _in_turn({name: partial(start, arguments) for name, arguments in runs.items()}, 7 if quick else 21)
     brought = "import sys; from holdfast import save, load; print(*sorted({name.partition('.')[0] for name in sys.modules}))"

@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import secrets
 import stat
 from collections.abc import Iterator
 from typing import Any
@@ -73,7 +72,7 @@ def replacing(path: str | os.PathLike[str], durable: bool = True) -> Iterator[Si
     target = os.path.realpath(name) if os.path.islink(name) else name
     folder = os.path.dirname(target) or "."
     mode = _mode_of(target, name)
-    temporary = os.path.join(folder, f".{os.path.basename(target)[:200]}.{secrets.token_hex(6)}.tmp")
+    temporary = os.path.join(folder, f".{os.path.basename(target)[:200]}.{os.urandom(6).hex()}.tmp")
     try:
         fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o666)
     except OSError as error:

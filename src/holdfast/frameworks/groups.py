@@ -200,28 +200,37 @@ def _held(walker: Any, groups: list[Group]) -> dict[int, list[int]]:
     for group in holders:
         # Records and frozen sets are given containers that are already filled, so what those hold counts as well.
         deep = group.kind is t.Records or group.kind is t.FrozenSets
-        rows = zip(*group.columns, strict=True) if group.columns else group.rows
-        row: Any
+        objects = group.kind is t.FrozenSets
+
+        def matters(v: Any, deep: bool = deep, objects: bool = objects) -> bool:
+            return type(v) is Ref and (v in members or (deep and _is_filled_early(walker, v, objects)))
+
+        rows: Any = group.rows
+        if group.columns:
+            some = [cells for cells in group.columns if _refers(cells) and any(map(matters, cells))]
+            rows = zip(*some, strict=True) if some else [()] * len(group.nodes)
         for node, row in zip(group.nodes, rows, strict=True):
             refs = [int(v) for v in row if type(v) is Ref and v in members]
             if deep:
                 for v in row:
-                    if type(v) is Ref and v not in members:
-                        refs += [int(w) for w in _direct(walker, v, group.kind is t.FrozenSets) if w in members]
+                    if type(v) is Ref and v not in members and _is_filled_early(walker, v, objects):
+                        refs += [int(w) for w in _direct(walker, v) if w in members]
             if refs:
                 below[node] = refs
     return below
 
 
-def _direct(walker: Any, node: int, with_objects: bool) -> list[Ref]:
+def _is_filled_early(walker: Any, node: int, objects: bool) -> bool:
+    kind = walker.group_of(node).kind
+    return kind in _CONTAINERS or (objects and kind is t.Objects)
+
+
+def _direct(walker: Any, node: int) -> list[Ref]:
     """Return what a container that is filled early refers to."""
     group = walker.group_of(node)
-    kind = group.kind
-    if kind not in _CONTAINERS and not (with_objects and kind is t.Objects):
-        return []
     row = group.row(node)
-    if kind is t.Dicts:
+    if group.kind is t.Dicts:
         row = [*row[0], *row[1]]
-    elif kind is t.ObjectArrays:
+    elif group.kind is t.ObjectArrays:
         row = row[1]
     return [v for v in row if type(v) is Ref]

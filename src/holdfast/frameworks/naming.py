@@ -8,7 +8,8 @@ The one rule: a name is for people and other tools. It is unique and determinist
 
 from __future__ import annotations
 
-import hashlib
+from bisect import bisect_right
+from operator import itemgetter
 from typing import Any
 
 from holdfast.frameworks.columns import Ref
@@ -60,6 +61,10 @@ class TensorNames:
         group = self.walker.group_of(parent) if parent >= 0 else None
         if parent < 0 or (group is not None and group.kind is t.Views):
             return ""  # the root, and the memory of an array with gaps, which goes by the name of that array
+        spans = self.walker.spans
+        place = bisect_right(spans, node, key=_start) - 1
+        if place >= 0 and node < spans[place][1]:
+            return str(spans[place][2])
         if group is not None and group.kind in WITH_COLUMNS:
             return self._field(group, parent, node)
         labels = self.labels.get(parent)
@@ -106,6 +111,7 @@ class TensorNames:
         return str(position)
 
 
+_start = itemgetter(0)
 _SCALARS = frozenset({type(None), bool, int, float, str})
 
 
@@ -128,6 +134,8 @@ def _clean(path: str) -> str:
         name = "_" + name
     raw = name.encode("utf-8", "replace")
     if len(raw) > limits.TENSOR_NAME_BYTES // 2:
+        import hashlib
+
         keep = limits.TENSOR_NAME_BYTES // 2 - 20
         name = raw[:keep].decode("utf-8", "ignore") + "~" + hashlib.sha256(raw).hexdigest()[:16]
     return name

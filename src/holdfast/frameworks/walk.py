@@ -24,7 +24,7 @@ import numpy as np
 
 from holdfast.errors import quoted
 from holdfast.frameworks.adapter import REGISTERED, Record, adapter_for, adapter_named, refuse, type_name
-from holdfast.frameworks.arrays import SharedMemory, array_key, is_string_array, memory_order, number_bytes
+from holdfast.frameworks.arrays import SMALL, SharedMemory, array_key, is_string_array, memory_order, number_bytes
 from holdfast.frameworks.columns import Cells, Fresh, Ref, Scalars, column
 from holdfast.frameworks.groups import LARGE, Group, cell_count, final_numbers, ranked, table
 from holdfast.frameworks.naming import TensorNames
@@ -88,10 +88,11 @@ class _Walker:
         self.current = -1
         self.groups: dict[Any, Group] = {}
         self.owners: dict[int, Group] = {}
+        self.spans: list[tuple[int, int, str]] = []  # of nodes that were all met first under one label
         self.maps = 0
         self.dispatch: dict[type, Callable[[Any], None]] = dict(self._builtin_dispatch())
         self.many: dict[type, Callable[[list[int], list[Any]], None]] = {
-            tuple: self.expand_tuples, dict: self.expand_dicts, list: self.expand_lists
+            tuple: self.expand_tuples, dict: self.expand_dicts, list: self.expand_lists, np.ndarray: self.expand_arrays
         }  # fmt: skip
         self.shared = SharedMemory()
 
@@ -234,10 +235,14 @@ class _Walker:
         group.rows.append(row)
         group.nodes.append(self.current)
 
-    def add_together(self, group: Group, nodes: list[int], columns: Iterable[Iterable[Any]]) -> None:
-        """Append many rows of objects, which become cells column by column."""
+    def add_together(self, group: Group, nodes: list[int], columns: Iterable[Iterable[Any]], labels: Iterable[str] | None = None) -> None:
+        """Append many rows of objects, which become cells column by column; labels say how a path calls the columns."""
         group.settle()
-        group.extend([self.cells(objects, nodes) for objects in columns])
+        made = [self.cells(objects, nodes) for objects in columns]
+        for cells, label in zip(made, labels, strict=True) if labels is not None else ():
+            if type(cells) is Fresh:
+                self.spans.append((cells.start, cells.stop, label))
+        group.extend(made)
         group.nodes += nodes
 
     def group_of(self, node: int) -> Group | None:
@@ -326,7 +331,7 @@ class _Walker:
                     self.current = some_nodes[0]
                     self.check_fields(self.queue[self.current], fields)
                     group = groups[fields] = self.group(kind, (name, fields))
-                self.add_together(group, some_nodes, zip(*rows, strict=True))
+                self.add_together(group, some_nodes, zip(*rows, strict=True), fields)
 
         self.many[cls] = expand_many
         return expand
@@ -386,7 +391,7 @@ class _Walker:
                 for node in some:
                     self.expand(node)
             else:
-                self.add_together(group, some, (map(itemgetter(key), mine) for key in layout))
+                self.add_together(group, some, (map(itemgetter(key), mine) for key in layout), layout)
 
     def map_group(self, keys: tuple[Any, ...]) -> Group | None:
         """Return the group of dicts with these keys, or None when they have none of their own."""
@@ -416,6 +421,24 @@ class _Walker:
             raise refuse(obj, self.path_of(self.current), f"arrays of dtype {quoted(obj.dtype)!r} have no form in the file")
         self.shared.see(self.current, obj)
         self.add(self.group(t.Arrays, array_key(obj, text)), obj)
+
+    def expand_arrays(self, nodes: list[int], arrays: list[np.ndarray[Any, Any]]) -> None:
+        marks = []
+        for array in arrays:
+            flags = array.flags
+            marks.append((array.dtype, array.ndim, flags.c_contiguous and flags.writeable, array.nbytes <= SMALL))
+        for (dtype, ndim, plain, small), some, mine in _alike(marks, nodes, arrays):
+            text = None if dtype.hasobject or not plain else dtype_text(dtype)
+            if text is None:
+                for node in some:
+                    self.expand(node)
+                continue
+            for node, array in zip(some, mine, strict=True):
+                if array.base is not None:
+                    self.shared.see(node, array)
+            group = self.group(t.Arrays, (text, ndim, "C", True, small))
+            group.rows += mine
+            group.nodes += some
 
     def expand_string_array(self, obj: np.ndarray[Any, Any]) -> None:
         adapter = adapter_named("numpy.StringArray")

@@ -6,7 +6,6 @@ Source: https://github.com/huggingface/safetensors#format
 
 from __future__ import annotations
 
-import json
 from typing import Any, NamedTuple
 
 import msgspec
@@ -161,6 +160,8 @@ def _check_version(text: str) -> tuple[str, ...]:
 def _foreign(raw: bytes, size: int, start: int) -> Header:
     if raw.count(b'"data_offsets"') > limits.TENSORS or raw.count(b":") > 8 * limits.TENSORS:
         raise LimitExceeded(f"the header names more than {limits.TENSORS} tensors (TENSORS)")
+    import json
+
     try:
         parts = _plain(raw)
         metadata = _metadata(parts.pop("__metadata__")) if "__metadata__" in parts else {}

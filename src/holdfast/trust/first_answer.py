@@ -45,6 +45,9 @@ _KEEPING_ROWS = frozenset(
 )  # fmt: skip
 """Functions of the lists that answer with a row for each row."""
 
+_NOTES = ("score_", "scores_", "_improvement_")
+"""Ends of the names of what a fit has noted down about itself, and of which there may be nothing."""
+
 _VOUCHED = -1
 """Stands for the columns of a class of the user's own."""
 
@@ -122,6 +125,8 @@ def _empty(view: View, field: str, cell: Any) -> bool:
         return False
     if field == "estimators_":
         return view.kind(cell) in ("list", "tuple") and not view.items(cell)
+    if field.endswith(_NOTES):
+        return False
     shape = view.shape(cell)
     return shape is not None and 0 in shape and (field == "_y" or view.kind(cell).startswith("array:f"))
 

@@ -1,4 +1,5 @@
-"""Families whose state Python reads, and numpy or scipy then takes at its word: encoders, text, linear models, networks.
+"""Families whose state Python reads, and numpy or scipy then takes at its word: encoders, linear models, networks,
+numbers of columns.
 
 The one rule: as in ``native_families.py``; a type that is there and here is checked by both.
 """
@@ -9,7 +10,7 @@ from typing import Any
 
 from holdfast.trust.fields_of import Validator, cells_of, type_of, where_of
 from holdfast.trust.native_families import FAMILIES, _fitted, _one_hot
-from holdfast.trust.state import encoders, linear, others
+from holdfast.trust.state import columns, encoders, linear, others
 from holdfast.trust.view import View
 from holdfast.values.graph import Node
 
@@ -47,13 +48,16 @@ def _sgd(view: View, index: int) -> None:
     for row in range(table.rows):
         cells = cells_of(view, Node(view.graph.bases[index] + row))
         fields = {
-            name: {part: view.value(cell) for part, cell in cells_of(view, cells[name]).items()}
-            if type_of(view, cells[name])
-            else view.value(cells[name], mapped=True)
+            name: _sparse_parts(view, cells[name]) if type_of(view, cells[name]) else view.value(cells[name], mapped=True)
             for name in (*_SGD, "n_features_in_", "classes_")
             if name in cells
         }
         others.check_sgd(fields, where(row))
+
+
+def _sparse_parts(view: View, cell: Any) -> dict[str, Any]:
+    parts = {part: view.value(inner) for part, inner in cells_of(view, cell).items()}
+    return {**parts, "format": type_of(view, cell).rpartition(".")[2].partition("_")[0]}
 
 
 def _linear(view: View, index: int) -> None:
@@ -73,6 +77,46 @@ def _shape(view: View, cell: Any) -> Any:
     if type_of(view, cell):
         return view.value(cells_of(view, cell).get("shape"))
     return (view.shape(cell) or ()) if type(cell) is Node else ()
+
+
+_PATHS = ("_average_path_length_per_tree", "_decision_path_lengths")
+
+
+def _bags(view: View, index: int) -> None:
+    table: Any = view.graph.tables[index]
+    if "estimators_features_" not in table.fields:
+        return
+    where = where_of(view, index)
+    for row in range(table.rows):
+        cells = cells_of(view, Node(view.graph.bases[index] + row))
+        members = [cells_of(view, member) for member in view.items(cells.get("estimators_"))]
+        fields = {
+            "n_features_in_": view.value(cells.get("n_features_in_")),
+            "estimators_features_": view.value(cells["estimators_features_"]),
+            "widths": [view.value(member.get("n_features_in_")) for member in members],
+        }
+        if any(name in cells for name in _PATHS):
+            fields["tables"] = [view.value(cells[name]) for name in _PATHS if name in cells]
+            fields["nodes"] = [view.value(cells_of(view, member.get("tree_")).get("node_count")) for member in members]
+        columns.check_bags(fields, where(row))
+
+
+def _imputation(view: View, index: int) -> None:
+    table: Any = view.graph.tables[index]
+    if "imputation_sequence_" not in table.fields:
+        return
+    where = where_of(view, index)
+    for row, steps in enumerate(view.column(index, "imputation_sequence_")):
+        cells = [cells_of(view, step) for step in view.items(steps)]
+        fields = {
+            "n_features_in_": view.value(view.column(index, "n_features_in_")[row]),
+            "steps": [(view.value(one.get("feat_idx")), view.value(one.get("neighbor_feat_idx"))) for one in cells],
+        }
+        columns.check_imputation(fields, where(row))
+
+
+def _chain(fields: dict[str, Any], where: str) -> None:
+    columns.check_chain({**fields, "members": len(fields.get("estimators_") or ())}, where)
 
 
 _TEXT = "sklearn.feature_extraction.text."
@@ -113,6 +157,14 @@ PLAIN_FAMILIES: dict[str, Validator] = {
         _sgd,
     ),
     **dict.fromkeys((f"sklearn.{name}" for name in _LINEAR_MODELS), _linear),
+    **dict.fromkeys(
+        (f"sklearn.ensemble.{name}" for name in ("_bagging.BaggingClassifier", "_bagging.BaggingRegressor", "_iforest.IsolationForest")),
+        _bags,
+    ),
+    **dict.fromkeys(("sklearn.multioutput.ClassifierChain", "sklearn.multioutput.RegressorChain"), _fitted(_chain, "order_")),
+    "sklearn.kernel_approximation.PolynomialCountSketch": _fitted(columns.check_count_sketch, "indexHash_"),
+    "sklearn.impute._iterative.IterativeImputer": _imputation,
+    "sklearn.impute._base.MissingIndicator": _fitted(columns.check_indicator, "features_"),
     **dict.fromkeys(
         (f"sklearn.neural_network._multilayer_perceptron.{name}" for name in ("MLPClassifier", "MLPRegressor")),
         _fitted(linear.check_network, "coefs_", ("coefs_", "intercepts_", "_best_coefs", "_best_intercepts")),

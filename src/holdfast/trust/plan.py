@@ -8,7 +8,6 @@ The one rule: a plan exists only if every check passed, and after that nothing i
 
 from __future__ import annotations
 
-import unicodedata
 from typing import Any
 
 from holdfast.errors import FormatError, HoldfastError, InvalidState, UntrustedType, quoted
@@ -232,6 +231,8 @@ def _refusal(view: View, refused: dict[tuple[str, str], int], path: str) -> Untr
 
 def _odd(name: str) -> str:
     if not name.isascii():
+        import unicodedata
+
         kinds = {unicodedata.name(c, "an unnamed character") for c in name if not c.isascii()}
         return f"the name holds {quoted(sorted(kinds)[0].lower(), 40)}, as look-alikes do; never trusted"
     if not all(part.isidentifier() for part in name.split(".")) or "." not in name:
