@@ -42,6 +42,9 @@ class Plan(Protocol):
     def buffer(self, tensor: int) -> Any:
         """Return the raw bytes of a tensor: the private copy, where a validator has looked at it."""
 
+    def pool(self, index: int) -> list[Any]:
+        """Return the small arrays of a table, where a validator has looked at them: those very arrays. Else nothing."""
+
 
 def build(plan: Plan) -> Any:
     """Return the model that a plan describes.
@@ -128,7 +131,7 @@ class _Builder:
         kind = type(table)
         rows = t.row_count(table)
         if kind is t.Arrays:
-            return self.arrays(table, rows, self.graph.bases[index])
+            return self.arrays(index, table, rows)
         if kind is t.Numbers:
             dtype = parse_dtype(table.dtype)
             if "U" in table.dtype:
@@ -155,13 +158,16 @@ class _Builder:
             made = [make(row) for row in self.rows_of(table, rows)]
         return made
 
-    def arrays(self, table: t.Arrays, rows: int, base: int) -> list[Any]:
+    def arrays(self, index: int, table: t.Arrays, rows: int) -> list[Any]:
+        base = self.graph.bases[index]
         dtype, ndim, order = parse_dtype(table.dtype), table.ndim, table.order
         shapes = table.shapes
         made: list[Any] = []
         if table.pooled:
-            buffer = self.plan.buffer(table.tensor)
-            made = cut_pool(_own(buffer) if len(buffer) <= COPIED else buffer, table)
+            made = self.plan.pool(index)
+            if not made or not made[0].flags.writeable:
+                buffer = self.plan.buffer(table.tensor)
+                made = cut_pool(_own(buffer) if len(buffer) <= COPIED else buffer, table)
         else:
             for row, count in enumerate(elements(table, rows)):
                 buffer = self.plan.buffer(table.tensor + row)

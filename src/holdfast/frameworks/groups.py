@@ -56,6 +56,18 @@ class Group:
         else:
             self.columns = list(columns)
 
+    def in_order(self) -> None:
+        """Let the nodes ascend: what a wave expands together, layout by layout, does not come in the order of the nodes."""
+        nodes = self.nodes
+        ascending = sorted(nodes)
+        if nodes == ascending:
+            return
+        self.settle()
+        order = sorted(range(len(nodes)), key=nodes.__getitem__)
+        self.nodes = ascending
+        self.columns = [[cells[place] for place in order] for cells in self.columns]
+        self.rows = [self.rows[place] for place in order] if self.rows else []
+
     def row(self, node: int) -> Any:
         """Return what the row of a node holds."""
         place = bisect_left(self.nodes, node)

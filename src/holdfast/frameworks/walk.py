@@ -468,7 +468,9 @@ class _Walker:
     # -- from groups to tables -----------------------------------------------------------------------------------
 
     def finish(self, root: Any, prefix: str) -> Dumped:
+        self.in_order()
         buffers = self.shared.settle(self)
+        self.in_order()  # views come cluster by cluster
         groups = ranked(self)
         final = final_numbers(groups, len(self.queue))
         names = TensorNames(self, prefix)
@@ -481,7 +483,13 @@ class _Walker:
         tree = t.Tree(t.TREE_VERSION, column([root], final), tables)
         return Dumped(tree, placed.tensors, types_, functions)
 
+    def in_order(self) -> None:
+        """Let the nodes of every group ascend, which is what finds a row and what makes the order of rows that of the graph."""
+        for group in self.groups.values():
+            group.in_order()
+
     def path_of(self, node: int) -> str:
+        self.in_order()
         return TensorNames(self, "").path(node)
 
 

@@ -6,6 +6,7 @@ The one rule: what is given to a check is what will be built from.
 from __future__ import annotations
 
 import re
+from array import array
 from collections.abc import Callable
 from typing import Any
 
@@ -66,8 +67,11 @@ def type_of(view: View, cell: Any) -> str:
 
 def array_from_list(values: list[Any]) -> Any:
     """Return integers as an array; a list that holds anything else stays a list, for the check to refuse."""
-    if set(map(type, values)) == {int} and min(values) >= -(2**63) and max(values) < 2**63:
-        return np.array(values, np.int64)
+    if set(map(type, values)) == {int}:
+        try:
+            return np.frombuffer(array("q", values), np.int64)  # twice as fast as numpy's own way from a list
+        except OverflowError:
+            return values
     if values and all(isinstance(value, np.integer) for value in values):
         return np.array(values)
     return values if values else np.zeros(0, np.int64)

@@ -124,6 +124,8 @@ _HGB = "sklearn.ensemble._hist_gradient_boosting."
 def _predictors(view: View, index: int) -> None:
     """Predictors that a model holds were checked with it; here is what holds for each alone."""
     base = view.graph.bases[index]
+    if view.checked.issuperset(range(base, base + view.graph.tables[index].rows)):  # type: ignore[union-attr]
+        return
     alone = [(row, fields) for row, fields in enumerate(rows_as_fields(view, index)) if base + row not in view.checked]
     where = where_of(view, index)
     check_predictors([fields for _, fields in alone], lambda i: where(alone[i][0]))
@@ -148,7 +150,7 @@ def _hist_gradient_boosting(view: View, index: int) -> None:
         flags = view.value(mapper.get("is_categorical_"))
         if not isinstance(flags, np.ndarray) or flags.ndim != 1:
             raise refuse(place, "its bin mapper has no is_categorical_")
-        stages = [view.items(stage) for stage in view.items(fields["_predictors"])]
+        stages = view.items_of(view.items(fields["_predictors"]))
         preprocessor = fields.get("_preprocessor")
         check_hist_gradient_boosting(
             {

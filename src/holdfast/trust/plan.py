@@ -59,16 +59,20 @@ class FrozenPlan:
         given: name -> class or function object that the caller handed over.
     """
 
-    __slots__ = ("_tensors", "given", "graph")
+    __slots__ = ("_view", "given", "graph")
 
-    def __init__(self, graph: Graph, given: dict[str, Any], tensors: Tensors) -> None:
-        self.graph = graph
+    def __init__(self, view: View, given: dict[str, Any]) -> None:
+        self.graph = view.graph
         self.given = given
-        self._tensors = tensors
+        self._view = view
 
     def buffer(self, tensor: int) -> Any:
         """Return the raw bytes of a tensor."""
-        return self._tensors.buffer(tensor)
+        return self._view.tensors.buffer(tensor)
+
+    def pool(self, index: int) -> list[Any]:
+        """Return the small arrays of a table that validators have looked at, or nothing."""
+        return self._view.looked_at(index)
 
 
 def make_plan(graph: Graph, policy: Policy, tensors: Tensors, path: str = "FILE") -> FrozenPlan:
@@ -101,7 +105,7 @@ def make_plan(graph: Graph, policy: Policy, tensors: Tensors, path: str = "FILE"
         _check_states(view, listed, policy)
     finally:
         tensors.settle()
-    return FrozenPlan(graph, given, tensors)
+    return FrozenPlan(view, given)
 
 
 def _check_states(view: View, listed: list[tuple[int, Any, Entry]], policy: Policy) -> None:

@@ -201,6 +201,10 @@ class View:
             made = self._pools[(index, mapped)] = cut_pool(self._raw(int(table.tensor), mapped), table)
         return made
 
+    def looked_at(self, index: int) -> list[Any]:
+        """Return the private arrays of a table that were given to a check, for the last time; or nothing."""
+        return self._pools.pop((index, False), [])
+
     def values(self, column: t.Column, count: int, mapped: bool = False, rows: range | None = None) -> list[Any]:
         """Return a column of so many rows, or consecutive rows of it, as plain values; see `value`."""
         kind = type(column)
@@ -248,6 +252,15 @@ class View:
             except TypeError:
                 return Opaque(cell)  # a key that cannot be one; nothing asks for such a dict by its keys
         return Opaque(cell)
+
+    def items_of(self, cells: list[Any]) -> list[list[Any]]:
+        """Return what `items` does, for each of many cells."""
+        if cells and set(map(type, cells)) == {Node}:
+            first = self.graph.locate(cells[0])
+            table: Any = self.graph.tables[first[0]]
+            if type(table) is t.Lists and len(cells) == table.rows and cells == list(range(cells[0], cells[0] + table.rows)):
+                return self.paths.rows(first[0])
+        return [self.items(cell) for cell in cells]
 
     def items(self, cell: Any) -> list[Any]:
         """Return the cells inside a list, a tuple or an object array."""

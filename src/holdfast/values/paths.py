@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 
 from holdfast.errors import NotFound, quoted
@@ -89,6 +89,13 @@ class Paths:
         if kind is t.ObjectArrays:
             return self._items(index, table, row, 1, table.items, elements(table, table.rows))
         return [cell for _, cell in self.children(node)]
+
+    def rows(self, index: int) -> list[list[Any]]:
+        """Return the cells inside each list of a table of lists."""
+        table: Any = self.graph.tables[index]
+        ends = list(accumulate(self._cells(index, 0, table.lengths, table.rows)))
+        flat = self._cells(index, 1, table.items, ends[-1])
+        return [flat[start:end] for start, end in pairwise((0, *ends))]
 
     def pairs(self, node: int) -> list[tuple[Any, Any]]:
         """Return the cells of keys and values of a dict."""

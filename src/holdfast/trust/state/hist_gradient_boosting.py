@@ -123,7 +123,7 @@ def _check_block(predictors: Sequence[Fields], sizes: Array, offset: int, where_
     stop_at(depth[starts] != 0, lambda node: f"is the root and has depth {node['depth']}, 0 expected", starts)
 
     feature, category = nodes["feature_idx"][inner], nodes["is_categorical"][inner] != 0
-    width = _each([_width(fields, partial(where_of, offset + i)) for i, fields in enumerate(predictors)], sizes, inner)
+    width = _each(_widths(predictors, offset, where_of), sizes, inner)
     stop_at((feature < 0) | (feature >= width), lambda node: f"splits on feature {node['feature_idx']}, out of range", inner)
     stop_at(np.isnan(nodes["num_threshold"][inner]) & ~category, lambda node: "has the threshold NaN", inner)
     if category.any():
@@ -136,6 +136,13 @@ def _check_block(predictors: Sequence[Fields], sizes: Array, offset: int, where_
             mine = np.flatnonzero(category & (which == i))
             if known is not None:
                 stop_at(known[feature[mine]] == 0, lambda node: f"reads feature {node['feature_idx']} as a category", inner[mine])
+
+
+def _widths(predictors: Sequence[Fields], offset: int, where_of: Callable[[int], str]) -> list[int]:
+    known = {fields.get("n_features") for fields in predictors}
+    if len(known) == 1:  # they belong to one model
+        return [_width(predictors[0], partial(where_of, offset))] * len(predictors)
+    return [_width(fields, partial(where_of, offset + i)) for i, fields in enumerate(predictors)]
 
 
 def _width(fields: Fields, where_of: Callable[[], str]) -> int:

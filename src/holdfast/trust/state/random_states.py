@@ -19,6 +19,7 @@ _U32 = (np.dtype(np.uint32),)
 _U64 = (np.dtype(np.uint64),)
 _KINDS = ("MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64")
 _WORD = 2**32 - 1
+_LARGEST_SEED = 2**limits.SEED_BITS - 1
 _WIDE = 2**128 - 1
 
 
@@ -73,4 +74,4 @@ def check_seed_sequence(fields: Fields, where: str) -> None:
 
 
 def _unsigned(value: Any, name: str, where: str) -> None:
-    integer({name: value}, name, where, 0, 2**limits.SEED_BITS - 1)
+    integer({name: value}, name, where, 0, _LARGEST_SEED)
