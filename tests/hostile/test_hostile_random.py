@@ -134,6 +134,42 @@ def test_the_place_of_a_seed_among_its_siblings_comes_back_with_any_key() -> Non
     assert back.generate_state(4).tolist() == made.generate_state(4).tolist()
 
 
+TABLE = np.arange(4000.0).reshape(400, 10)
+LAYOUTS: dict[str, list[Callable[[int], Any]]] = {
+    "long tuples": [lambda i: tuple(range(i, i + 17)), lambda i: tuple(range(i, i + 18)), lambda i: tuple(f"{i}{j}" for j in range(20))],
+    "tuples": [lambda i: (i,), lambda i: (i, [i]), lambda i: (), lambda i: (str(i), (i,))],
+    "dicts": [lambda i: {"a": i}, lambda i: {"b": i, "a": [i]}, lambda i: {f"{i}": 1}, lambda i: {i: 1}, lambda i: {"\u00e9": i}, lambda i: {}],
+    "lists": [lambda i: [i], lambda i: [[i], i], lambda i: []],
+    "sets": [lambda i: {i}, lambda i: frozenset({i, str(i)}), lambda i: {(i, i)}],
+    "arrays": [
+        lambda i: np.arange(5.0) + i, lambda i: TABLE[:5, i % 10], lambda i: TABLE[i % 400], lambda i: np.zeros((2, i % 3)) + i,
+        lambda i: np.asfortranarray(np.arange(6.0).reshape(2, 3) + i), lambda i: np.array([i, None], object), lambda i: np.arange(3, dtype=">i4") + i, lambda i: TABLE[:3],
+    ],
+    "objects": [lambda i: types.SimpleNamespace(a=i), lambda i: types.SimpleNamespace(a=[i], b=np.arange(2) + i), lambda i: slice(i, None), lambda i: np.float32(i)],
+    "big integers": [lambda i: 2**70 + i, lambda i: (2**70, i), lambda i: [2**71 * i]],
+}  # fmt: skip
+LAYOUTS["everything"] = [make for some in LAYOUTS.values() for make in some]
+
+
+@pytest.mark.parametrize("name", LAYOUTS)
+@pytest.mark.parametrize("mixed", ["in turn", "at random", "one after the other"])
+def test_many_objects_of_several_layouts_come_back_each_in_its_place(name: str, mixed: str) -> None:
+    """Objects of one type are saved together, layout by layout: in whatever order they come, none takes the place of another."""
+    makers, dice = LAYOUTS[name], random.Random(name)
+    count = 60 * len(makers)
+    chosen = {"in turn": range(count), "at random": [dice.randrange(count) for _ in range(count)], "one after the other": [i // 60 for i in range(count)]}[mixed]
+    model = [makers[which % len(makers)](i) for i, which in enumerate(chosen)]
+    blob = holdfast.dumps(model)
+    back = holdfast.loads(blob, copy=True)
+    assert portrait_of_many(back) == portrait_of_many(model)
+    assert shared(back) == shared(model)
+    assert holdfast.dumps(back) == blob
+
+
+def portrait_of_many(model: list[Any]) -> Any:
+    return portrait([vars(one) if isinstance(one, types.SimpleNamespace) else one for one in model])
+
+
 def deep(levels: int) -> Any:
     made: Any = 1
     for _ in range(levels):
