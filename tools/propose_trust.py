@@ -34,7 +34,7 @@ from holdfast.values.graph import Graph, Node
 
 DATA = Path(__file__).parent.parent / "src" / "holdfast" / "trust" / "data"
 ROWS_KEPT = 3000
-FEWEST_VALUES = 3
+FEWEST_VALUES, MANY = 3, 30
 BASES = ("n_features_in_", "classes_.0")
 
 LABEL_KINDS = [f"array:{kind}1" for kind in "biufUSOM"]
@@ -92,11 +92,14 @@ UNRELIABLE = {
 
 ALSO = {
     # a score of each target gives results of samples, targets and alphas
-    **dict.fromkeys(("cv_results_@RidgeCV", "cv_results_@RidgeClassifierCV"), {"array:f3"}),
+    "cv_results_@RidgeCV": {"array:f3"},
+    "cv_results_@RidgeClassifierCV": {"array:f3"},
     # several outputs give samples, classes and outputs
-    **dict.fromkeys(("oob_decision_function_@RandomForestClassifier", "oob_decision_function_@ExtraTreesClassifier"), {"array:f3"}),
+    "oob_decision_function_@RandomForestClassifier": {"array:f3"},
+    "oob_decision_function_@ExtraTreesClassifier": {"array:f3"},
     # the parameter as it was given, which may be "auto"
-    **dict.fromkeys(("_n_features_out@GaussianRandomProjection", "_n_features_out@SparseRandomProjection"), {"str", "int"}),
+    "_n_features_out@GaussianRandomProjection": {"str", "int"},
+    "_n_features_out@SparseRandomProjection": {"str", "int"},
 }
 """Attribute@class -> kinds that are genuine, and that too few fits show for the miner to see them each time."""
 
@@ -105,6 +108,17 @@ BEFORE_FIT = {"_sklearn_output_config", "_metadata_request"}
 
 OF_THE_USER = {"scorer_", "cv_results_", "_metric_params", "effective_metric_params_"}
 """Containers of state that hold what a user has put into a parameter."""
+
+NOT_ALWAYS = {
+    # it is taken from the estimator inside, and one that begins with texts has none
+    *(f"n_features_in_@{name}" for name in ("CalibratedClassifierCV", "OutputCodeClassifier", "FixedThresholdClassifier")),
+    *(f"n_features_in_@{name}" for name in ("TunedThresholdClassifierCV", "MultiOutputClassifier", "MultiOutputRegressor")),
+    "n_features_in_@_ConstantPredictor",
+    # with a kernel of the user's own the rows may be anything
+    *(f"n_features_in_@{name}" for name in ("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM")),
+    *(f"n_features_in_@GaussianProcess{name}" for name in ("Classifier", "Regressor")),
+}
+"""Attribute@class of what every fit has shown, and what another way to use the class leaves out."""
 
 PYTHON_VALUES = [
     f"builtins.{n}"
@@ -457,12 +471,19 @@ def sklearn_types(seen: dict[str, Seen], how: dict[str, str]) -> dict[str, Any]:
         for field, known in listed.get(name, {}).get("kinds", {}).items():
             # a model that loads goes on to load: what was seen with other settings stays until a reviewer takes it out
             kinds[field] = sorted({*known, *kinds.get(field, known)})
+        for field in set(kinds) - set(own):
+            # labels have one axis; and what has two with any data has a row for something, be it one
+            wrong = "12" if field == "classes_" else "21" if one.count > MANY else ""
+            seen_axes = {kind[7:] for kind in one.kinds.get(field, ()) if kind.startswith("array:")}
+            if wrong and seen_axes == {wrong[0]}:
+                kinds[field] = [kind for kind in kinds[field] if not (kind.startswith("array:") and kind[7:] == wrong[1])]
         if kinds:
             entry["kinds"] = dict(sorted(kinds.items()))
         if params or issubclass(cls, BaseEstimator):
             entry["params"] = sorted(own)
             entry["made"] = sorted(set(params) - set(own))
-            entry["fitted"] = sorted((one.fitted or set()) - set(params))
+            short = name.rpartition(".")[2]
+            entry["fitted"] = sorted(field for field in (one.fitted or set()) - set(params) if f"{field}@{short}" not in NOT_ALWAYS)
         else:
             entry["params"] = sorted(one.always or ())
         items = items_of(one, params)

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.trust.fields_of import Validator, cells_of, type_of, where_of
+import numpy as np
+
+from holdfast.trust.fields_of import Validator, cells_of, rows_as_fields, type_of, where_of
 from holdfast.trust.native_families import FAMILIES, _fitted, _one_hot
 from holdfast.trust.state import columns, encoders, linear, others
 from holdfast.trust.view import View
+from holdfast.values import tree as t
 from holdfast.values.graph import Node
 
 
@@ -34,6 +37,31 @@ def _ngrams(view: View, index: int) -> None:
 def _one_hot_encoder(fields: dict[str, Any], where: str) -> None:
     encoders.check_categories(fields, where)
     encoders.check_one_hot({**fields, **_one_hot(fields)}, where)
+
+
+def _label_sets(view: View, index: int) -> None:
+    table: Any = view.graph.tables[index]
+    if "classes_" not in table.fields:
+        return
+    where = where_of(view, index)
+    for row, fields in enumerate(rows_as_fields(view, index)):
+        kept = view.column(index, "classes_")[row]
+        if type(kept) is Node and view.kind(kept) == "array:O1":
+            labels = [_label(view, item) for item in view.items(kept)]
+            fields["classes_"] = np.empty(len(labels), object)
+            for i, label in enumerate(labels):
+                fields["classes_"][i] = label
+        encoders.check_label_sets(fields, where(row))
+
+
+def _label(view: View, cell: Any) -> Any:
+    """Return a label, and for one that is kept as text of its own what stands for it: where this differs, they do."""
+    if type(cell) is Node:
+        index, row = view.graph.locate(cell)
+        table: Any = view.graph.tables[index]
+        if type(table) is t.Atoms and table.kind in ("bytes", "int", "surrogates"):
+            return (table.kind, bytes(table.values[row]))
+    return view.value(cell)
 
 
 _SGD = ("coef_", "_standard_coef", "_average_coef", "intercept_", "offset_", "_standard_intercept", "_average_intercept")
@@ -143,7 +171,7 @@ PLAIN_FAMILIES: dict[str, Validator] = {
     "sklearn.preprocessing._encoders.OneHotEncoder": _fitted(_one_hot_encoder, "categories_"),
     "sklearn.preprocessing._encoders.OrdinalEncoder": _fitted(encoders.check_categories, "categories_"),
     "sklearn.preprocessing._target_encoder.TargetEncoder": _fitted(encoders.check_target_encoder, "categories_"),
-    "sklearn.preprocessing._label.MultiLabelBinarizer": _fitted(encoders.check_label_sets, "classes_"),
+    "sklearn.preprocessing._label.MultiLabelBinarizer": _label_sets,
     "sklearn.kernel_approximation.AdditiveChi2Sampler": _fitted(others.check_sample_steps, "n_features_in_"),
     **{f"{_TEXT}{name}": _both(FAMILIES[f"{_TEXT}{name}"], _ngrams) for name in ("CountVectorizer", "TfidfVectorizer", "HashingVectorizer")},
     **dict.fromkeys(
