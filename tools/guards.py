@@ -4,19 +4,25 @@ A guard that no test misses may be dead code already. Each line of ``GUARDS`` na
 it, the text without it, and the tests that have to fail then. The sources are copied to a temporary folder, one guard is taken
 out of the copy, and its tests run against the copy; before that they have to pass against the untouched copy.
 
+Beside those, every ``if`` in the modules of ``MODULES`` that does nothing but refuse is found by itself, and taken away in turn
+too: some test of its module's files has to fail.
+
 Written: ``docs/guards.md``. Exit code 1: a guard was not found in the sources, its tests do not pass as it is, or none of
-them fails without it.
+them fails without it and ``SECOND`` does not say why.
 """
 
 from __future__ import annotations
 
 import argparse
+import ast
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from queue import SimpleQueue
 from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -173,8 +179,8 @@ GUARDS = (
     _off("keys can be hashed in time", GRAPH, "        if self.keyed:", f"{TREE}::test_a_key_that_takes_for_ever_to_hash_is_refused[a key of 2**60 parts]"),
     # building
     _off("sets and dicts hold what the file says", BUILD, "    if len(made) != count:", structure("a set with an item twice")),
-    _off("attributes shadow nothing", BUILD, "        if found is not None and field not in slots and (callable(found) or hasattr(type(found), \"__get__\")):", state("the attribute predict of an estimator")),
-    _off("dunder attributes are refused", BUILD, "        if field.startswith(\"__\") and field.endswith(\"__\"):", state("the attribute __del__ of an estimator"), state("the attribute __call__ of an estimator")),
+    _off("attributes shadow nothing", "frameworks/objects.py", "        if found is not None and field not in slots and (callable(found) or hasattr(type(found), \"__get__\")):", state("the attribute predict of an estimator")),
+    _off("dunder attributes are refused", "frameworks/objects.py", "        if field.startswith(\"__\") and field.endswith(\"__\"):", state("the attribute __del__ of an estimator"), state("the attribute __call__ of an estimator")),
     Guard("classes with hooks of their own are refused", BUILD, "else problem(cls)", "else None", (state("a trusted class with __setstate__"),)),
     _off("a name is the defining name", "frameworks/names.py", "    if name_of(found) != name:", state("a trusted alias of a class")),
     # dtypes
@@ -183,10 +189,10 @@ GUARDS = (
     _off("nothing untrusted is built", PLAN, "    if refused:", untrusted("an object of os.system"), untrusted("the function builtins.eval")),
     _off("a type is built in its own way", PLAN, '            if (entry.how == "record") is not (type(table) is t.Records):', state("an estimator as a value")),
     Guard("state is checked against the list", PLAN, "            check_table(view, index, entry)\n    for index", "            pass\n    for index", (state("coef_ is missing"), state("coef_ is 'x'"))),
-    _off("native state is checked", PLAN, "        if validator is not None:", sparse("csr_matrix: an index behind the last")),
+    _off("native state is checked", PLAN, "            if validator is not None:", sparse("csr_matrix: an index behind the last")),
     _off("attributes are there", "trust/schema.py", "    if missing:", state("coef_ is missing")),
     _off("lengths agree", "trust/schema.py", "        if a is not None and b is not None and a != b:", state("n_features_in_ is not the width of coef_")),
-    _off("an attribute has one of its kinds", "trust/schema.py", "        if kind not in allowed and not (kind.startswith(\"type:\") and \"object\" in allowed):", state("coef_ is 'x'")),
+    Guard("an attribute has one of its kinds", "trust/schema.py", "\"object\" in allowed):\n            row = _row", "\"object\" in allowed) and False:\n            row = _row", (state("coef_ is 'x'"),)),
     _off("an attribute beside the class is plain data", "trust/schema.py", '        if kind not in PLAIN_KINDS and not kind.startswith(("array:", "number:", "type:pandas.", "type:datetime.", "type:collections.")):', state("an attribute that is not of the class, and no plain data")),
     _off("pointers of sparse matrices ascend", SPARSE, "    if (wrong := indptr[1:] < indptr[:-1]).any():", sparse("csr_matrix: pointers that go back and end right")),
     _off("pointers of sparse matrices end with the entries", SPARSE, "    if indptr[-1] != len(indices):", sparse("csr_matrix: pointers that end early")),
@@ -198,6 +204,67 @@ GUARDS = (
     # text
     Guard("what is shown is escaped", "errors.py", "shown = shown.translate(_CONTROL)", "shown = shown", (f"{TEXT}::test_an_inspection_shows_text_escaped_and_keeps_it_as_data[a colour]",)),
 )  # fmt: skip
+
+
+_STATE = "trust/state/"
+_FIELDS = "tests/trust/test_state_fields.py"
+_OTHERS = "tests/trust/test_state_others.py"
+MODULES: dict[str, tuple[str, ...]] = {
+    HEADER: (JSON, ARRAYS, CONTAINER),
+    CONTENT: (CONTAINER, JSON, ARRAYS),
+    "native/codec.py": (TREE,),
+    GRAPH: (TREE,),
+    "values/dtypes.py": (ARRAYS,),
+    "values/hashes.py": (TREE,),
+    BUILD: (TREE, TYPES, TEXT, ARRAYS),
+    "artifact/compression.py": (ARRAYS,),
+    "artifact/source.py": (CONTAINER,),
+    PLAN: (TYPES,),
+    "trust/policy.py": (TYPES,),
+    "trust/schema.py": (TYPES,),
+    **{
+        f"{_STATE}{name}.py": (f"tests/trust/test_state_{tests}.py", _FIELDS)
+        for name, tests in {
+            "tree": "tree", "tree_walk": "tree", "hist_gradient_boosting": "hist_gradient_boosting", "neighbors": "neighbors",
+            "binary_tree": "neighbors", "sparse": "sparse", "svm": "svm", "clusters": "others", "encoders": "others", "others": "others",
+            "random_states": "others", "splines": "others", "columns": "others", "linear": "others", "fields": "tree",
+        }.items()
+    },
+}  # fmt: skip
+"""Modules of which every refusal is tried -> the files of tests that have to notice."""
+
+SECOND: dict[tuple[str, str], str] = {}
+"""(module, condition) of a refusal behind another one -> why no test can reach it."""
+
+
+def refusals(file: str) -> list[Guard]:
+    """Return every ``if`` of a module that does nothing but refuse."""
+    text = (SOURCES / "holdfast" / file).read_text()
+    found = []
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.If) and len(node.body) == 1 and not node.orelse and _refuses(node.body[0]):
+            condition = ast.get_source_segment(text, node.test) or ""
+            # the number of its line before it, since the same condition may stand in several places
+            found.append(Guard(" ".join(condition.split()), file, f"{node.test.lineno}\0{condition}", "False", MODULES[file]))
+    return sorted(found, key=lambda guard: int(guard.old.partition("\0")[0]))
+
+
+def _refuses(body: ast.stmt) -> bool:
+    if isinstance(body, ast.Raise):
+        return True
+    call = body.value if isinstance(body, ast.Expr) else None
+    name = getattr(call.func, "id", getattr(call.func, "attr", "")) if isinstance(call, ast.Call) else ""
+    return name.lstrip("_").startswith("refuse")
+
+
+def without(guard: Guard, text: str) -> str | None:
+    """Return a module without a guard, or None when the guard is not there exactly once."""
+    number, mark, old = guard.old.partition("\0")
+    if not mark:
+        return text.replace(guard.old, guard.new) if text.count(guard.old) == 1 else None
+    lines = text.splitlines(keepends=True)
+    before, after = "".join(lines[: int(number) - 1]), "".join(lines[int(number) - 1 :])
+    return before + after.replace(old, guard.new, 1) if old in after else None
 
 
 class Result(NamedTuple):
@@ -215,30 +282,31 @@ def copied(folder: str) -> Path:
     return target
 
 
-def run_tests(sources: Path, tests: list[str]) -> tuple[int, set[str]]:
+def run_tests(sources: Path, tests: list[str], first: bool = False) -> tuple[int, set[str]]:
     """Run tests against some sources; return the exit code and the node ids that failed. -1 stands for a run without end."""
     environment = dict(os.environ, PYTHONPATH=str(sources), PYTHONDONTWRITEBYTECODE="1", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=no", "-rfE", *tests]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=no", "-rfE", "-m", "not long", *(["-x"] if first else []), *tests]
     try:
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
         return -1, set(tests)
     lines = [line.split(" ", 1)[1] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    return done.returncode, {test for test in tests if any(line == test or line.startswith(f"{test} - ") for line in lines)}
+    return done.returncode, {line.partition(" - ")[0] for line in lines}
 
 
 def try_guard(guard: Guard, sources: Path, healthy: set[str]) -> Result:
     """Take one guard away and see what its tests say."""
     path = sources / "holdfast" / guard.file
     text = path.read_text()
-    if text.count(guard.old) != 1:
-        return Result(guard, f"its text is in {guard.file} {text.count(guard.old)} times", "")
+    changed = without(guard, text)
+    if changed is None:
+        return Result(guard, f"its text is not once in {guard.file}", "")
     sick = [test for test in guard.tests if test not in healthy]
     if sick:
         return Result(guard, f"its test does not pass as it is: {sick[0]}", "")
     try:
-        path.write_text(text.replace(guard.old, guard.new))
-        code, failed = run_tests(sources, list(guard.tests))
+        path.write_text(changed)
+        code, failed = run_tests(sources, list(guard.tests), first=True)
     finally:
         path.write_text(text)
     if code not in (0, 1, -1):
@@ -257,9 +325,35 @@ def table(results: list[Result]) -> str:
         "| --- | --- | --- |",
     ]
     for one in results:
-        found = f"`{one.failed.partition('::')[2]}`" if one.failed else f"**{one.problem}**"
-        lines.append(f"| {one.guard.what} | `{one.guard.file}` | {found.replace('|', chr(92) + '|')} |")
+        lines += [] if _found(one.guard) else [f"| {one.guard.what} | `{one.guard.file}` | {_outcome(one)} |"]
+    own = [one for one in results if _found(one.guard)]
+    missed = sum(bool(one.failed) for one in own)
+    lines += [
+        "",
+        "## Every refusal in these modules",
+        "",
+        f"Each `if` that does nothing but refuse: {len(own)} of them, {missed} missed by a test when taken away.",
+        "",
+        "| taken away | where | a test that fails without it |",
+        "| --- | --- | --- |",
+        *(f"| `{_cell(one.guard.what[:90])}` | `{one.guard.file}` | {_outcome(one)} |" for one in own),
+    ]
     return "\n".join(lines) + "\n"
+
+
+def _found(guard: Guard) -> bool:
+    return "\0" in guard.old
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _outcome(one: Result) -> str:
+    if one.failed:
+        return f"`{_cell(one.failed.partition('::')[2] or one.failed)[:110]}`"
+    why = SECOND.get((one.guard.file, one.guard.what))
+    return why or f"**{one.problem}**"
 
 
 def main() -> int:
@@ -267,21 +361,32 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--only", default="", help="try only guards whose text or file holds this")
     arguments = parser.parse_args()
-    chosen = [guard for guard in GUARDS if arguments.only in f"{guard.what} {guard.file}"]
-    results = []
-    with tempfile.TemporaryDirectory() as folder:
-        sources = copied(folder)
+    every = [*GUARDS, *(guard for file in MODULES for guard in refusals(file))]
+    chosen = [guard for guard in every if arguments.only in f"{guard.what} {guard.file}"]
+    with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
+        idle: SimpleQueue[Path] = SimpleQueue()
+        for folder in (first, second):
+            idle.put(copied(folder))
         tests = list(dict.fromkeys(test for guard in chosen for test in guard.tests))
-        code, failed = run_tests(sources, tests)
+        code, failed = run_tests(SOURCES, tests)
         if code not in (0, 1):
             sys.stderr.write(f"the tests do not run as it is (exit code {code}); is every one of them there?\n")
             return 1
-        healthy = set(tests) - failed
-        for guard in chosen:
-            results.append(try_guard(guard, sources, healthy))
-            sys.stdout.write(f"{'ok  ' if not results[-1].problem else 'MISS'} {guard.what}{': ' + results[-1].problem if results[-1].problem else ''}\n")
+        healthy = {test for test in tests if not any(one == test or one.startswith((f"{test}::", f"{test}[")) for one in failed)}
+
+        def attempt(guard: Guard) -> Result:
+            sources = idle.get()
+            try:
+                result = try_guard(guard, sources, healthy)
+            finally:
+                idle.put(sources)
+            sys.stdout.write(f"{'MISS' if result.problem else 'ok  '} {guard.file} {guard.what}{': ' if result.problem else ''}{result.problem}\n")
             sys.stdout.flush()
-    missed = [one for one in results if one.problem]
+            return result
+
+        with ThreadPoolExecutor(2) as pool:
+            results = list(pool.map(attempt, chosen))
+    missed = [one for one in results if one.problem and (one.guard.file, one.guard.what) not in SECOND]
     if not arguments.only:
         PAGE.write_text(table(results))
     sys.stdout.write(f"{len(results) - len(missed)} of {len(results)} guards are missed by a test when they are taken away\n")

@@ -341,3 +341,36 @@ def test_a_suffix_that_says_something_else_is_refused(suffix: str, tmp_path: Pat
     (tmp_path / f"m{suffix}").write_bytes(holdfast.dumps([]))
     with pytest.raises(holdfast.FormatError, match="rename"):
         holdfast.load(tmp_path / f"m{suffix}")
+
+
+@pytest.mark.parametrize(("trees", "depth"), [(600, 5), (200, 9)], ids=["in a pool", "each on its own"])
+def test_bytes_that_change_after_they_were_checked_are_not_what_is_built(tmp_path: Path, trees: int, depth: int) -> None:
+    """The file is mapped, and somebody else may write to it: what native code believes is built from the copy that was checked."""
+    from sklearn.ensemble import RandomForestRegressor
+
+    from holdfast.artifact import load as loading
+
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(3000, 5)), rng.normal(size=3000)
+    model = RandomForestRegressor(trees, random_state=0, max_depth=depth).fit(X, y)
+    path = tmp_path / "forest.safetensors"
+    holdfast.save(model, path)
+    assert path.stat().st_size > 2**20, "a smaller file is read at once and not mapped"
+    checked = loading.make_plan
+
+    def then_overwritten(*given: Any) -> Any:
+        plan = checked(*given)
+        nodes = [place for place in given[2].places if "nodes" in place.name or "pool" in place.name]
+        assert nodes
+        with path.open("r+b") as file:
+            for place in nodes:
+                file.seek(given[2].data_start + place.start)
+                file.write(b"\x7f" * place.nbytes)
+        return plan
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loading, "make_plan", then_overwritten)
+        back = holdfast.load(path)
+    leaves = [tree.tree_.children_left for tree in back.estimators_]
+    assert all(np.array_equal(tree.tree_.children_left, found) for tree, found in zip(model.estimators_, leaves, strict=True))
+    assert all(np.array_equal(a.tree_.feature, b.tree_.feature) for a, b in zip(model.estimators_, back.estimators_, strict=True))

@@ -69,7 +69,9 @@ def is_string_array(array: AnyArray) -> bool:
 
 def number_bytes(number: np.generic) -> bytes:
     """Return the bytes of a numpy scalar with its padding zeroed."""
-    if number.dtype.itemsize and padding(number.dtype):
+    if not number.dtype.itemsize:
+        return b""  # empty text, of which numpy gives out a character
+    if padding(number.dtype):
         return b"".join(bytes(piece) for piece in pieces(np.asarray(number).reshape(1)))
     return number.tobytes()
 

@@ -38,7 +38,8 @@ def _build_dtype(fields: dict[str, Any]) -> Any:
         return np.dtype(object)
     if text == "string":
         return np.dtypes.StringDType(**{key: fields[key] for key in ("coerce", "na_object") if key in fields})
-    return parse_dtype(text)
+    # past the cache: numpy makes a new object each time for all dtypes but the plainest, and two of a model stay two
+    return parse_dtype.__wrapped__(text)
 
 
 def _dump_strings(array: Any) -> dict[str, Any]:

@@ -139,8 +139,8 @@ def _check_block(predictors: Sequence[Fields], sizes: Array, offset: int, where_
 
 
 def _widths(predictors: Sequence[Fields], offset: int, where_of: Callable[[int], str]) -> list[int]:
-    known = {fields.get("n_features") for fields in predictors}
-    if len(known) == 1:  # they belong to one model
+    known = predictors[0].get("n_features")
+    if type(known) is int and all(fields.get("n_features") is known for fields in predictors):  # they belong to one model
         return [_width(predictors[0], partial(where_of, offset))] * len(predictors)
     return [_width(fields, partial(where_of, offset + i)) for i, fields in enumerate(predictors)]
 
