@@ -166,6 +166,48 @@ def test_many_objects_of_several_layouts_come_back_each_in_its_place(name: str, 
     assert holdfast.dumps(back) == blob
 
 
+def test_equal_dtypes_stay_as_many_as_they_were() -> None:
+    one, other = np.dtype("<U3"), np.dtype("<U3")
+    plain = np.dtype("<f8")
+    model = [one, other, one, plain, np.dtype("<f8"), np.dtype([("a", "<f4")]), np.dtype([("a", "<f4")])]
+    blob = holdfast.dumps(model)
+    back = holdfast.loads(blob)
+    assert back == model
+    assert back[0] is back[2] is not back[1]
+    assert back[3] is back[4] is plain
+    assert holdfast.dumps(back) == blob
+
+
+def test_equal_bytes_stay_as_many_as_they_were() -> None:
+    one, other = (10).to_bytes(1, "big"), (10).to_bytes(1, "big")
+    assert one is not other
+    for model in ([one, other, one], [b"\n", b"\n"], [one, {b"\n"}], [b"", b""], [b"ab", bytes(bytearray(b"ab"))]):
+        blob = holdfast.dumps(model)
+        back = holdfast.loads(blob)
+        assert back == model
+        assert holdfast.dumps(back) == blob
+
+
+@pytest.mark.parametrize("model", [[np.str_("")], [np.str_(""), np.str_("")], [np.bytes_(b"")], [np.str_("a"), np.str_("")], {np.str_(""): 1}], ids=repr)
+def test_empty_text_of_numpy_comes_back(model: Any) -> None:
+    back = holdfast.loads(holdfast.dumps(model))
+    assert portrait(back) == portrait(model)
+
+
+SEEDS_TOGETHER = 30
+
+
+@pytest.mark.parametrize("start", range(0, 8 * SEEDS_TOGETHER, SEEDS_TOGETHER))
+def test_many_random_models_in_one_come_back_exactly(start: int) -> None:
+    """Alone, a random model has too few objects of one type for them to be saved together."""
+    model = [Maker(seed).model() for seed in range(start, start + SEEDS_TOGETHER)]
+    blob = holdfast.dumps(model)
+    back = holdfast.loads(blob, copy=True)
+    assert portrait(back) == portrait(model)
+    assert shared(back) == shared(model)
+    assert holdfast.dumps(back) == blob
+
+
 def portrait_of_many(model: list[Any]) -> Any:
     return portrait([vars(one) if isinstance(one, types.SimpleNamespace) else one for one in model])
 

@@ -544,7 +544,8 @@ def _distinct(made: Any, count: int) -> Any:
 
 def _atom(kind: str, value: bytes) -> Any:
     if kind == "bytes":
-        return bytes(value)
+        # Python keeps one object for each single byte, and not all that a model holds need be it: two stay two
+        return value[0].to_bytes(1, "big") if len(value) == 1 else bytes(value)
     if kind == "bytearray":
         return bytearray(value)
     if kind == "complex" and len(value) == 16:
