@@ -178,7 +178,7 @@ GUARDS = (
     _off("a small tree cannot ask for much", GRAPH, "        if nbytes is not None and self.cells_seen > limits.FREE_CELLS + limits.CELLS_PER_BYTE * nbytes:", bomb("a list of 2**34 times None")),
     _off("keys can be hashed in time", GRAPH, "        if self.keyed:", f"{TREE}::test_a_key_that_takes_for_ever_to_hash_is_refused[a key of 2**60 parts]"),
     # building
-    _off("sets and dicts hold what the file says", BUILD, "    if len(made) != count:", structure("a set with an item twice")),
+    _off("sets and dicts hold what the file says", "frameworks/making.py", "    if len(made) != count:", structure("a set with an item twice")),
     _off("attributes shadow nothing", "frameworks/objects.py", "        if found is not None and field not in slots and (callable(found) or hasattr(type(found), \"__get__\")):", state("the attribute predict of an estimator")),
     _off("dunder attributes are refused", "frameworks/objects.py", "        if field.startswith(\"__\") and field.endswith(\"__\"):", state("the attribute __del__ of an estimator"), state("the attribute __call__ of an estimator")),
     Guard("classes with hooks of their own are refused", BUILD, "else problem(cls)", "else None", (state("a trusted class with __setstate__"),)),
@@ -217,6 +217,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "values/dtypes.py": (ARRAYS,),
     "values/hashes.py": (TREE,),
     BUILD: (TREE, TYPES, TEXT, ARRAYS),
+    "frameworks/making.py": (TREE, TYPES, TEXT, ARRAYS),
     "artifact/compression.py": (ARRAYS,),
     "artifact/source.py": (CONTAINER,),
     PLAN: (TYPES,),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from typing import Any
 
 import numpy as np
@@ -118,6 +119,19 @@ def test_arrays_that_share_memory_still_do() -> None:
     assert back["every other"][1, 0] == 99
     assert back["reversed"][1, 0] == 99
     assert back["row"].base is not None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_windows_into_several_arrays_in_any_order_share_what_they_shared(seed: int) -> None:
+    dice = random.Random(seed)
+    bases = [np.arange(60.0) + i * 1000 for i in range(3)]
+    model = []
+    for _ in range(dice.randrange(2, 9)):
+        start = dice.randrange(0, 40)
+        model.append(dice.choice(bases)[start : dice.randrange(start + 4, 60) : dice.choice([1, 2, 3])])
+    back = holdfast.loads(holdfast.dumps(model), copy=True)
+    assert all(np.array_equal(a, b) for a, b in zip(model, back, strict=True))
+    assert [[np.shares_memory(a, b) for b in back] for a in back] == [[np.shares_memory(a, b) for b in model] for a in model]
 
 
 def test_a_view_of_a_large_array_stores_only_itself() -> None:

@@ -10,7 +10,6 @@ The one rule: only what the plan names is imported, and what is built is exactly
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Callable
 from itertools import accumulate
 from typing import Any, Protocol
@@ -19,12 +18,24 @@ import numpy as np
 
 from holdfast.errors import Corrupt, FormatError, HoldfastError, InvalidState, UnsupportedModel, quoted
 from holdfast.frameworks.adapter import REGISTERED, Record, Shell, adapter_named
+from holdfast.frameworks.making import (
+    COPIED,
+    Used,
+    atom,
+    check_fields,
+    check_text,
+    distinct,
+    member,
+    not_rebuilt,
+    own_memory,
+    put_keys,
+    read_only,
+)
 from holdfast.frameworks.names import find
-from holdfast.frameworks.objects import attributes_of, is_enum, is_named_tuple, misfit, problem
+from holdfast.frameworks.objects import attributes_of, is_enum, is_named_tuple, problem
 from holdfast.values import tree as t
 from holdfast.values.dtypes import parse_dtype
 from holdfast.values.graph import Graph, Node, elements
-from holdfast.values.hashes import check_hashes
 from holdfast.values.paths import Paths
 from holdfast.values.pools import cut_pool
 
@@ -140,7 +151,7 @@ class _Builder:
                 return [np.zeros((), dtype)[()] for _ in range(rows)]
             return list(np.frombuffer(bytes(table.data), dtype)) if rows != 1 else [np.frombuffer(table.data, dtype)[0]]
         if kind is t.Atoms:
-            return [_atom(table.kind, value) for value in table.values]
+            return [atom(table.kind, value) for value in table.values]
         if kind is t.Names:
             return [self.named(name) for name in table.names]
         if kind is t.Views:
@@ -152,7 +163,7 @@ class _Builder:
             made = [tuple(row) for row in self.split(table.lengths, table.items, rows)]
         elif kind is t.FrozenSets:
             ask = _has_nodes(table.items)
-            made = [_distinct(_hashing(frozenset, row, row if ask else ()), len(row)) for row in self.split(table.lengths, table.items, rows)]
+            made = [distinct(put_keys(frozenset, row, row if ask else ()), len(row)) for row in self.split(table.lengths, table.items, rows)]
         else:
             make = self.record_maker(table)
             made = [make(row) for row in self.rows_of(table, rows)]
@@ -167,14 +178,14 @@ class _Builder:
             made = self.plan.pool(index)
             if not made or not made[0].flags.writeable:
                 buffer = self.plan.buffer(table.tensor)
-                made = cut_pool(_own(buffer) if len(buffer) <= COPIED else buffer, table)
+                made = cut_pool(own_memory(buffer) if len(buffer) <= COPIED else buffer, table)
         else:
             for row, count in enumerate(elements(table, rows)):
                 buffer = self.plan.buffer(table.tensor + row)
                 if count * dtype.itemsize != len(buffer):
                     raise Corrupt(f"an array of {count} elements of {table.dtype} has {len(buffer)} bytes")
                 if len(buffer) <= COPIED:
-                    buffer = _own(buffer)
+                    buffer = own_memory(buffer)
                 shape = shapes[row * ndim : row * ndim + ndim]
                 made.append(np.ndarray(shape, dtype, buffer, order=order) if len(buffer) else np.zeros(shape, dtype, order))  # type: ignore[arg-type, call-overload]
         if "U" in table.dtype:
@@ -182,7 +193,7 @@ class _Builder:
                 check_text(one)
         if self.own and table.dtype == "|u1":
             made = [one.copy() if base + row in self.own and not one.flags.writeable else one for row, one in enumerate(made)]
-        return made if table.writeable else [_read_only(array) for array in made]
+        return made if table.writeable else [read_only(array) for array in made]
 
     def views(self, table: t.Views, rows: int) -> list[Any]:
         dtype, ndim = parse_dtype(table.dtype), table.ndim
@@ -224,7 +235,7 @@ class _Builder:
                     if not first or name.startswith("pandas.") or name in self.plan.given:
                         return construct(given)
                     first = False
-                    asked = _Used(given)
+                    asked = Used(given)
                     made = construct(asked)
                     asked.check(name)
                     return made
@@ -232,14 +243,14 @@ class _Builder:
                     raise
                 except Exception as error:
                     # what a constructor raises on fields that it cannot have written is as various as the constructors
-                    raise _refused(name, error) from None
+                    raise not_rebuilt(name, error) from None
 
             return make
         if adapter is not None:
             raise FormatError(f"{quoted(table.type)} is not built in one step")
         cls = self.class_named(table.type)
         if is_enum(cls):
-            return lambda row: _member(cls, fields, row)
+            return lambda row: member(cls, fields, row)
         if is_named_tuple(cls):
             if cls._fields != fields:  # type: ignore[attr-defined]
                 raise InvalidState(f"{quoted(table.type)} has the fields {cls._fields}, and the file holds {quoted(fields)}")  # type: ignore[attr-defined]
@@ -304,8 +315,8 @@ class _Builder:
         elif kind is t.Sets:
             ask = _has_nodes(table.items)
             for shell, items in zip(shells, self.split(table.lengths, table.items, rows), strict=True):
-                _hashing(shell.update, items, items if ask else ())
-                _distinct(shell, len(items))
+                put_keys(shell.update, items, items if ask else ())
+                distinct(shell, len(items))
         elif kind is t.Maps:
             for key, column in zip(table.keys, table.columns, strict=True):
                 for shell, value in zip(shells, self.cells(column, rows), strict=True):
@@ -315,8 +326,8 @@ class _Builder:
             all_values = self.split(table.lengths, table.values, rows)
             ask = _has_nodes(table.keys)
             for shell, keys, values in zip(shells, all_keys, all_values, strict=True):
-                _hashing(shell.update, zip(keys, values, strict=True), keys if ask else ())
-                _distinct(shell, len(keys))
+                put_keys(shell.update, zip(keys, values, strict=True), keys if ask else ())
+                distinct(shell, len(keys))
         else:
             self.fill_object_arrays(table, rows, shells)
 
@@ -336,13 +347,13 @@ class _Builder:
                         if position:
                             put(shell, state)
                         else:
-                            asked = _Used(state)
+                            asked = Used(state)
                             put(shell, asked)
                             asked.check(table.type)
                     except HoldfastError:
                         raise
                     except Exception as error:
-                        raise _refused(table.type, error) from None
+                        raise not_rebuilt(table.type, error) from None
 
             self.fills.append(finish)
             return
@@ -398,8 +409,8 @@ class _Builder:
         if kind is t.Dicts:
             pairs = self.paths.pairs(node)
             keys = self.built([key for key, _ in pairs])
-            _hashing(shell.update, zip(keys, self.built([value for _, value in pairs]), strict=True), keys)
-            _distinct(shell, len(keys))
+            put_keys(shell.update, zip(keys, self.built([value for _, value in pairs]), strict=True), keys)
+            distinct(shell, len(keys))
             return
         if kind is t.Objects and isinstance(self.adapter(table.type), Shell):
             return
@@ -408,7 +419,7 @@ class _Builder:
         if kind is t.Lists:
             shell.extend(values)
         elif kind is t.Sets:
-            _hashing(shell.update, values, values)
+            put_keys(shell.update, values, values)
         elif kind is t.ObjectArrays:
             shell[...] = np.fromiter(values, object, shell.size).reshape(shell.shape)
         elif kind is t.Maps:
@@ -441,151 +452,6 @@ def _nodes(column: t.Column, rows: int) -> Any:
     return ()
 
 
-COPIED = 1 << 20
-"""Bytes up to which an array over read-only memory is copied, so that it can be written to; some of scikit-learn's C code insists."""
-
-
-def _own(buffer: Any) -> Any:
-    """Return writeable memory of the same content; the buffer itself when it is writeable already."""
-    return bytearray(buffer) if memoryview(buffer).readonly else buffer
-
-
-def check_text(array: Any) -> None:
-    """Refuse fixed-width text with numbers that are no code points.
-
-    Raises:
-        Corrupt: numpy would make a broken string of it.
-    """
-    dtype = array.dtype
-    if dtype.names is not None:
-        for name in dtype.names:
-            check_text(array[name])
-    elif dtype.kind == "U" and array.size and dtype.itemsize:
-        words = np.ascontiguousarray(array).view(np.dtype(np.uint32).newbyteorder(dtype.byteorder))
-        if int(words.max()) > 0x10FFFF:
-            raise Corrupt("an array of text holds a number that is no code point; the file is damaged or was altered.")
-
-
-def _read_only(array: Any) -> Any:
-    """Return an array that was made read-only on purpose; over read-only bytes in memory of its own, to be told from one that merely lies there."""
-    if not array.flags.writeable:
-        array = array.copy(order="K")
-    array.flags.writeable = False
-    return array
-
-
 def _has_nodes(column: t.Column) -> bool:
     """Say whether a column of keys holds more than scalars, of which only few have the same hash."""
     return type(column) is not t.Plain and type(column) is not t.Same
-
-
-def _hashing(put: Callable[[Any], Any], items: Any, asked: Any) -> Any:
-    """Call what puts items into a set or a dict, once the hashes of those asked have been looked at.
-
-    An item without a hash is the file's fault.
-    """
-    try:
-        check_hashes(asked)
-        return put(items)
-    except TypeError as error:
-        raise FormatError(f"a key, or an item of a set, cannot be one: {quoted(error)}") from None
-
-
-class _Used(dict[str, Any]):
-    """Fields that remember which of them were asked for, so that a field nobody asks for can be refused."""
-
-    def __init__(self, fields: dict[str, Any]) -> None:
-        super().__init__(fields)
-        self.used: set[str] = set()
-
-    def __getitem__(self, key: str) -> Any:
-        self.used.add(key)
-        return super().__getitem__(key)
-
-    def __contains__(self, key: object) -> bool:
-        self.used.add(str(key))
-        return super().__contains__(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        self.used.add(key)
-        return super().get(key, default)
-
-    def __iter__(self) -> Any:
-        self.used.update(super().keys())
-        return super().__iter__()
-
-    def keys(self) -> Any:
-        self.used.update(super().keys())
-        return super().keys()
-
-    def items(self) -> Any:
-        self.used.update(super().keys())
-        return super().items()
-
-    def check(self, name: str) -> None:
-        surplus = sorted(set(super().keys()) - self.used)
-        if surplus:
-            raise InvalidState(
-                f"{quoted(name)} has the field {quoted(surplus[0])!r}, which its type does not have; the file is damaged or was altered."
-            )
-
-
-def _refused(name: str, error: BaseException) -> InvalidState:
-    return InvalidState(
-        f"{quoted(name)} cannot be rebuilt from its fields ({type(error).__name__}: {quoted(error)}); the file is damaged or was altered."
-    )
-
-
-def _distinct(made: Any, count: int) -> Any:
-    if len(made) != count:
-        raise Corrupt("a set or a dict holds an item or a key twice")
-    return made
-
-
-def _atom(kind: str, value: bytes) -> Any:
-    if kind == "bytes":
-        # Python keeps one object for each single byte, and not all that a model holds need be it: two stay two
-        return value[0].to_bytes(1, "big") if len(value) == 1 else bytes(value)
-    if kind == "bytearray":
-        return bytearray(value)
-    if kind == "complex" and len(value) == 16:
-        return complex(np.frombuffer(value, "<c16")[0])
-    if kind == "int":
-        from holdfast.values import limits
-
-        if len(value) <= limits.INT_DIGITS and set(value.removeprefix(b"-")) <= set(b"0123456789abcdef") and value not in (b"", b"-"):
-            number = int(value, 16)
-            if format(number, "x").encode() == value and not -(2**63) <= number < 2**64:
-                return number
-    elif kind == "surrogates":
-        try:
-            text = value.decode("utf-8", "surrogatepass")
-            text.encode()
-        except UnicodeDecodeError:
-            pass
-        except UnicodeEncodeError:
-            return text
-    elif kind == "singleton" and value in t.SINGLETONS:
-        return t.SINGLETONS[value]
-    raise FormatError(f"an atom of kind {quoted(kind)!r} is not in its one canonical form")
-
-
-def _member(cls: Any, fields: tuple[str, ...], row: tuple[Any, ...]) -> Any:
-    state = dict(zip(fields, row, strict=True))
-    name = state.get("name")
-    if type(name) is str and name in cls.__members__:
-        return cls.__members__[name]
-    if issubclass(cls, enum.Flag) and type(state.get("value")) is int:
-        return cls(state["value"])
-    raise InvalidState(f"{quoted(cls.__qualname__)} has no member {quoted(name)!r}; the file is damaged or was altered.")
-
-
-def check_fields(cls: type, name: str, fields: tuple[str, ...]) -> None:
-    """Refuse attributes that would change what the class does.
-
-    Raises:
-        InvalidState: names the attribute.
-    """
-    wrong = misfit(cls, fields)
-    if wrong is not None:
-        raise InvalidState(f"{quoted(name)}: {wrong}; the file is damaged or was altered.")

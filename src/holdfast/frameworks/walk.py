@@ -15,8 +15,8 @@ The one rule: the order of tables and rows follows from the graph alone, so that
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Collection, Iterable, Iterator
-from itertools import chain, repeat
+from collections.abc import Callable, Iterable
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
@@ -25,20 +25,16 @@ import numpy as np
 from holdfast.errors import quoted
 from holdfast.frameworks.adapter import REGISTERED, Record, adapter_for, adapter_named, refuse, type_name
 from holdfast.frameworks.arrays import SMALL, SharedMemory, array_key, is_string_array, memory_order, number_bytes
-from holdfast.frameworks.columns import Cells, Fresh, Ref, Scalars, column
+from holdfast.frameworks.columns import column
 from holdfast.frameworks.groups import LARGE, Group, cell_count, final_numbers, ranked, table
 from holdfast.frameworks.naming import TensorNames
 from holdfast.frameworks.objects import is_enum, is_named_tuple, misfit, problem, reader_of
 from holdfast.frameworks.places import place_arrays
 from holdfast.frameworks.set_order import canonical_order
+from holdfast.frameworks.walking import MANY, SCALARS, Walking, alike
 from holdfast.values import limits
 from holdfast.values import tree as t
 from holdfast.values.dtypes import dtype_text
-from holdfast.values.hashes import check_hashes
-
-SCALARS = frozenset({type(None), bool, int, float, str})
-MANY = 16
-"""Objects of one type in a wave from which they are expanded together."""
 
 _MAP_KEYS = 32
 _MAP_LAYOUTS = 1000
@@ -78,17 +74,9 @@ def dump(model: Any, prefix: str = "", careful: bool = False) -> Dumped:
     return _Walker(plain_only=not careful).run(model, prefix)
 
 
-class _Walker:
+class _Walker(Walking):
     def __init__(self, plain_only: bool) -> None:
-        self.plain_only = plain_only
-        self.memo: dict[int, int] = {}
-        self.by_value: dict[Any, Ref] = {}
-        self.queue: list[Any] = []
-        self.parents: list[int] = []
-        self.current = -1
-        self.groups: dict[Any, Group] = {}
-        self.owners: dict[int, Group] = {}
-        self.spans: list[tuple[int, int, str]] = []  # of nodes that were all met first under one label
+        super().__init__(plain_only)
         self.maps = 0
         self.dispatch: dict[type, Callable[[Any], None]] = dict(self._builtin_dispatch())
         self.many: dict[type, Callable[[list[int], list[Any]], None]] = {
@@ -124,7 +112,7 @@ class _Walker:
         """Make the rows of the objects of a wave, type by type where there are many of one, and then the others."""
         objects = self.queue[wave.start :]
         rest: list[int] = []
-        for kind, nodes, mine in _alike(list(map(type, objects)), list(wave), objects):
+        for kind, nodes, mine in alike(list(map(type, objects)), list(wave), objects):
             if len(mine) >= MANY and kind not in self.dispatch:
                 self.current = nodes[0]
                 self.resolve(mine[0])
@@ -135,125 +123,6 @@ class _Walker:
                 rest += nodes
         for number in sorted(rest):
             self.expand(number)
-
-    def ref(self, obj: Any) -> Ref:
-        """Return the number of an object, a new one when it is met for the first time."""
-        key = id(obj)
-        found = self.memo.get(key)
-        if found is None:
-            found = self.memo[key] = len(self.queue)
-            self.queue.append(obj)  # the queue also keeps temporaries alive, so that no id is used twice
-            self.parents.append(self.current)
-        return Ref(found)
-
-    def value(self, obj: Any) -> Any:
-        """Return what a column holds for an object: the scalar itself, or a reference."""
-        kind = type(obj)
-        if kind not in SCALARS:
-            return self.ref(obj)
-        return obj if self.plain_only else self.careful(obj)
-
-    def values(self, items: Iterable[Any]) -> Cells:
-        """Return what a column holds for each of the objects that the current one holds."""
-        row = list(items)
-        if not self.plain_only:
-            return [self.careful(v) if type(v) in SCALARS else self.ref(v) for v in row]
-        if len(row) > MANY:
-            return self.cells(row, repeat(self.current, len(row)))
-        ref = self.ref
-        return [v if type(v) in SCALARS else ref(v) for v in row]
-
-    def cells(self, objects: Iterable[Any], nodes: Iterable[int]) -> Cells:
-        """Return what a column holds for many objects.
-
-        Args:
-            objects: the objects.
-            nodes: by which node each is held.
-        """
-        values = Scalars(objects)
-        kinds = set(map(type, values))
-        if SCALARS.issuperset(kinds):
-            return values
-        memo, queue, parents = self.memo, self.queue, self.parents
-        if SCALARS.isdisjoint(kinds):
-            start, count = len(queue), len(values)
-            met = dict(zip(map(id, values), range(start, start + count), strict=True))
-            if len(met) == count and memo.keys().isdisjoint(met):
-                memo.update(met)
-                queue += values
-                parents += nodes
-                return Fresh(start, start + count)
-        made = []
-        for value, node in zip(values, nodes, strict=True):
-            if type(value) in SCALARS:
-                made.append(value)
-                continue
-            key = id(value)
-            found = memo.get(key)
-            if found is None:
-                found = memo[key] = len(queue)
-                queue.append(value)
-                parents.append(node)
-            made.append(Ref(found))
-        return made
-
-    def hashed(self, keys: Collection[Any]) -> Cells:
-        """Return what a column holds for keys; those that no reader would take are refused now, and not when the model is needed."""
-        row = self.values(keys)
-        if len(row) > limits.SAME_HASH and (type(row) is Fresh or Ref in set(map(type, row))):
-            check_hashes(keys)
-        return row
-
-    def careful(self, scalar: Any) -> Any:
-        """Return a scalar that fits a column, or a reference to an atom for one that does not."""
-        kind = type(scalar)
-        if kind is int and not -(2**63) <= scalar < 2**64:
-            return self.atom_by_value(scalar)
-        if kind is str and not scalar.isascii():
-            try:
-                scalar.encode()
-            except UnicodeEncodeError:
-                return self.atom_by_value(scalar)
-        return scalar
-
-    def atom_by_value(self, scalar: Any) -> Ref:
-        # By value and not by id: two equal integers are one object or two by accident of the process.
-        found = self.by_value.get(scalar)
-        if found is None:
-            found = self.by_value[scalar] = Ref(len(self.queue))
-            self.queue.append(scalar)
-            self.parents.append(self.current)
-        return found
-
-    def group(self, kind: type, key: Any) -> Group:
-        found = self.groups.get((kind, key))
-        if found is None:
-            found = self.groups[(kind, key)] = Group(kind, key)
-        return found
-
-    def add(self, group: Group, row: Any) -> None:
-        group.rows.append(row)
-        group.nodes.append(self.current)
-
-    def add_together(self, group: Group, nodes: list[int], columns: Iterable[Iterable[Any]], labels: Iterable[str] | None = None) -> None:
-        """Append many rows of objects, which become cells column by column; labels say how a path calls the columns."""
-        group.settle()
-        made = [self.cells(objects, nodes) for objects in columns]
-        for cells, label in zip(made, labels, strict=True) if labels is not None else ():
-            if type(cells) is Fresh:
-                self.spans.append((cells.start, cells.stop, label))
-        group.extend(made)
-        group.nodes += nodes
-
-    def group_of(self, node: int) -> Group | None:
-        """Return the group that the row of a node is in, or None while it has no row."""
-        found = self.owners.get(node)
-        if found is None:
-            for group in self.groups.values():
-                if group.nodes and group.nodes[-1] not in self.owners:
-                    self.owners.update(zip(group.nodes, repeat(group)))
-            found = self.owners.get(node)
-        return found
 
     # -- how each kind of object becomes a row -------------------------------------------------------------------
 
@@ -373,7 +242,7 @@ class _Walker:
             self.expand(node)
 
     def expand_tuples(self, nodes: list[int], tuples: list[tuple[Any, ...]]) -> None:
-        for length, some, mine in _alike(list(map(len, tuples)), nodes, tuples):
+        for length, some, mine in alike(list(map(len, tuples)), nodes, tuples):
             if length <= t.WIDE:
                 self.add_together(self.group(t.Tuples, length), some, zip(*mine, strict=True))
             else:
@@ -385,7 +254,7 @@ class _Walker:
             for node in nodes:
                 self.expand(node)
             return
-        for layout, some, mine in _alike(list(map(tuple, dicts)), nodes, dicts):
+        for layout, some, mine in alike(list(map(tuple, dicts)), nodes, dicts):
             group = self.map_group(layout)
             if group is None:
                 for node in some:
@@ -427,7 +296,7 @@ class _Walker:
         for array in arrays:
             flags = array.flags
             marks.append((array.dtype, array.ndim, flags.c_contiguous and flags.writeable, array.nbytes <= SMALL))
-        for (dtype, ndim, plain, small), some, mine in _alike(marks, nodes, arrays):
+        for (dtype, ndim, plain, small), some, mine in alike(marks, nodes, arrays):
             text = None if dtype.hasobject or not plain else dtype_text(dtype)
             if text is None:
                 for node in some:
@@ -483,15 +352,6 @@ class _Walker:
         tree = t.Tree(t.TREE_VERSION, column([root], final), tables)
         return Dumped(tree, placed.tensors, types_, functions)
 
-    def in_order(self) -> None:
-        """Let the nodes of every group ascend, which is what finds a row and what makes the order of rows that of the graph."""
-        for group in self.groups.values():
-            group.in_order()
-
-    def path_of(self, node: int) -> str:
-        self.in_order()
-        return TensorNames(self, "").path(node)
-
 
 _ADVICE: dict[str, str] = {
     "builtins.method": "a bound method; keep the object and the name of the method instead",
@@ -512,15 +372,3 @@ _ADVICE: dict[str, str] = {
 def advice(obj: Any) -> str | None:
     """Return what to do instead of saving an object that no file can hold, or None."""
     return _ADVICE.get(type_name(type(obj)))
-
-
-def _alike(marks: list[Any], nodes: list[int], objects: list[Any]) -> Iterator[tuple[Any, list[int], list[Any]]]:
-    """Yield each different mark, with the nodes and the objects that have it."""
-    numbers = {mark: number for number, mark in enumerate(dict.fromkeys(marks))}
-    if len(numbers) == 1:
-        yield marks[0], nodes, objects
-        return
-    which = np.fromiter(map(numbers.__getitem__, marks), np.intp, len(marks))
-    for mark, number in numbers.items():
-        places = np.flatnonzero(which == number).tolist()
-        yield mark, [nodes[place] for place in places], [objects[place] for place in places]
