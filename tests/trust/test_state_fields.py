@@ -8,114 +8,17 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 import pytest
 import scipy.sparse as sp
-from scipy.interpolate import BSpline
-from sklearn.cluster import HDBSCAN, AgglomerativeClustering, Birch, KMeans, MiniBatchKMeans
-from sklearn.covariance import EmpiricalCovariance
-from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
-from sklearn.isotonic import IsotonicRegression
-from sklearn.linear_model import SGDClassifier, SGDOneClassSVM
-from sklearn.mixture import GaussianMixture
-from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier
-from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, SplineTransformer, TargetEncoder
-from sklearn.svm import SVC, SVR
 
 from holdfast.errors import InvalidState
-from holdfast.trust.state import (
-    binary_tree,
-    clusters,
-    encoders,
-    hist_gradient_boosting,
-    linear,
-    neighbors,
-    others,
-    random_states,
-    sparse,
-    splines,
-    svm,
-    tree,
-)
 from tests.trust import live_state as live
+from tests.trust.genuine_states import GENUINE, Check
 from tests.trust.live_state import Fields
-
-X = np.random.RandomState(0).randn(40, 4)
-Y = np.arange(40) % 3
-HIST = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=3, categorical_features=[3]).fit(np.c_[X[:, :3], np.arange(40) % 3], Y)
-FOREST = RandomForestClassifier(3, max_depth=3, random_state=0).fit(X, Y)
-ISOLATION = IsolationForest(n_estimators=3, max_features=3, random_state=0).fit(X)
-SGD = SGDClassifier(average=True).fit(X, Y)
-MERGED = AgglomerativeClustering(3).fit(X)
-
-
-def named(model: Any, *names: str) -> Fields:
-    return {name: getattr(model, name) for name in names}
-
-
-def sgd_fields(model: Any) -> Fields:
-    keep = ("n_features_in_", "classes_", "offset_")
-    return {key: value for key, value in vars(model).items() if key in keep or "coef" in key or key in ("intercept_", "_standard_intercept", "_average_intercept")}
-
-
-Check = Callable[[Fields, str], None]
-GENUINE: dict[str, tuple[Check, Fields]] = {
-    "tree": (tree.check_tree, live.tree_fields(FOREST.estimators_[0].tree_)),
-    "forest": (tree.check_ensemble, live.ensemble_fields(FOREST, [e.tree_ for e in FOREST.estimators_], n_outputs_=1, tree_n_outputs=[1, 1, 1])),
-    "isolation forest": (tree.check_ensemble, live.ensemble_fields(ISOLATION, [e.tree_ for e in ISOLATION.estimators_],
-                                                                   **named(ISOLATION, "estimators_features_", "_max_features"))),
-    "boosted trees": (tree.check_boosted_trees, live.boosted_fields(GradientBoostingClassifier(n_estimators=2).fit(X, Y))),
-    "predictor": (hist_gradient_boosting.check_predictor, live.predictor_fields(HIST._predictors[0][0], HIST._bin_mapper)),
-    "bin mapper": (hist_gradient_boosting.check_bin_mapper, live.bin_mapper_fields(HIST._bin_mapper)),
-    "histogram boosting": (hist_gradient_boosting.check_hist_gradient_boosting, live.hist_fields(HIST)),
-    "kd tree": (binary_tree.check_binary_tree, live.binary_tree_fields(KDTree(X, leaf_size=5))),
-    "ball tree": (binary_tree.check_binary_tree, live.binary_tree_fields(BallTree(X, leaf_size=5, metric="minkowski", p=3, w=np.ones(4)))),
-    "neighbours": (neighbors.check_neighbors_base, live.neighbors_fields(KNeighborsClassifier(algorithm="kd_tree").fit(X, Y))),
-    "support vectors": (svm.check_libsvm, live.libsvm_fields(SVC(probability=True, random_state=0).fit(X, Y))),
-    "sparse support vectors": (svm.check_libsvm, live.libsvm_fields(SVC(probability=True, random_state=0).fit(sp.csr_matrix(X), Y))),
-    "support vectors of a regression": (svm.check_libsvm, live.libsvm_fields(SVR().fit(X, X[:, 0]))),
-    "support vectors of a callable": (svm.check_libsvm, live.libsvm_fields(SVC(kernel=lambda a, b: a @ b.T).fit(X, Y))),
-    "spline": (splines.check_bspline, live.bspline_fields(BSpline(np.arange(12.0), np.ones((8, 2)), 3))),
-    "spline transformer": (splines.check_spline_transformer, live.spline_transformer_fields(SplineTransformer().fit(X))),
-    "interpolation": (splines.check_interp1d, {"x": np.r_[0.0, 1.0], "y": np.r_[2.0, 3.0]}),
-    "isotonic regression": (splines.check_isotonic, named(IsotonicRegression().fit(X[:, 0], X[:, 0] * 2 + X[:, 1]), "X_thresholds_", "y_thresholds_", "X_min_",
-                                                          "X_max_", "increasing_", "out_of_bounds")),
-    **{f"generator {kind.__name__}": (random_states.check_bit_generator, kind(0).state)
-       for kind in (np.random.MT19937, np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64)},
-    "random state": (random_states.check_random_state_mt19937, np.random.RandomState(0).get_state(legacy=False)),
-    "seed": (random_states.check_seed_sequence, live.seed_sequence_fields(np.random.SeedSequence([1, 2], spawn_key=(3,)))),
-    **{f"sparse {kind}": (sparse.check_sparse, live.sparse_fields(sp.csr_matrix(np.where(X > 0.5, X, 0)).asformat(kind))) for kind in sparse._CHECKS},
-    "one-hot encoder": (encoders.check_one_hot, live.one_hot_fields(OneHotEncoder(max_categories=3, drop="first").fit(X.round()))),
-    "categories": (encoders.check_categories, {"categories_": OneHotEncoder().fit(X.round()).categories_}),
-    "target encoder": (encoders.check_target_encoder, named(TargetEncoder(cv=2).fit(X.round(), Y % 2), "n_features_in_", "categories_", "encodings_", "target_type_", "classes_")),
-    "target encoder of three classes": (encoders.check_target_encoder, named(TargetEncoder(cv=2).fit(X.round(), Y), "n_features_in_", "categories_", "encodings_", "target_type_",
-                                                                             "classes_")),
-    "label sets": (encoders.check_label_sets, {"classes_": np.array([3, 5, 8]), "_cached_dict": {3: 0, 5: 1, 8: 2}}),
-    "linear model": (linear.check_linear, {"n_features_in_": 4, "coef_shape": [3, 4], "intercept_shape": [3]}),
-    "network": (linear.check_network, named(MLPClassifier([5, 3], solver="lbfgs", max_iter=2000).fit(X, Y), "n_features_in_", "n_layers_", "coefs_", "intercepts_", "n_outputs_")),
-    "polynomials": (encoders.check_polynomial, named(PolynomialFeatures(2).fit(X), "n_features_in_", "_min_degree", "_max_degree", "interaction_only", "include_bias",
-                                                     "n_output_features_", "_n_out_full")),
-    "hashing": (encoders.check_hashing, {"n_features": 8}),
-    "vocabulary": (encoders.check_vocabulary, {"vocabulary": np.array([1, 0]), "size": 2}),
-    "centers": (clusters.check_centers, named(MiniBatchKMeans(3, random_state=0).fit(X), "n_features_in_", "cluster_centers_", "_n_threads", "labels_", "_counts")),
-    "centers of k-means": (clusters.check_centers, named(KMeans(3, random_state=0).fit(X), "n_features_in_", "cluster_centers_", "_n_threads", "labels_")),
-    "birch": (clusters.check_birch, named(Birch(threshold=0.2).fit(X), "subcluster_centers_", "_subcluster_norms", "subcluster_labels_", "n_features_in_")),
-    "merges": (clusters.check_merges, named(MERGED, "children_", "n_leaves_")),
-    "labels": (clusters.check_labels, {"labels_": MERGED.labels_, "size": 40, "n_clusters": 3, "lowest": 0}),
-    "single linkage": (clusters.check_single_linkage, {"_single_linkage_tree_": HDBSCAN(copy=True).fit(X)._single_linkage_tree_, "n_samples": 40}),
-    "covariance": (clusters.check_covariance, named(EmpiricalCovariance().fit(X), "location_", "covariance_", "precision_", "n_features_in_")),
-    **{f"mixture {kind}": (clusters.check_mixture, named(GaussianMixture(2, covariance_type=kind, random_state=0).fit(X), "covariance_type", "weights_", "means_",
-                                                         "covariances_", "precisions_cholesky_", "precisions_", "n_features_in_"))
-       for kind in ("full", "tied", "diag", "spherical")},
-    "stochastic gradient": (others.check_sgd, sgd_fields(SGD)),
-    "stochastic gradient for one class": (others.check_sgd, sgd_fields(SGDOneClassSVM().fit(X))),
-    "stochastic gradient, thinned": (others.check_sgd, sgd_fields(SGDClassifier().fit(X, Y)) | {"coef_": live.sparse_fields(sp.csr_matrix(np.where(SGD.coef_ > 0, SGD.coef_, 0)))}),
-    "sample steps": (others.check_sample_steps, {"sample_steps": 2}),
-}  # fmt: skip
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -164,6 +67,7 @@ SHOWN = {
     "coords": "coordinates|row",
     "n_clusters": "labels_",
     "n_samples": "rows",
+    "params": "parameters",
     "predictors_per_iteration": r"_predictors\[",
     "size": "elements",
     "tree_n_features": "was grown on",
@@ -183,6 +87,8 @@ LEGAL = {
     "intercepts_": "numpy adds objects as well, and the list of trusted states asks for floats",
     "state.state": "a word of 128 bits",
     "entropy": "a seed may be as large as it likes",
+    "params.w": "users give lists as well",
+    "params.p": "any power above 0 is one",
     "rows": "a list of lists, or an array of them",
     "data": "a list of lists, or an array of them",
     "coef_": "one row may stand without its axis",
@@ -200,6 +106,8 @@ ACCEPTED = {
     ("stochastic gradient for one class", "coef_"): {"an axis more"},
     **{(name, f"categories_.{i}"): {"objects"} for name in ("categories", "target encoder", "target encoder of three classes") for i in range(2)},
     **{("network", f"{part}.{i}"): {"objects"} for part in ("coefs_", "intercepts_") for i in range(2)},
+    ("parameters of a distance", "params.w"): {"a list"},
+    ("parameters of a distance", "params.p"): {"a fraction", "far above"},
     ("target encoder", "classes_"): {"something strange", "objects", "an axis more", "a list", "a subclass"},
     **{(name, "classes_"): {"objects"} for name in ("target encoder of three classes", "label sets")},
 }  # fmt: skip
@@ -247,7 +155,7 @@ OPTIONAL = {
     "tree_n_outputs", "n_outputs_", "estimators_features_", "_max_features", "is_categorical", "n_features", "effective_metric_", "fit_sparse", "format", "class_weight_",
     "_y", "classes_", "tree_shape", "tree_type", "infrequent", "mappings", "_drop_idx_after_grouping", "size", "labels_", "_counts", "_n_threads", "lowest", "n_clusters",
     "precision_", "precisions_", "coef_", "_standard_coef", "_average_coef", "intercept_", "offset_", "_standard_intercept", "_average_intercept", "n_features_in_",
-    "init_columns", "multiclass", "_cached_dict",
+    "init_columns", "multiclass", "_cached_dict", "w", "p",
 }  # fmt: skip
 """Fields that some genuine models do not have, or that are made up for the check only where they are known."""
 REQUIRED = [(name, path) for name, path in CASES if type(path[-1]) is str and path[-1] not in OPTIONAL]
@@ -307,6 +215,7 @@ def spline_with(**change: Any) -> list[Fields]:
 
 SPLINES = GENUINE["spline transformer"][1]["splines"]
 THIN = GENUINE["stochastic gradient, thinned"][1]["coef_"]
+WEIGHTED = GENUINE["ball tree"][1]["dist_metric"]
 TARGETS = GENUINE["target encoder"][1]
 COEFFICIENTS = GENUINE["sparse support vectors"][1]["dual_coef_"]
 WRONG: list[tuple[str, dict[str, Any], str]] = [
@@ -369,6 +278,44 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("network", {"n_layers_": 3}, "^here: coefs_ has 3 elements, 2 expected"),
     ("network", {"n_layers_": 1}, "^here: n_layers_ is 1"),
     ("network", {"n_outputs_": 2}, "^here: n_outputs_ is not 3"),
+    *((name, {"n_features_in_": 2**31}, r"^here: n_features_in_ is 2147483648, outside 1\.\.2147483647")
+      for name in ("centers", "birch", "covariance", "mixture full", "forest", "isolation forest", "boosted trees")),
+    ("labels", {"size": -1}, "^here: size is -1"),
+    ("labels", {"n_clusters": 2**31}, "^here: n_clusters is 2147483648"),
+    ("labels", {"lowest": -4}, "^here: lowest is -4"),
+    ("labels", {"lowest": 1}, "^here: lowest is 1"),
+    ("merges", {"n_leaves_": 2**31}, "^here: n_leaves_ is 2147483648"),
+    ("merges", {"n_leaves_": 39, "children_": np.zeros((39, 2), int)}, "^here: children_ has 39 merges of 39 leaves"),
+    ("single linkage", {"n_samples": 2**31}, "^here: n_samples is 2147483648"),
+    ("neighbours", {"n_samples_fit_": 0, "fit_shape": (0, 4), "tree_shape": (0, 4)}, "^here: n_samples_fit_ is 0"),
+    ("neighbours", {"fit_shape": (40, 4, 1)}, "^here: fit_shape has 3 elements, 2 expected"),
+    ("neighbours", {"tree_shape": (40,)}, "^here: tree_shape has 1 elements, 2 expected"),
+    ("parameters of a distance", {"n_features": 0}, "^here: n_features is 0"),
+    ("parameters of a distance", {"params": {"VI": np.repeat(np.eye(4), 2, axis=0)[::2]}}, "^here: VI is not in C order"),
+    ("parameters of a distance", {"params": {"VI": np.eye(3)}}, r"^here: VI has shape \(3, 3\), \(4, 4\) expected"),
+    ("parameters of a distance", {"params": {"w": np.ones(8)[::2]}}, "^here: w is not in C order"),
+    ("parameters of a distance", {"params": {"w": [1.0, 2.0, "3", 4.0]}}, r"^here: w\[2\] is of type str, a number is expected"),
+    ("parameters of a distance", {"params": {"w": np.ones(3)}}, "^here: w has 3 elements, 4 expected"),
+    ("parameters of a distance", {"params": {"p": 0}}, "^here: p is 0, a number above 0 is expected"),
+    ("kd tree", {"data": np.zeros((0, 4))}, r"^here: data has shape \(0, 4\), at least one row"),
+    ("kd tree", {"n_levels": 63}, "^here: n_levels is 63"),
+    ("kd tree", {"n_levels": 0}, "^here: n_levels is 0"),
+    ("kd tree", {"n_nodes": 8}, "^here: n_nodes is 8"),
+    ("kd tree", {"n_levels": 7, "n_nodes": 127}, "^here: n_levels is 7, too many for 40 rows"),
+    ("kd tree", {"sample_weight": np.ones(80)[::2]}, "^here: sample_weight is not in C order"),
+    ("kd tree", {"sample_weight": np.ones(39)}, "^here: sample_weight has 39 elements, 40 expected"),
+    ("ball tree", {"dist_metric": WEIGHTED | {"mat": np.zeros((2, 2))[:, ::2]}}, r"^here\.dist_metric: mat is not in C order"),
+    ("tree", {"n_classes": np.array([0])}, r"^here: n_classes\[0\] is 0, at least 1 expected"),
+    ("tree", {"n_outputs": 2**31}, "^here: n_outputs is 2147483648"),
+    ("tree", {"nodes": GENUINE["tree"][1]["nodes"][:0].copy()}, "^here: there are 0 nodes, outside"),
+    ("tree", {"max_depth": -1}, "^here: max_depth is -1"),
+    ("tree", {"max_depth": 2}, "^here: max_depth is 2, and the nodes are 3 deep"),
+    ("forest", {"n_outputs_": 0}, "^here: n_outputs_ is 0"),
+    ("forest", {"tree_n_outputs": [1, 1]}, "^here: tree_n_outputs has 2 elements, 3 expected"),
+    ("isolation forest", {"_max_features": 5}, r"^here: _max_features is 5, outside 1\.\.4"),
+    ("boosted trees", {"n_trees_per_iteration_": 0}, "^here: n_trees_per_iteration_ is 0"),
+    ("boosted trees", {"tree_value_width": [1] * 5}, "^here: tree_value_width has 5 elements, 6 expected"),
+    ("boosted trees", {"init_columns": 0}, "^here: init_columns is 0"),
     ("support vectors", {"degree": 2**31}, "^here: degree is 2147483648"),
     ("support vectors", {"n_features_in_": 2**31}, "^here: n_features_in_ is 2147483648"),
     ("support vectors", {"shape_fit_": (0, 4)}, r"^here: shape_fit_\[0\] is 0, at least 1 expected"),
