@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test lint check long sweep fuzz bench trust format clean
+.PHONY: setup demo test lint check long sweep fuzz bench trust lies format clean
 
 setup: $(READY)
 
@@ -51,6 +51,10 @@ bench: $(READY)
 
 trust: $(READY)
 	$(BIN)/python tools/propose_trust.py
+
+# every wrong state of every estimator, each in a file; re-makes docs/lies.md in a few minutes
+lies: $(READY)
+	$(BIN)/python tools/lies.py --write
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

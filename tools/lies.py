@@ -5,7 +5,7 @@ and from one object of each class inside it: trees, predictors, sparse matrices,
 attribute a generator makes lies (``lies_about.py``). Each is written into a file whose digests and seal hold, and a forked
 child, whose heap is checked, loads the file and asks the model everything it can say. What came of it is counted.
 
-What is allowed is a refusal by a `HoldfastError` while loading, or an outcome that a row of ``lies_permitted.json``
+What is allowed is a refusal by a `HoldfastError` while loading, or an outcome that a row of ``lies_permitted.toml``
 permits with a reason, and no more often than the row says: the numbers only go down (``--tighten``). Outcomes in capital
 letters, such as a signal, a hang or an untyped error while loading, cannot be permitted.
 
@@ -24,7 +24,9 @@ import os
 import resource
 import signal
 import sys
+import textwrap
 import time
+import tomllib
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -44,7 +46,7 @@ from holdfast.testing import zoo
 from holdfast.trust.plan import UNCHECKED
 
 ROOT = Path(__file__).parent.parent
-PERMITTED = ROOT / "tools" / "lies_permitted.json"
+PERMITTED = ROOT / "tools" / "lies_permitted.toml"
 REPORT = ROOT / "docs" / "lies.md"
 PATIENCE = 10.0
 """Seconds of processor time a child has for one lie; by the clock it has twelve times that, as a machine may be busy."""
@@ -260,18 +262,18 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
         outcome: one of ``same``, ``other``, ``raised`` and ``unsteady``.
         role: of the attribute, ``parameter`` or ``state``.
         lies: which kinds of lies, as patterns.
-        attributes: of which attributes, as names or patterns: ``coef_`` of any class, or ``Ridge.coef_``.
         reason: why this is harmless, or why nobody can tell it from a genuine model.
         at_most: how often it may come in a run over everything.
+        attributes: of which attributes, as names or patterns with spaces between: ``coef_`` of any class, or ``Ridge.coef_``.
         alike: permit it only where the wrong value is of the kind of the true one.
     """
 
     outcome: str
     role: str
     lies: list[str]
-    attributes: list[str]
     reason: str
     at_most: int
+    attributes: str
     alike: bool = False
 
     def fits(self, one: Result) -> bool:
@@ -281,7 +283,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
             and self.role == one.role
             and (not self.alike or one.before == one.after)
             and any(fnmatch.fnmatchcase(one.lie, pattern) for pattern in self.lies)
-            and any(_speaks(pattern, one) for pattern in self.attributes)
+            and any(_speaks(pattern, one) for pattern in self.attributes.split())
         )
 
 
@@ -309,15 +311,25 @@ def tightened(rows: list[Row], permitted: list[list[Result]]) -> list[Row]:
     """Return the rows without what a run over everything did not need."""
     made = []
     for row, used in zip(rows, permitted, strict=True):
-        kept = [pattern for pattern in row.attributes if any(_speaks(pattern, one) for one in used)]
+        kept = [pattern for pattern in row.attributes.split() if any(_speaks(pattern, one) for one in used)]
         if used:
-            made.append(msgspec.structs.replace(row, attributes=kept, at_most=len(used)))
+            made.append(msgspec.structs.replace(row, attributes=" ".join(kept), at_most=len(used)))
     return made
 
 
+def permitted_rows() -> list[Row]:
+    """Return the rows of the file."""
+    return msgspec.convert(tomllib.loads(PERMITTED.read_text())["row"], list[Row])
+
+
 def written(rows: list[Row]) -> str:
-    """Return the rows as the text of their file."""
-    return json.dumps(msgspec.to_builtins(rows), indent=1, ensure_ascii=False) + "\n"
+    """Return the rows as the text of their file: the first one that speaks of an outcome is the one that permits it."""
+    parts = ["# What tools/lies.py permits, and why. The numbers only go down: python tools/lies.py --tighten\n"]
+    for row in rows:
+        names = textwrap.fill(row.attributes, 126, break_on_hyphens=False)
+        lines = [f"{name} = {json.dumps(getattr(row, name), ensure_ascii=False)}" for name in ("outcome", "role", "lies", "reason", "at_most")]
+        parts.append("\n".join(["[[row]]", *lines, *(["alike = true"] if row.alike else []), f'attributes = """\n{names}"""\n']))
+    return "\n".join(parts)
 
 
 # -- the report --------------------------------------------------------------------------------------------------------
@@ -353,7 +365,7 @@ def report(found: list[Result], rows: list[Row], permitted: list[list[Result]], 
     lines = [
         "# State that lies",
         "",
-        "Made by `python tools/lies.py --write`; do not edit. What may be where is in `tools/lies_permitted.json`, and",
+        "Made by `python tools/lies.py --write`; do not edit. What may be where is in `tools/lies_permitted.toml`, and",
         "`tests/trust/test_lies.py` runs a part of this with every change and all of it in the long tests.",
         "",
         f"scikit-learn {__version__}: **{len(estimators)} estimators** were fitted, and **{len(found)} lies** told about {len(attributes)} attributes of",
@@ -390,9 +402,8 @@ def report(found: list[Result], rows: list[Row], permitted: list[list[Result]], 
         "| --- | --- | --- | --- | --- | ---: | ---: |",
     ]
     for row, used in zip(rows, permitted, strict=True):
-        shown = ", ".join(f"`{name}`" for name in row.attributes[:12]) + (
-            f" and {len(row.attributes) - 12} more" if len(row.attributes) > 12 else ""
-        )
+        names = row.attributes.split()
+        shown = ", ".join(f"`{name}`" for name in names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
         alike = ", of the same kind" if row.alike else ""
         lines.append(
             f"| {row.outcome} | {row.role} | {', '.join(row.lies)}{alike} | {shown} | {row.reason} | {len(used)} | {row.at_most} |"
@@ -434,7 +445,7 @@ def main() -> int:
                 lines.writelines(json.dumps(one) + "\n" for one in mine)
         counts = collections.Counter(one.outcome for one in mine)
         print(f"{specimen.name}: {dict(counts)} {time.monotonic() - started:.1f} s", flush=True)
-    rows = msgspec.json.decode(PERMITTED.read_bytes(), type=list[Row])
+    rows = permitted_rows()
     permitted, wrong = judged(found, rows)
     if given.tighten:
         rows = tightened(rows, permitted)
