@@ -125,11 +125,12 @@ class _Builder:
         return zip(*columns, strict=True) if columns else [()] * rows
 
     def split(self, lengths: t.Column, items: t.Column, rows: int) -> list[list[Any]]:
+        """Return the cells of each row, to be copied from: they may be the column itself."""
         if type(lengths) is t.Same:
             each: int = lengths.value  # type: ignore[assignment]
             flat = self.cells(items, each * rows)
             if rows == 1:
-                return [list(flat)]
+                return [flat]
             return [flat[i * each : i * each + each] for i in range(rows)]
         counts: list[int] = lengths.values  # type: ignore[assignment]
         ends = list(accumulate(counts))
