@@ -289,7 +289,7 @@ class Row(msgspec.Struct, forbid_unknown_fields=True):
 
 def _speaks(pattern: str, one: Result) -> bool:
     name = one.attribute if "." not in pattern else f"{one.type.rpartition('.')[2]}.{one.attribute}"
-    return fnmatch.fnmatchcase(name, pattern)
+    return name == pattern or fnmatch.fnmatchcase(name, pattern)
 
 
 def judged(found: list[Result], rows: list[Row]) -> tuple[list[list[Result]], list[Result]]:
