@@ -31,6 +31,13 @@ def lies(monkeypatch: pytest.MonkeyPatch) -> Any:
     return lies
 
 
+@pytest.fixture
+def judging(lies: Any) -> Any:
+    import lies_judged
+
+    return lies_judged
+
+
 def model() -> Ridge:
     return Ridge().fit(np.arange(12.0).reshape(4, 3) ** 2, np.arange(4.0))
 
@@ -116,26 +123,26 @@ def test_a_child_that_ends_or_does_not_is_seen(lies: Any, monkeypatch: pytest.Mo
     assert outcomes == ["same", outcome, "same"]
 
 
-def result(lies: Any, outcome: str = "other", attribute: str = "coef_", before: str = "int", after: str = "int") -> Any:
-    return lies.Result("a.B", "a.B", "", attribute, "state", "index", "-1", before, after, outcome, "")
+def result(judging: Any, outcome: str = "other", attribute: str = "coef_", before: str = "int", after: str = "int") -> Any:
+    return judging.Result("a.B", "a.B", "", attribute, "state", "index", "-1", before, after, outcome, "")
 
 
-def test_a_row_permits_what_it_speaks_of_and_no_more_often_than_it_says(lies: Any) -> None:
-    row = lies.Row("other", "state", ["index*"], "a number", 2, "coef_ C.intercept_", alike=True)
-    good, changed, elsewhere = result(lies), result(lies, after="str"), result(lies, attribute="intercept_")
-    permitted, wrong = lies.judged([good, good, good, changed, elsewhere], [row])
+def test_a_row_permits_what_it_speaks_of_and_no_more_often_than_it_says(judging: Any) -> None:
+    row = judging.Row("other", "state", ["index*"], "a number", 2, "coef_ C.intercept_", alike=True)
+    good, changed, elsewhere = result(judging), result(judging, after="str"), result(judging, attribute="intercept_")
+    permitted, wrong = judging.judged([good, good, good, changed, elsewhere], [row])
     assert permitted == [[good, good]]
     assert wrong == [good, changed, elsewhere]
     for outcome in ("SIGNAL", "DIED", "HANG", "MEMORY", "UNTYPED", "UNSOUND", "GENUINE"):
-        never = lies.Row(outcome, "state", ["*"], "never", 9, "*")
-        assert lies.judged([result(lies, outcome)], [never])[1], "nothing permits this"
-    assert lies.tightened([row, lies.Row("same", "state", ["*"], "unused", 9, "*")], [*permitted, []]) == [
-        lies.Row("other", "state", ["index*"], "a number", 2, "coef_", alike=True)
+        never = judging.Row(outcome, "state", ["*"], "never", 9, "*")
+        assert judging.judged([result(judging, outcome)], [never])[1], "nothing permits this"
+    assert judging.tightened([row, judging.Row("same", "state", ["*"], "unused", 9, "*")], [*permitted, []]) == [
+        judging.Row("other", "state", ["index*"], "a number", 2, "coef_", alike=True)
     ]
 
 
-def test_every_row_has_a_reason_and_the_file_is_as_the_tool_writes_it(lies: Any) -> None:
-    rows = lies.permitted_rows()
+def test_every_row_has_a_reason_and_the_file_is_as_the_tool_writes_it(judging: Any) -> None:
+    rows = judging.permitted_rows()
     assert rows
     assert all(len(row.reason) > 40 and row.outcome in ("same", "other", "raised", "unsteady") for row in rows)
-    assert lies.PERMITTED.read_text() == lies.written(rows)
+    assert judging.PERMITTED.read_text() == judging.written(rows)
