@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test lint check long sweep fuzz bench trust lies format clean
+.PHONY: setup demo test lint check long sweep fuzz bench trust lies guards format clean
 
 setup: $(READY)
 
@@ -55,6 +55,10 @@ trust: $(READY)
 # every wrong state of every estimator, each in a file; re-makes docs/lies.md in a few minutes
 lies: $(READY)
 	$(BIN)/python tools/lies.py --write
+
+# every refusal taken out in turn, and the test that misses it; re-makes docs/guards.md in a quarter of an hour
+guards: $(READY)
+	$(BIN)/python tools/guards.py
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -220,7 +220,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     BUILD: (TREE, TYPES, TEXT, ARRAYS),
     "frameworks/making.py": (TREE, TYPES, TEXT, ARRAYS),
     "artifact/compression.py": (ARRAYS,),
-    "artifact/source.py": (CONTAINER,),
+    "artifact/source.py": (LIMITS, CONTAINER),
     PLAN: (TYPES,),
     "trust/policy.py": (TYPES,),
     "trust/schema.py": (TYPES,),
@@ -237,6 +237,9 @@ MODULES: dict[str, tuple[str, ...]] = {
 
 SECOND: dict[tuple[str, str], str] = {
     (CONTENT, "found[1].data_offsets[1] % ALIGN"): "second: what follows the padding is looked at for its own alignment",
+    (BUILD, "adapter is not None"): "second: the plan has compared the kind of table with the list",
+    ("artifact/source.py", "isinstance(error, IsADirectoryError)"): "only where a folder cannot even be opened, as on Windows",
+    ("artifact/source.py", "closing.errno != errno.EBADF"): "only when closing a descriptor fails",
 }
 """(module, condition) of a refusal behind another one -> why no test can reach it."""
 

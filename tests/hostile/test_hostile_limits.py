@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 import holdfast
-from holdfast.errors import FormatError, LimitExceeded, Truncated
+from holdfast.artifact.source import buffer_source, open_source
+from holdfast.errors import FormatError, LimitExceeded, Truncated, Unavailable
 from holdfast.native.codec import decode_tree, encode_tree
 from holdfast.native.container import Section, logical_bytes
 from holdfast.native.header import header_length
@@ -147,3 +152,31 @@ def test_long_doubles_of_another_processor_are_refused_here(monkeypatch: pytest.
 def test_an_array_of_too_many_elements_is_refused_by_its_count() -> None:
     with pytest.raises(FormatError, match="TENSOR_ELEMENTS"):
         elements(t.Arrays("|u1", 3, "C", True, 1, [2**30, 2**30, 2**30], False, 0), 1)
+
+
+def test_bytes_beyond_the_end_of_a_source_are_refused(tmp_path: Path) -> None:
+    source = buffer_source(b"0123456789")
+    for start, length in ((-1, 2), (0, -1), (5, 6)):
+        with pytest.raises(Truncated, match="were wanted, and there are 10"):
+            source.view(start, length)
+    path = tmp_path / "short"
+    path.write_bytes(bytes(2**20 + 10))
+    with open_source(path) as opened:
+        path.write_bytes(b"now it is short")
+        with pytest.raises(Truncated, match="truncated while it was read"):
+            opened.private(0, 100)
+
+
+def test_a_disk_that_cannot_be_read_is_named_and_the_descriptor_is_given_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(BLOB)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+
+    def broken(*_: object) -> int:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "preadv", broken)
+    with pytest.raises(Unavailable, match="cannot be read: Input/output error"):
+        holdfast.load(path)
+    monkeypatch.undo()
+    assert len(list(Path("/proc/self/fd").iterdir())) == before

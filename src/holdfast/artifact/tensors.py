@@ -103,14 +103,9 @@ class PartTensors:
             end = place.start + place.nbytes
             size += place.nbytes
         spans = [self.places[run[-1]].start + self.places[run[-1]].nbytes - self.places[run[0]].start for run in runs]
-        # one piece of memory for all, which the system hands over in large pages
-        memory = aligned(sum(span + -span % ALIGN for span in spans))
-        made = []
-        at = 0
-        for run, span in zip(runs, spans, strict=True):
-            made.append((run, memory[at : at + span]))
-            at += span + -span % ALIGN
-        return made
+        # a piece of memory for each: one for all would be fetched from the system anew each time, in large pages that a virtual
+        # machine may have to get back from its host
+        return [(run, aligned(span)) for run, span in zip(runs, spans, strict=True)]
 
     def _read_run(self, run: list[int], memory: Any) -> None:
         first = self.places[run[0]].start
