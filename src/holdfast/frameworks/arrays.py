@@ -170,8 +170,10 @@ class SharedMemory:
         return self
 
     def _share(self, walker: Any, cluster: list[Any]) -> None:
-        low = cluster[0][0]
-        memory = np.zeros(max(span[1] for span in cluster) - low, np.uint8)
+        low, high = cluster[0][0], max(span[1] for span in cluster)
+        whole = next((array for start, end, _, array in cluster if (start, end) == (low, high) and _is_plain(array)), None)
+        # the largest one is stored as it stands where it covers all others; else what they cover together is put together
+        memory = np.zeros(high - low, np.uint8) if whole is None else whole.ravel("K").view(np.uint8)
         first = min(span[2] for span in cluster)
         buffer = len(walker.queue)
         walker.queue.append(memory)
@@ -180,7 +182,8 @@ class SharedMemory:
         walker.add(walker.group(t.Arrays, ("|u1", 1, "C", True, memory.nbytes <= SMALL)), memory)
         for _, _, node, array in sorted(cluster, key=lambda span: span[2]):
             offset = _first(array) - low
-            np.ndarray(array.shape, array.dtype, memory, offset, array.strides)[...] = array
+            if whole is None:
+                np.ndarray(array.shape, array.dtype, memory, offset, array.strides)[...] = array
             old = walker.group_of(node)
             place = bisect_left(old.nodes, node)
             del old.nodes[place], old.rows[place]
@@ -202,6 +205,11 @@ class SharedMemory:
             [n for row in group.rows for n in row[2].shape],
             [n for row in group.rows for n in row[2].strides],
         )
+
+
+def _is_plain(array: AnyArray) -> bool:
+    """Say whether the bytes of an array are all its own: nothing between its items, and nothing inside them."""
+    return bool(array.flags.forc) and not padding(array.dtype)
 
 
 def _first(array: AnyArray) -> int:
