@@ -50,8 +50,11 @@ def _hook(event: str, arguments: Any) -> None:
 
 def warm_up(sklearn: bool) -> None:
     """Do once, with files that are known, whatever imports something at its first use."""
+    import zoneinfo  # noqa: F401
     from datetime import date
     from decimal import Decimal
+
+    import numpy.random  # noqa: F401  standard parts of Python and numpy that come with the first value that needs them
 
     plain = {"a": np.arange(300.0), "b": [1, "x", {2: 3}], "c": np.float64(1), "d": 1 << 90, "e": date(2020, 1, 1), "f": Decimal("1")}
     models: list[Any] = [plain]
