@@ -19,7 +19,7 @@ SYSTEMS_SHOWN = ("holdfast", *PEERS)
 QUICK = "**A quick run with small sizes, to see that everything works: these are not the numbers.**"
 BUSY = "**The machine was busy with other work when this run began: the numbers are worth little.**"
 MADE = """\
-Made by `make bench` (`python -m bench.run`) in one run on one machine. The systems take turns, and each round another one begins;
+Made by `make bench` (`python -m bench.run`) in one run on one machine. The systems take turns, in another order each round;
 every save goes to a fresh file name, files are deleted outside the timing, loads read a file that was just written. Before
 anything is timed, what each system loads is compared with what was saved. This page is written by the program; every time is in
 `bench.json`."""

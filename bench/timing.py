@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from random import Random
 from typing import Any
 
 from bench.systems import System, taking_part
@@ -106,8 +107,8 @@ class Contest:
                 self._warm_up(system, [one for one in systems if one.file_of == system.name], answer)
         rounds = max(self.wanted.values(), default=0)
         for turn in range(rounds):
-            first = turn % len(systems)  # nobody always follows the same one
-            for system in systems[first:] + systems[:first]:
+            # another order each round, so that nobody always follows the same one and what it left in memory and on the disk
+            for system in Random(turn).sample(systems, len(systems)):
                 if system.save is not None and due(turn, self.wanted.get(system.name, 0), rounds):
                     self._round(system, [one for one in systems if one.file_of == system.name])
         return {

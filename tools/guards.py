@@ -120,7 +120,8 @@ def policy(name: str) -> str:
     return f"{TYPES}::test_trust_is_a_list_of_exact_names_or_classes[{name}]"
 
 
-HEADER, CONTENT, GRAPH, BUILD, PLAN = "native/header.py", "native/container.py", "values/graph.py", "frameworks/build.py", "trust/plan.py"
+HEADER, CONTENT, GRAPH, PLAN = "native/header.py", "native/container.py", "values/graph.py", "trust/plan.py"
+BUILD, BUILDING = "frameworks/build.py", "frameworks/building.py"
 SPARSE = "trust/state/sparse.py"
 
 GUARDS = (
@@ -182,7 +183,7 @@ GUARDS = (
     _off("sets and dicts hold what the file says", "frameworks/making.py", "    if len(made) != count:", structure("a set with an item twice")),
     _off("attributes shadow nothing", "frameworks/objects.py", "        if found is not None and field not in slots and (callable(found) or hasattr(type(found), \"__get__\")):", state("the attribute predict of an estimator")),
     _off("dunder attributes are refused", "frameworks/objects.py", "        if field.startswith(\"__\") and field.endswith(\"__\"):", state("the attribute __del__ of an estimator"), state("the attribute __call__ of an estimator")),
-    Guard("classes with hooks of their own are refused", BUILD, "else problem(cls)", "else None", (state("a trusted class with __setstate__"),)),
+    Guard("classes with hooks of their own are refused", BUILDING, "else problem(cls)", "else None", (state("a trusted class with __setstate__"),)),
     _off("a name is the defining name", "frameworks/names.py", "    if name_of(found) != name:", state("a trusted alias of a class")),
     # dtypes
     _off("a dtype has one form", "values/dtypes.py", "    if dtype_text(dtype) != text:", dtype("an array of structures: white space")),
@@ -218,6 +219,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     "values/dtypes.py": (LIMITS, ARRAYS),
     "values/hashes.py": (TREE,),
     BUILD: (TREE, TYPES, TEXT, ARRAYS),
+    BUILDING: (TREE, TYPES, TEXT, ARRAYS),
     "frameworks/making.py": (TREE, TYPES, TEXT, ARRAYS),
     "artifact/compression.py": (ARRAYS,),
     "artifact/source.py": (LIMITS, CONTAINER),
@@ -237,7 +239,7 @@ MODULES: dict[str, tuple[str, ...]] = {
 
 SECOND: dict[tuple[str, str], str] = {
     (CONTENT, "found[1].data_offsets[1] % ALIGN"): "second: what follows the padding is looked at for its own alignment",
-    (BUILD, "adapter is not None"): "second: the plan has compared the kind of table with the list",
+    (BUILDING, "adapter is not None"): "second: the plan has compared the kind of table with the list",
     ("artifact/source.py", "isinstance(error, IsADirectoryError)"): "only where a folder cannot even be opened, as on Windows",
     ("artifact/source.py", "closing.errno != errno.EBADF"): "only when closing a descriptor fails",
 }

@@ -38,7 +38,6 @@ class Sink:
                 raise OSError(errno.EIO, "the system wrote nothing")
             done += count
 
-
     def write_all(self, buffers: list[Any]) -> None:
         """Write all of many buffers: small ones joined, others one by one.
 

@@ -141,16 +141,23 @@ def _write_small(header: bytes, placed: list[Section], write: Write) -> dict[tup
     return digests
 
 
-def _write_large(
-    header: bytes, placed: list[Section], write: Write, on_bytes: Callable[[int], None] | None
-) -> dict[tuple[str, int], str]:
+def _write_large(header: bytes, placed: list[Section], write: Write, on_bytes: Callable[[int], None] | None) -> dict[tuple[str, int], str]:
     digests: dict[tuple[str, int], str] = {}
     hashing = _Hashing(digests)
+    batch = max(SMALL_BATCH, min(BATCH, sum(one.nbytes for one in placed) // 8))
+    out: list[Any] = [header]
+    told: list[Any] = []
+
+    def hand_over() -> None:
+        hashing.put(told.copy())
+        write(out)
+        if on_bytes is not None:
+            on_bytes(sum(map(len, out)))
+        told.clear()
+        out.clear()
+
     try:
-        out: list[Any] = [header]
-        told: list[Any] = []
         size = len(header)
-        batch = max(SMALL_BATCH, min(BATCH, sum(one.nbytes for one in placed) // 8))
         for section in placed:
             if section.pieces is None:
                 continue
@@ -160,26 +167,19 @@ def _write_large(
                     told.append(piece)
                 size += len(piece)
                 if size >= batch:
-                    size = _hand_over(hashing, write, out, told, size, on_bytes)
-                    out, told = [], []
+                    hand_over()
+                    size = 0
             if section.slot is not None:
                 if section.raw is not None:
+                    # what is stored is compressed, and the digest is of the bytes before
                     for piece in _cut(section.raw(), batch):
                         hashing.put([*told, piece])
-                        told = []
+                        told.clear()
                 told.append(section.slot)
-        _hand_over(hashing, write, out, told, size, on_bytes)
+        hand_over()
     finally:
         hashing.finish()
     return digests
-
-
-def _hand_over(hashing: _Hashing, write: Write, out: list[Any], told: list[Any], size: int, on_bytes: Callable[[int], None] | None) -> int:
-    hashing.put(told)
-    write(out)
-    if on_bytes is not None:
-        on_bytes(size)
-    return 0
 
 
 class _Hashing:

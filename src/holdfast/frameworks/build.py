@@ -11,50 +11,29 @@ The one rule: only what the plan names is imported, and what is built is exactly
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import accumulate
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from holdfast.errors import Corrupt, FormatError, HoldfastError, InvalidState, UnsupportedModel, quoted
-from holdfast.frameworks.adapter import REGISTERED, Record, Shell, adapter_named
+from holdfast.errors import HoldfastError, InvalidState, quoted
+from holdfast.frameworks.adapter import Shell
+from holdfast.frameworks.building import Building, Plan
 from holdfast.frameworks.making import (
-    COPIED,
     Used,
     atom,
     check_fields,
     check_text,
     distinct,
-    member,
     not_rebuilt,
-    own_memory,
     put_keys,
-    read_only,
 )
-from holdfast.frameworks.names import find
-from holdfast.frameworks.objects import attributes_of, is_enum, is_named_tuple, problem
+from holdfast.frameworks.objects import attributes_of
 from holdfast.values import tree as t
 from holdfast.values.dtypes import parse_dtype
-from holdfast.values.graph import Graph, Node, elements
+from holdfast.values.graph import Node, elements
 from holdfast.values.paths import Paths
-from holdfast.values.pools import cut_pool
 
 _CONTAINERS = frozenset({t.Lists, t.Maps, t.Dicts, t.Sets, t.ObjectArrays})
-_UNBUILT = type("Unbuilt", (), {})()
-
-
-class Plan(Protocol):
-    """What has been accepted: the graph, the classes that stand for its type names, and its tensors."""
-
-    graph: Graph
-    given: dict[str, type]
-    """Type name -> class object that the caller handed over."""
-
-    def buffer(self, tensor: int) -> Any:
-        """Return the raw bytes of a tensor: the private copy, where a validator has looked at it."""
-
-    def pool(self, index: int) -> list[Any]:
-        """Return the small arrays of a table, where a validator has looked at them: those very arrays. Else nothing."""
 
 
 def build(plan: Plan) -> Any:
@@ -68,16 +47,12 @@ def build(plan: Plan) -> Any:
     return _Builder(plan).run()
 
 
-class _Builder:
+class _Builder(Building):
     def __init__(self, plan: Plan) -> None:
-        self.plan = plan
-        self.graph = plan.graph
-        self.objects: list[Any] = [_UNBUILT] * self.graph.total
+        super().__init__(plan)
         self.early: set[int] = set()
         self.paths = Paths(self.graph)
         self.fills: list[Callable[[], None]] = []
-        # memory that read-only views look into has to be the model's own, to be told from bytes that merely lie there
-        self.own = {node for table in self.graph.tables if type(table) is t.Views and not table.writeable for node in table.buffers}
 
     def run(self) -> Any:
         tables, bases = self.graph.tables, self.graph.bases
@@ -97,45 +72,6 @@ class _Builder:
     def put(self, index: int, made: list[Any]) -> None:
         base = self.graph.bases[index]
         self.objects[base : base + len(made)] = made
-
-    # -- columns ---------------------------------------------------------------------------------------------------
-
-    def cells(self, column: t.Column, rows: int) -> list[Any]:
-        """Return a column as a list of built objects."""
-        kind = type(column)
-        objects = self.objects
-        if kind is t.Plain:
-            return column.values
-        if kind is t.Same:
-            return [column.value] * rows
-        if kind is t.SameRef:
-            return [objects[column.node]] * rows
-        if kind is t.Run:
-            start = column.start
-            return objects[start : start + rows]
-        if kind is t.Refs:
-            return list(map(objects.__getitem__, column.nodes))
-        values: list[Any] = list(column.values)
-        for i in column.refs:
-            values[i] = objects[values[i]]
-        return values
-
-    def rows_of(self, table: Any, rows: int) -> Any:
-        columns = [self.cells(column, rows) for column in table.columns]
-        return zip(*columns, strict=True) if columns else [()] * rows
-
-    def split(self, lengths: t.Column, items: t.Column, rows: int) -> list[list[Any]]:
-        """Return the cells of each row, to be copied from: they may be the column itself."""
-        if type(lengths) is t.Same:
-            each: int = lengths.value  # type: ignore[assignment]
-            flat = self.cells(items, each * rows)
-            if rows == 1:
-                return [flat]
-            return [flat[i * each : i * each + each] for i in range(rows)]
-        counts: list[int] = lengths.values  # type: ignore[assignment]
-        ends = list(accumulate(counts))
-        flat = self.cells(items, ends[-1])
-        return [flat[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
     # -- leaves and one-step values --------------------------------------------------------------------------------
 
@@ -164,106 +100,13 @@ class _Builder:
             made = [tuple(row) for row in self.split(table.lengths, table.items, rows)]
         elif kind is t.FrozenSets:
             ask = _has_nodes(table.items)
-            made = [distinct(put_keys(frozenset, row, row if ask else ()), len(row)) for row in self.split(table.lengths, table.items, rows)]
+            made = [
+                distinct(put_keys(frozenset, row, row if ask else ()), len(row)) for row in self.split(table.lengths, table.items, rows)
+            ]
         else:
             make = self.record_maker(table)
             made = [make(row) for row in self.rows_of(table, rows)]
         return made
-
-    def arrays(self, index: int, table: t.Arrays, rows: int) -> list[Any]:
-        base = self.graph.bases[index]
-        dtype, ndim, order = parse_dtype(table.dtype), table.ndim, table.order
-        shapes = table.shapes
-        made: list[Any] = []
-        if table.pooled:
-            made = self.plan.pool(index)
-            if not made or not made[0].flags.writeable:
-                buffer = self.plan.buffer(table.tensor)
-                made = cut_pool(own_memory(buffer) if len(buffer) <= COPIED else buffer, table)
-        else:
-            for row, count in enumerate(elements(table, rows)):
-                buffer = self.plan.buffer(table.tensor + row)
-                if count * dtype.itemsize != len(buffer):
-                    raise Corrupt(f"an array of {count} elements of {table.dtype} has {len(buffer)} bytes")
-                if len(buffer) <= COPIED:
-                    buffer = own_memory(buffer)
-                shape = shapes[row * ndim : row * ndim + ndim]
-                made.append(np.ndarray(shape, dtype, buffer, order=order) if len(buffer) else np.zeros(shape, dtype, order))  # type: ignore[arg-type, call-overload]
-        if "U" in table.dtype:
-            for one in made:
-                check_text(one)
-        if self.own and table.dtype == "|u1":
-            made = [one.copy() if base + row in self.own and not one.flags.writeable else one for row, one in enumerate(made)]
-        return made if table.writeable else [read_only(array) for array in made]
-
-    def views(self, table: t.Views, rows: int) -> list[Any]:
-        dtype, ndim = parse_dtype(table.dtype), table.ndim
-        made = []
-        for row in range(rows):
-            memory = self.objects[table.buffers[row]]
-            cut = slice(row * ndim, row * ndim + ndim)
-            array = np.ndarray(table.shapes[cut], dtype, memory, table.offsets[row], table.strides[cut])
-            if not table.writeable:
-                array.flags.writeable = False
-            made.append(array)
-        return made
-
-    def named(self, name: str) -> Any:
-        return self.plan.given[name] if name in self.plan.given else find(name, "the model")
-
-    def class_named(self, name: str) -> type:
-        cls = self.plan.given.get(name)
-        if cls is None:
-            cls = find(name, "the model")
-        if not isinstance(cls, type):
-            raise FormatError(f"{quoted(name)} is not a class")
-        return cls
-
-    def record_maker(self, table: t.Records) -> Callable[[Any], Any]:
-        fields = tuple(table.fields)
-        adapter = self.adapter(table.type)
-        if isinstance(adapter, Record):
-            construct = adapter.build
-            name = table.type
-
-            first = True
-
-            def make(row: Any) -> Any:
-                nonlocal first
-                given = dict(zip(fields, row, strict=True))
-                try:
-                    # pandas leaves fields aside that do not matter for a dtype at hand, and so may somebody else's adapter
-                    if not first or name.startswith("pandas.") or name in self.plan.given:
-                        return construct(given)
-                    first = False
-                    asked = Used(given)
-                    made = construct(asked)
-                    asked.check(name)
-                    return made
-                except HoldfastError:
-                    raise
-                except Exception as error:
-                    # what a constructor raises on fields that it cannot have written is as various as the constructors
-                    raise not_rebuilt(name, error) from None
-
-            return make
-        if adapter is not None:
-            raise FormatError(f"{quoted(table.type)} is not built in one step")
-        cls = self.class_named(table.type)
-        if is_enum(cls):
-            return lambda row: member(cls, fields, row)
-        if is_named_tuple(cls):
-            if cls._fields != fields:  # type: ignore[attr-defined]
-                raise InvalidState(f"{quoted(table.type)} has the fields {cls._fields}, and the file holds {quoted(fields)}")  # type: ignore[attr-defined]
-            return lambda row: tuple.__new__(cls, row)
-        raise FormatError(f"{quoted(table.type)} is not built in one step")
-
-    def adapter(self, name: str) -> Record | Shell | None:
-        given = self.plan.given.get(name)
-        if given is not None:
-            registered = REGISTERED.get(given)
-            return None if registered is None else registered.adapter
-        return adapter_named(name)
 
     # -- shells ----------------------------------------------------------------------------------------------------
 
@@ -288,19 +131,6 @@ class _Builder:
         else:
             made = [{} for _ in range(rows)]
         self.put(index, made)
-
-    def shell_maker(self, table: t.Objects) -> Callable[[], Any]:
-        adapter = self.adapter(table.type)
-        if isinstance(adapter, Shell):
-            return adapter.make
-        if adapter is not None:
-            raise FormatError(f"{quoted(table.type)} is not made empty first")
-        cls = self.class_named(table.type)
-        reason = "it is an enumeration or a named tuple" if is_enum(cls) or is_named_tuple(cls) else problem(cls)
-        if reason is not None:
-            raise UnsupportedModel(f"cannot rebuild {quoted(table.type)} from its attributes: {reason}")
-        check_fields(cls, table.type, tuple(table.fields))
-        return lambda: object.__new__(cls)
 
     def fill(self, index: int, table: Any) -> None:
         kind = type(table)
@@ -428,13 +258,6 @@ class _Builder:
         else:
             for field, value in zip(table.fields, values, strict=True):
                 object.__setattr__(shell, field, value)
-
-    def built(self, cells: list[Any]) -> list[Any]:
-        """Return the objects that cells stand for; each has to be there already."""
-        values = [self.objects[cell] if type(cell) is Node else cell for cell in cells]
-        if any(value is _UNBUILT for value in values):
-            raise FormatError("a value is needed before it can be built; the tree is out of order")
-        return values
 
 
 _FILL_ORDER = {t.Objects: 0, t.Lists: 1, t.ObjectArrays: 2, t.Maps: 3, t.Dicts: 4, t.Sets: 5}

@@ -146,7 +146,9 @@ class _Walker(Walking):
     def expand_int(self, obj: int) -> None:
         if obj.bit_length() > 4 * (limits.INT_DIGITS - 1):  # a sign takes a digit
             bits = obj.bit_length()
-            raise refuse(obj, self.path_of(self.current), f"an integer of {bits} bits, more than {4 * (limits.INT_DIGITS - 1)} (INT_DIGITS)")
+            raise refuse(
+                obj, self.path_of(self.current), f"an integer of {bits} bits, more than {4 * (limits.INT_DIGITS - 1)} (INT_DIGITS)"
+            )
         self.add(self.group(t.Atoms, "int"), format(obj, "x").encode())
 
     def resolve(self, obj: Any) -> Callable[[Any], None]:
@@ -187,14 +189,14 @@ class _Walker(Walking):
             self.add(group, self.values(state.values()))
 
         def expand_many(nodes: list[int], objects: list[Any]) -> None:
-            alike: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
+            layouts: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
             for node, obj in zip(nodes, objects, strict=True):
                 self.current = node
                 state = read(obj)
-                some = alike.setdefault(tuple(state), ([], []))
+                some = layouts.setdefault(tuple(state), ([], []))
                 some[0].append(node)
                 some[1].append(tuple(state.values()))
-            for fields, (some_nodes, rows) in alike.items():
+            for fields, (some_nodes, rows) in layouts.items():
                 group = groups.get(fields)
                 if group is None:
                     self.current = some_nodes[0]
