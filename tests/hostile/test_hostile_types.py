@@ -199,7 +199,7 @@ STATE = {
     "the tree of an estimator is the estimator": Case(changed("tree", tree_=t.SameRef(3)), InvalidState),
     "an attribute that is not of the class, and no plain data": Case(changed("logistic", helper_=t.SameRef(-1)), InvalidState, says="helper_"),
     # C2: the class of one, the way of another
-    "an estimator as a value": Case(as_record("logistic"), FormatError),
+    "an estimator as a value": Case(as_record("logistic"), FormatError, says="stored in a way"),
     "a scaler that says it is a classifier": Case(retyped("scaler", LOGISTIC), InvalidState),
     "a classifier that says it is a scaler": Case(retyped("logistic", SCALER), InvalidState),
     "a classifier that says it is a slice": Case(retyped("logistic", "builtins.slice"), FormatError),
@@ -442,6 +442,8 @@ def test_trust_is_a_list_of_exact_names_or_classes(trusted: Any) -> None:
                 assert "no such switch" in text
             elif isinstance(trusted, str):
                 assert "is one string and not a list" in text
+            elif isinstance(trusted, type):
+                assert "is one class and not a list" in text
             elif any(isinstance(item, str) and "*" in item for item in items):
                 assert "no wildcards" in text
 

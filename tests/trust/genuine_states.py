@@ -15,6 +15,7 @@ from sklearn.cluster import HDBSCAN, AgglomerativeClustering, Birch, KMeans, Min
 from sklearn.covariance import EmpiricalCovariance
 from sklearn.ensemble import GradientBoostingClassifier, HistGradientBoostingClassifier, IsolationForest, RandomForestClassifier
 from sklearn.isotonic import IsotonicRegression
+from sklearn.kernel_approximation import PolynomialCountSketch
 from sklearn.linear_model import SGDClassifier, SGDOneClassSVM
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import BallTree, KDTree, KNeighborsClassifier
@@ -25,6 +26,7 @@ from sklearn.svm import SVC, SVR
 from holdfast.trust.state import (
     binary_tree,
     clusters,
+    columns,
     encoders,
     hist_gradient_boosting,
     linear,
@@ -41,10 +43,10 @@ from tests.trust.live_state import Fields
 
 X = np.random.RandomState(0).randn(40, 4)
 Y = np.arange(40) % 3
-HIST = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=3, categorical_features=[3]).fit(np.c_[X[:, :3], np.arange(40) % 3], Y)
+HIST = HistGradientBoostingClassifier(max_iter=2, min_samples_leaf=3, categorical_features=[3], random_state=0).fit(np.c_[X[:, :3], np.arange(40) % 3], Y)
 FOREST = RandomForestClassifier(3, max_depth=3, random_state=0).fit(X, Y)
 ISOLATION = IsolationForest(n_estimators=3, max_features=3, random_state=0).fit(X)
-SGD = SGDClassifier(average=True).fit(X, Y)
+SGD = SGDClassifier(average=True, random_state=0).fit(X, Y)
 MERGED = AgglomerativeClustering(3).fit(X)
 
 
@@ -63,7 +65,7 @@ GENUINE: dict[str, tuple[Check, Fields]] = {
     "forest": (tree.check_ensemble, live.ensemble_fields(FOREST, [e.tree_ for e in FOREST.estimators_], n_outputs_=1, tree_n_outputs=[1, 1, 1])),
     "isolation forest": (tree.check_ensemble, live.ensemble_fields(ISOLATION, [e.tree_ for e in ISOLATION.estimators_],
                                                                    **named(ISOLATION, "estimators_features_", "_max_features"))),
-    "boosted trees": (tree.check_boosted_trees, live.boosted_fields(GradientBoostingClassifier(n_estimators=2).fit(X, Y))),
+    "boosted trees": (tree.check_boosted_trees, live.boosted_fields(GradientBoostingClassifier(n_estimators=2, random_state=0).fit(X, Y))),
     "predictor": (hist_gradient_boosting.check_predictor, live.predictor_fields(HIST._predictors[0][0], HIST._bin_mapper)),
     "bin mapper": (hist_gradient_boosting.check_bin_mapper, live.bin_mapper_fields(HIST._bin_mapper)),
     "histogram boosting": (hist_gradient_boosting.check_hist_gradient_boosting, live.hist_fields(HIST)),
@@ -87,12 +89,12 @@ GENUINE: dict[str, tuple[Check, Fields]] = {
     **{f"sparse {kind}": (sparse.check_sparse, live.sparse_fields(sp.csr_matrix(np.where(X > 0.5, X, 0)).asformat(kind))) for kind in sparse._CHECKS},
     "one-hot encoder": (encoders.check_one_hot, live.one_hot_fields(OneHotEncoder(max_categories=3, drop="first").fit(X.round()))),
     "categories": (encoders.check_categories, {"categories_": OneHotEncoder().fit(X.round()).categories_}),
-    "target encoder": (encoders.check_target_encoder, named(TargetEncoder(cv=2).fit(X.round(), Y % 2), "n_features_in_", "categories_", "encodings_", "target_type_", "classes_")),
-    "target encoder of three classes": (encoders.check_target_encoder, named(TargetEncoder(cv=2).fit(X.round(), Y), "n_features_in_", "categories_", "encodings_", "target_type_",
+    "target encoder": (encoders.check_target_encoder, named(TargetEncoder(cv=2, random_state=0).fit(X.round(), Y % 2), "n_features_in_", "categories_", "encodings_", "target_type_", "classes_")),
+    "target encoder of three classes": (encoders.check_target_encoder, named(TargetEncoder(cv=2, random_state=0).fit(X.round(), Y), "n_features_in_", "categories_", "encodings_", "target_type_",
                                                                              "classes_")),
     "label sets": (encoders.check_label_sets, {"classes_": np.array([3, 5, 8]), "_cached_dict": {3: 0, 5: 1, 8: 2}}),
     "linear model": (linear.check_linear, {"n_features_in_": 4, "coef_shape": [3, 4], "intercept_shape": [3]}),
-    "network": (linear.check_network, named(MLPClassifier([5, 3], solver="lbfgs", max_iter=2000).fit(X, Y), "n_features_in_", "n_layers_", "coefs_", "intercepts_", "n_outputs_")),
+    "network": (linear.check_network, named(MLPClassifier([5, 3], solver="lbfgs", max_iter=2000, random_state=0).fit(X, Y), "n_features_in_", "n_layers_", "coefs_", "intercepts_", "n_outputs_")),
     "polynomials": (encoders.check_polynomial, named(PolynomialFeatures(2).fit(X), "n_features_in_", "_min_degree", "_max_degree", "interaction_only", "include_bias",
                                                      "n_output_features_", "_n_out_full")),
     "hashing": (encoders.check_hashing, {"n_features": 8}),
@@ -108,7 +110,14 @@ GENUINE: dict[str, tuple[Check, Fields]] = {
                                                          "covariances_", "precisions_cholesky_", "precisions_", "n_features_in_"))
        for kind in ("full", "tied", "diag", "spherical")},
     "stochastic gradient": (others.check_sgd, sgd_fields(SGD)),
-    "stochastic gradient for one class": (others.check_sgd, sgd_fields(SGDOneClassSVM().fit(X))),
-    "stochastic gradient, thinned": (others.check_sgd, sgd_fields(SGDClassifier().fit(X, Y)) | {"coef_": live.sparse_fields(sp.csr_matrix(np.where(SGD.coef_ > 0, SGD.coef_, 0)))}),
+    "stochastic gradient for one class": (others.check_sgd, sgd_fields(SGDOneClassSVM(random_state=0).fit(X))),
+    "stochastic gradient, thinned": (others.check_sgd, sgd_fields(SGDClassifier(random_state=0).fit(X, Y)) | {"coef_": live.sparse_fields(sp.csr_matrix(np.where(SGD.coef_ > 0, SGD.coef_, 0)))}),
+    "bags": (columns.check_bags, {"n_features_in_": 4, "estimators_features_": [np.r_[0, 3], np.r_[1, 2, 3]], "widths": [2, 3],
+                                  "_average_path_length_per_tree": [np.ones(3), np.ones(5)], "_decision_path_lengths": [np.ones(3), np.ones(5)], "nodes": [3, 5]}),
+    "count sketch": (columns.check_count_sketch, named(PolynomialCountSketch(n_components=8, random_state=0).fit(X), "n_components", "indexHash_", "bitHash_")),
+    "imputation": (columns.check_imputation, {"n_features_in_": 4, "feat_idx": [0, 3], "neighbor_feat_idx": [np.r_[1, 2, 3], np.r_[0, 1]]}),
+    "chain": (columns.check_chain, {"members": 3, "order_": np.r_[1, 0, 2]}),
+    "chain as a list": (columns.check_chain, {"members": 3, "order_": [1, 0, 2]}),
+    "missing columns": (columns.check_indicator, {"features_": np.r_[0, 2], "_n_features": 4}),
     "sample steps": (others.check_sample_steps, {"sample_steps": 2}),
 }  # fmt: skip

@@ -67,6 +67,7 @@ SHOWN = {
     "coords": "coordinates|row",
     "n_clusters": "labels_",
     "n_samples": "rows",
+    "nodes": "node",
     "params": "parameters",
     "predictors_per_iteration": r"_predictors\[",
     "size": "elements",
@@ -74,6 +75,7 @@ SHOWN = {
     "tree_n_outputs": "outputs",
     "tree_type": "_tree",
     "tree_value_width": "values a node",
+    "widths": "its member takes",
 }
 """Field -> what a refusal says instead, where the field is made up for the check and is none of the model."""
 
@@ -92,6 +94,7 @@ LEGAL = {
     "rows": "a list of lists, or an array of them",
     "data": "a list of lists, or an array of them",
     "coef_": "one row may stand without its axis",
+    "order_": "an order of whole numbers is one in a list and among objects as well",
 }
 """Field -> why something that looks wrong is accepted; which values that are is below."""
 ACCEPTED = {
@@ -108,6 +111,7 @@ ACCEPTED = {
     **{("network", f"{part}.{i}"): {"objects"} for part in ("coefs_", "intercepts_") for i in range(2)},
     ("parameters of a distance", "params.w"): {"a list"},
     ("parameters of a distance", "params.p"): {"a fraction", "far above"},
+    ("chain", "order_"): {"objects", "a list"},
     ("target encoder", "classes_"): {"something strange", "objects", "an axis more", "a list", "a subclass"},
     **{(name, "classes_"): {"objects"} for name in ("target encoder of three classes", "label sets")},
 }  # fmt: skip
@@ -155,7 +159,7 @@ OPTIONAL = {
     "tree_n_outputs", "n_outputs_", "estimators_features_", "_max_features", "is_categorical", "n_features", "effective_metric_", "fit_sparse", "format", "class_weight_",
     "_y", "classes_", "tree_shape", "tree_type", "infrequent", "mappings", "_drop_idx_after_grouping", "size", "labels_", "_counts", "_n_threads", "lowest", "n_clusters",
     "precision_", "precisions_", "coef_", "_standard_coef", "_average_coef", "intercept_", "offset_", "_standard_intercept", "_average_intercept", "n_features_in_",
-    "init_columns", "multiclass", "_cached_dict", "w", "p",
+    "init_columns", "multiclass", "_cached_dict", "w", "p", "_average_path_length_per_tree", "_decision_path_lengths",
 }  # fmt: skip
 """Fields that some genuine models do not have, or that are made up for the check only where they are known."""
 REQUIRED = [(name, path) for name, path in CASES if type(path[-1]) is str and path[-1] not in OPTIONAL]
@@ -217,6 +221,8 @@ SPLINES = GENUINE["spline transformer"][1]["splines"]
 THIN = GENUINE["stochastic gradient, thinned"][1]["coef_"]
 WEIGHTED = GENUINE["ball tree"][1]["dist_metric"]
 TARGETS = GENUINE["target encoder"][1]
+ONE_HOT = GENUINE["one-hot encoder"][1]
+SKETCH = GENUINE["count sketch"][1]
 COEFFICIENTS = GENUINE["sparse support vectors"][1]["dual_coef_"]
 WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("spline", {"k": 2**15 + 1}, r"^here: k is 32769, outside 0\.\.32768"),
@@ -316,6 +322,25 @@ WRONG: list[tuple[str, dict[str, Any], str]] = [
     ("boosted trees", {"n_trees_per_iteration_": 0}, "^here: n_trees_per_iteration_ is 0"),
     ("boosted trees", {"tree_value_width": [1] * 5}, "^here: tree_value_width has 5 elements, 6 expected"),
     ("boosted trees", {"init_columns": 0}, "^here: init_columns is 0"),
+    ("bin mapper", {"is_categorical_": np.array([0, 0, 0, 2], np.uint8)}, r"^here: is_categorical_\[3\] is 2, 0 or 1 expected"),
+    ("one-hot encoder", {"infrequent": [None] * 4, "_n_features_outs": [n - 1 for n in ONE_HOT["n_categories"]]}, r"^here: _default_to_infrequent_mappings\[0\] is there"),
+    ("one-hot encoder", {"mappings": [ONE_HOT["mappings"][0], ONE_HOT["mappings"][1] + 1, *ONE_HOT["mappings"][2:]]}, r"^here\._default_to_infrequent_mappings\[1\]: a category is mapped"),
+    ("one-hot encoder", {"mappings": [ONE_HOT["mappings"][0] - 1, *ONE_HOT["mappings"][1:]]}, r"^here\._default_to_infrequent_mappings\[0\]: a category is mapped"),
+    ("polynomials", {"_max_degree": 1_000_000}, "^here: degree 1000000 of 4 features makes more than 2147483647 columns"),
+    ("bags", {"widths": [3, 3]}, r"^here: estimators_features_\[0\] has 2 columns, and its member takes 3"),
+    ("bags", {"estimators_features_": [np.r_[0, 3], np.r_[1, 2, 4]]}, r"^here: estimators_features_\[1\]\[2\] is 4, outside 0\.\.3"),
+    ("bags", {"estimators_features_": [np.r_[0, -1], np.r_[1, 2, 3]]}, r"^here: estimators_features_\[0\]\[1\] is -1, outside 0\.\.3"),
+    ("bags", {"nodes": [3, 4]}, "^here: _average_path_length_per_tree does not have one element for each node"),
+    ("bags", {"_decision_path_lengths": [np.ones(3)]}, "^here: _decision_path_lengths does not have one element for each node"),
+    ("count sketch", {"bitHash_": SKETCH["bitHash_"] * 2}, "^here: bitHash_ holds something else than 1 and -1"),
+    ("count sketch", {"bitHash_": SKETCH["bitHash_"][:, :3]}, r"^here: bitHash_ has shape"),
+    ("count sketch", {"n_components": 2}, r"^here: indexHash_\[\d+\] is \d, outside 0\.\.1"),
+    ("imputation", {"feat_idx": [4, 0]}, r"^here\.imputation_sequence_\[0\]: feat_idx is 4, outside 0\.\.3"),
+    ("imputation", {"neighbor_feat_idx": [np.r_[1], np.r_[-1]]}, r"^here\.imputation_sequence_\[1\]: neighbor_feat_idx\[0\] is -1"),
+    ("chain", {"order_": np.r_[1, 1, 2]}, "^here: order_ is not an order of its 3 estimators"),
+    ("chain", {"order_": np.r_[1, 2]}, "^here: order_ is not an order of its 3 estimators"),
+    ("chain", {"order_": np.r_[0.0, 1.0, 2.0]}, "^here: order_ is not an order of its 3 estimators"),
+    ("missing columns", {"features_": np.r_[0, 4]}, r"^here: features_\[1\] is 4, outside 0\.\.3"),
     ("support vectors", {"degree": 2**31}, "^here: degree is 2147483648"),
     ("support vectors", {"n_features_in_": 2**31}, "^here: n_features_in_ is 2147483648"),
     ("support vectors", {"shape_fit_": (0, 4)}, r"^here: shape_fit_\[0\] is 0, at least 1 expected"),

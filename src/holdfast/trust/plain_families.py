@@ -107,9 +107,6 @@ def _shape(view: View, cell: Any) -> Any:
     return (view.shape(cell) or ()) if type(cell) is Node else ()
 
 
-_PATHS = ("_average_path_length_per_tree", "_decision_path_lengths")
-
-
 def _bags(view: View, index: int) -> None:
     table: Any = view.graph.tables[index]
     if "estimators_features_" not in table.fields:
@@ -123,8 +120,8 @@ def _bags(view: View, index: int) -> None:
             "estimators_features_": view.value(cells["estimators_features_"]),
             "widths": [view.value(member.get("n_features_in_")) for member in members],
         }
-        if any(name in cells for name in _PATHS):
-            fields["tables"] = [view.value(cells[name]) for name in _PATHS if name in cells]
+        if paths := columns.PATHS.intersection(cells):
+            fields |= {name: view.value(cells[name]) for name in paths}
             fields["nodes"] = [view.value(cells_of(view, member.get("tree_")).get("node_count")) for member in members]
         columns.check_bags(fields, where(row))
 
@@ -138,7 +135,7 @@ def _imputation(view: View, index: int) -> None:
         cells = [cells_of(view, step) for step in view.items(steps)]
         fields = {
             "n_features_in_": view.value(view.column(index, "n_features_in_")[row]),
-            "steps": [(view.value(one.get("feat_idx")), view.value(one.get("neighbor_feat_idx"))) for one in cells],
+            **{name: [view.value(one.get(name)) for one in cells] for name in ("feat_idx", "neighbor_feat_idx")},
         }
         columns.check_imputation(fields, where(row))
 

@@ -9,47 +9,53 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.trust.state.fields import INDEX_DTYPES, Fields, array, field, first, integer, matrix, refuse, sequence, vector
+from holdfast.errors import quoted
+from holdfast.trust.state.fields import FLOAT64, INDEX_DTYPES, Fields, array, field, first, integer, matrix, refuse, sequence, vector
 
-__all__ = ["check_bags", "check_chain", "check_count_sketch", "check_imputation", "check_indicator"]
+__all__ = ["PATHS", "check_bags", "check_chain", "check_count_sketch", "check_imputation", "check_indicator"]
+
+PATHS = frozenset({"_average_path_length_per_tree", "_decision_path_lengths"})
+"""Attributes of a forest of isolation trees with one number for each node of each tree."""
 
 _MOST = 2**31 - 1
+_LENGTHS = (FLOAT64, *INDEX_DTYPES)
 
 
 def check_bags(fields: Fields, where: str) -> None:
     """Check Bagging and IsolationForest: which columns each member is asked about.
 
     Fields: n_features_in_, estimators_features_, widths (n_features_in_ of each member, None where it has none); and where
-    the model has them, tables (lists with one array for each member) and nodes (how many nodes each member's tree has).
+    the model has them, those of `PATHS` (one array for each member) and nodes (how many nodes each member's tree has).
     """
     columns = integer(fields, "n_features_in_", where, 1, _MOST)
     widths = sequence(fields, "widths", where)
     for i, chosen in enumerate(sequence(fields, "estimators_features_", where, len(widths))):
         _check_columns(chosen, f"estimators_features_[{i}]", columns, where)
         if widths[i] is not None and widths[i] != len(chosen):
-            refuse(where, f"estimators_features_[{i}] has {len(chosen)} columns, and its member takes {widths[i]}")
-    for table in fields.get("tables", ()):
-        sizes = [len(array(part, "the lengths of its paths", where, 1)) for part in sequence({"table": table}, "table", where)]
-        if sizes != sequence(fields, "nodes", where):
-            refuse(where, "the lengths of its paths are not one for each node of each tree")
+            refuse(where, f"estimators_features_[{i}] has {len(chosen)} columns, and its member takes {quoted(widths[i], 40)}")
+    for name in sorted(PATHS.intersection(fields)):
+        sizes = [len(array(part, f"{name}[{i}]", where, 1, _LENGTHS)) for i, part in enumerate(sequence(fields, name, where))]
+        if sizes != field(fields, "nodes", where):
+            refuse(where, f"{name} does not have one element for each node of each tree")
 
 
 def check_count_sketch(fields: Fields, where: str) -> None:
     """Check PolynomialCountSketch: n_components, indexHash_, bitHash_; each feature goes to one of the components, with a sign."""
     count = integer(fields, "n_components", where, 1, _MOST)
     places = matrix(fields, "indexHash_", where, INDEX_DTYPES)
-    signs = matrix(fields, "bitHash_", where, None, places.shape)
+    signs = matrix(fields, "bitHash_", where, INDEX_DTYPES, places.shape)
     _check_columns(places.ravel(), "indexHash_", count, where)
     if not (np.abs(signs) == 1).all():
         refuse(where, "bitHash_ holds something else than 1 and -1")
 
 
 def check_imputation(fields: Fields, where: str) -> None:
-    """Check IterativeImputer: n_features_in_, and steps, pairs of the column that is filled in and of those it is filled in from."""
+    """Check IterativeImputer: n_features_in_, and of each of its steps feat_idx, the column that is filled in, and neighbor_feat_idx, from which."""
     columns = integer(fields, "n_features_in_", where, 1, _MOST)
-    for i, (filled, others) in enumerate(field(fields, "steps", where)):
+    filled = sequence(fields, "feat_idx", where)
+    for i, (one, others) in enumerate(zip(filled, sequence(fields, "neighbor_feat_idx", where, len(filled)), strict=True)):
         place = f"{where}.imputation_sequence_[{i}]"
-        integer({"feat_idx": filled}, "feat_idx", place, 0, columns - 1)
+        integer({"feat_idx": one}, "feat_idx", place, 0, columns - 1)
         _check_columns(others, "neighbor_feat_idx", columns, place)
 
 
