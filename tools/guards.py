@@ -194,7 +194,7 @@ GUARDS = (
     _off("native state is checked", PLAN, "            if validator is not None:", sparse("csr_matrix: an index behind the last")),
     _off("attributes are there", "trust/schema.py", "    if missing:", state("coef_ is missing")),
     _off("lengths agree", "trust/schema.py", "        if a is not None and b is not None and a != b:", state("n_features_in_ is not the width of coef_")),
-    Guard("an attribute has one of its kinds", "trust/schema.py", "\"object\" in allowed):\n            row = _row", "\"object\" in allowed) and False:\n            row = _row", (state("n_iter_ is True"),)),
+    Guard("an attribute has one of its kinds", "trust/schema.py", "        if not _fits(kind, allowed):\n            row =", "        if False:\n            row =", (state("n_iter_ is True"),)),
     _off("an attribute beside the class is plain data", "trust/schema.py", '        if kind not in PLAIN_KINDS and not kind.startswith(("array:", "number:", "type:pandas.", "type:datetime.", "type:collections.")):', state("an attribute that is not of the class, and no plain data")),
     _off("pointers of sparse matrices ascend", SPARSE, "    if (wrong := indptr[1:] < indptr[:-1]).any():", sparse("csr_matrix: pointers that go back and end right")),
     _off("pointers of sparse matrices end with the entries", SPARSE, "    if indptr[-1] != len(indices):", sparse("csr_matrix: pointers that end early")),

@@ -7,8 +7,9 @@ consecutive nodes, nodes, a mixture.
 from __future__ import annotations
 
 import struct
+from array import array
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, overload
 
 from holdfast.values import tree as t
 
@@ -31,7 +32,14 @@ class Fresh:
     def __len__(self) -> int:
         return self.stop - self.start
 
-    def __getitem__(self, place: int) -> Ref:
+    @overload
+    def __getitem__(self, place: int) -> Ref: ...
+    @overload
+    def __getitem__(self, place: slice) -> Fresh: ...
+    def __getitem__(self, place: int | slice) -> Ref | Fresh:
+        if isinstance(place, slice):
+            some = range(self.start, self.stop)[place]
+            return Fresh(some.start, some.stop)
         return Ref(range(self.start, self.stop)[place])
 
     def __iter__(self) -> Iterator[Ref]:
@@ -108,6 +116,5 @@ def _all_same(values: list[Any], first: Any) -> bool:
         # By bits: 0.0 equals -0.0, and a NaN equals nothing, not even another NaN of the same bits.
         if values[-1] != first and first == first:
             return False
-        bits = struct.pack("<d", first)
-        return all(struct.pack("<d", v) == bits for v in values)
+        return array("d", values).tobytes() == struct.pack("d", first) * len(values)
     return values.count(first) == len(values)

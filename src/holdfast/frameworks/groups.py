@@ -9,8 +9,8 @@ The one rule: the order of tables and rows follows from the graph alone.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Sequence
-from itertools import chain, compress
+from collections.abc import Iterable, Sequence
+from itertools import chain, compress, pairwise
 from typing import Any
 
 from holdfast.errors import UnsupportedModel
@@ -145,7 +145,11 @@ def table(group: Group, final: list[int], placed: Any, buffers: Any, large: bool
 
 
 def _flat(rows: list[Any]) -> Cells:
-    return rows[0] if len(rows) == 1 else list(chain.from_iterable(rows))
+    if len(rows) == 1:
+        return rows[0]  # type: ignore[no-any-return]
+    if set(map(type, rows)) == {Fresh} and all(one.stop == other.start for one, other in pairwise(rows)):
+        return Fresh(rows[0].start, rows[-1].stop)
+    return list(chain.from_iterable(rows))
 
 
 def ranked(walker: Any) -> list[Group]:
@@ -213,14 +217,13 @@ def _held(walker: Any, groups: list[Group]) -> dict[int, list[int]]:
         # Records and frozen sets are given containers that are already filled, so what those hold counts as well.
         deep = group.kind is t.Records or group.kind is t.FrozenSets
         objects = group.kind is t.FrozenSets
-
-        def matters(v: Any, deep: bool = deep, objects: bool = objects) -> bool:
-            return type(v) is Ref and (v in members or (deep and _is_filled_early(walker, v, objects)))
-
         rows: Any = group.rows
         if group.columns:
-            some = [cells for cells in group.columns if _refers(cells) and any(map(matters, cells))]
-            rows = zip(*some, strict=True) if some else [()] * len(group.nodes)
+            matter = members | _filled_early(walker, objects) if deep else members
+            some = [cells for cells in group.columns if _refers(cells) and not matter.isdisjoint(_nodes(cells))]
+            if not some:
+                continue
+            rows = zip(*some, strict=True)
         for node, row in zip(group.nodes, rows, strict=True):
             refs = [int(v) for v in row if type(v) is Ref and v in members]
             if deep:
@@ -230,6 +233,16 @@ def _held(walker: Any, groups: list[Group]) -> dict[int, list[int]]:
             if refs:
                 below[node] = refs
     return below
+
+
+def _nodes(cells: Cells) -> Iterable[int]:
+    return range(cells.start, cells.stop) if type(cells) is Fresh else [cell for cell in cells if type(cell) is Ref]
+
+
+def _filled_early(walker: Any, objects: bool) -> set[int]:
+    """Return the nodes for which `_is_filled_early` holds."""
+    kinds = {*_CONTAINERS, t.Objects} if objects else _CONTAINERS
+    return set(chain.from_iterable(group.nodes for group in walker.groups.values() if group.kind in kinds))
 
 
 def _is_filled_early(walker: Any, node: int, objects: bool) -> bool:

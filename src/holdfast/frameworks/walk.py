@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterable
-from itertools import chain
+from itertools import accumulate, chain, repeat
 from operator import itemgetter
 from typing import Any
 
@@ -189,20 +189,14 @@ class _Walker(Walking):
             self.add(group, self.values(state.values()))
 
         def expand_many(nodes: list[int], objects: list[Any]) -> None:
-            layouts: dict[tuple[str, ...], tuple[list[int], list[Any]]] = {}
-            for node, obj in zip(nodes, objects, strict=True):
-                self.current = node
-                state = read(obj)
-                some = layouts.setdefault(tuple(state), ([], []))
-                some[0].append(node)
-                some[1].append(tuple(state.values()))
-            for fields, (some_nodes, rows) in layouts.items():
+            states = list(map(read, objects))
+            for fields, some, mine in alike(list(map(tuple, states)), nodes, states):
                 group = groups.get(fields)
                 if group is None:
-                    self.current = some_nodes[0]
+                    self.current = some[0]
                     self.check_fields(self.queue[self.current], fields)
                     group = groups[fields] = self.group(kind, (name, fields))
-                self.add_together(group, some_nodes, zip(*rows, strict=True), fields)
+                self.add_together(group, some, zip(*map(dict.values, mine), strict=True), fields)
 
         self.many[cls] = expand_many
         return expand
@@ -240,8 +234,12 @@ class _Walker(Walking):
             group.rows += lists
             group.nodes += nodes
             return
-        for node in nodes:
-            self.expand(node)
+        # what all of them hold becomes cells in one go, and lies in one stretch where it is met for the first time
+        counts = list(map(len, lists))
+        cells = self.cells(chain.from_iterable(lists), chain.from_iterable(map(repeat, nodes, counts)))
+        group = self.group(t.Lists, None)
+        group.rows += [cells[end - count : end] for count, end in zip(counts, accumulate(counts), strict=True)]
+        group.nodes += nodes
 
     def expand_tuples(self, nodes: list[int], tuples: list[tuple[Any, ...]]) -> None:
         for length, some, mine in alike(list(map(len, tuples)), nodes, tuples):

@@ -20,7 +20,7 @@ from holdfast.errors import InvalidState, quoted
 from holdfast.trust.catalog import Entry
 from holdfast.trust.view import View
 from holdfast.values import tree as t
-from holdfast.values.graph import Node
+from holdfast.values.graph import Node, elements
 
 SCALAR_KINDS = {type(None): "none", bool: "bool", int: "int", float: "float", str: "str"}
 PLAIN_KINDS = ("none", "bool", "int", "float", "str", "list", "tuple", "dict", "set", "frozenset", "bytes", "bytearray", "complex")
@@ -108,9 +108,13 @@ def kinds_of(view: View, column: t.Column, rows: int) -> set[str]:
 
 def _check_kinds(view: View, index: int, field: str, column: t.Column, rows: int, allowed: frozenset[str]) -> None:
     for kind in kinds_of(view, column, rows):
-        if kind not in allowed and not (kind.startswith("type:") and "object" in allowed):
+        if not _fits(kind, allowed):
             row = _row_of_kind(view, column, rows, kind)
             raise _wrong(view, index, row, f"the attribute {quoted(field)!r} is {_said(kind)}, where {_options(allowed)} was expected")
+
+
+def _fits(kind: str, allowed: frozenset[str]) -> bool:
+    return kind in allowed or ("object" in allowed and kind.startswith("type:"))
 
 
 def _row_of_kind(view: View, column: t.Column, rows: int, kind: str) -> int:
@@ -121,13 +125,32 @@ def _row_of_kind(view: View, column: t.Column, rows: int, kind: str) -> int:
 
 
 def _check_items(view: View, index: int, field: str, column: t.Column, rows: int, allowed: frozenset[str]) -> None:
-    for row, cell in enumerate(view.graph.cells(column, rows)):
+    cells = view.graph.cells(column, rows)
+    if all(_fits(kind, allowed) for kind in _all_items(view, {view.graph.locate(cell)[0] for cell in cells if type(cell) is Node})):
+        return
+    for row, cell in enumerate(cells):
         if type(cell) is Node and view.kind(cell) in CONTAINERS:
             for item in view.items(cell):
                 kind = view.kind(item) if type(item) is Node else SCALAR_KINDS[type(item)]
-                if kind not in allowed and not (kind.startswith("type:") and "object" in allowed):
+                if not _fits(kind, allowed):
                     what = f"the attribute {quoted(field)!r} holds {_said(kind)}, where {_options(allowed)} was expected"
                     raise _wrong(view, index, row, what)
+
+
+def _all_items(view: View, tables: set[int]) -> set[str]:
+    """Return the kinds of everything inside all containers of these tables, which is quickly found; "" where it is not."""
+    found: set[str] = set()
+    for index in tables:
+        table: Any = view.graph.tables[index]
+        if type(table) is t.Lists or type(table) is t.LongTuples:
+            count = sum(view.graph.cells(table.lengths, table.rows))
+            found |= kinds_of(view, table.items, count) if count else set()
+        elif type(table) is t.ObjectArrays:
+            count = sum(elements(table, table.rows))
+            found |= kinds_of(view, table.items, count) if count else set()
+        elif view.table_kind(index) in CONTAINERS:
+            return {""}
+    return found
 
 
 def _check_extra(view: View, index: int, field: str, column: t.Column, rows: int) -> None:

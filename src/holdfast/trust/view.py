@@ -125,6 +125,8 @@ class View:
         kind = type(column)
         if kind is t.Same:
             return [column.value if type(column.value) is int else None] * rows
+        if kind is t.Plain and set(map(type, column.values)) == {int}:
+            return column.values  # type: ignore[return-value]
         if kind is t.Run:
             index, row = self.graph.locate(column.start)
             table: Any = self.graph.tables[index]
