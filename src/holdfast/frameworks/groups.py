@@ -193,6 +193,9 @@ def _split_by_rank(walker: Any, groups: list[Group]) -> list[Group]:
     split: dict[tuple[int, int], Group] = {}
     for order, group in enumerate(groups):
         levels = [rank.get(node, 0) for node in group.nodes]
+        if len(set(levels)) == 1:
+            split[(levels[0], order)] = group
+            continue
         for level in set(levels):
             mine = [one == level for one in levels]
             part = split[(level, order)] = Group(group.kind, group.key)

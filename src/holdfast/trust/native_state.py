@@ -166,7 +166,7 @@ def _hist_gradient_boosting(view: View, index: int) -> None:
         cells = [cell for stage in stages for cell in stage]
         if not view.kinds(cells) <= {f"type:{_HGB}predictor.TreePredictor"}:
             raise refuse(place, "_predictors holds something that is not a predictor")
-        tables = {index: rows_as_fields(view, index) for index in {view.graph.locate(cell)[0] for cell in cells}}
+        tables = {index: rows_as_fields(view, index) for index in view.graph.tables_of(cells)}
         states = [tables[index][at] for index, at in map(view.graph.locate, cells)]
         for state in states:
             state.update(n_features=len(flags), is_categorical=flags)

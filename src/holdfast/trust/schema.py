@@ -101,7 +101,7 @@ def kinds_of(view: View, column: t.Column, rows: int) -> set[str]:
         first, last = view.graph.locate(start)[0], view.graph.locate(start + rows - 1)[0]
         return {view.table_kind(i) for i in range(first, last + 1)}
     if kind is t.Refs:
-        return {view.kind(node) for node in set(column.nodes)}
+        return set(map(view.table_kind, view.graph.tables_of(column.nodes)))
     cells = view.graph.cells(column, rows)
     return {view.kind(cell) if type(cell) is Node else SCALAR_KINDS[type(cell)] for cell in cells}
 
@@ -126,7 +126,7 @@ def _row_of_kind(view: View, column: t.Column, rows: int, kind: str) -> int:
 
 def _check_items(view: View, index: int, field: str, column: t.Column, rows: int, allowed: frozenset[str]) -> None:
     cells = view.graph.cells(column, rows)
-    if all(_fits(kind, allowed) for kind in _all_items(view, {view.graph.locate(cell)[0] for cell in cells if type(cell) is Node})):
+    if all(_fits(kind, allowed) for kind in _all_items(view, view.graph.tables_of(cell for cell in cells if type(cell) is Node))):
         return
     for row, cell in enumerate(cells):
         if type(cell) is Node and view.kind(cell) in CONTAINERS:

@@ -65,10 +65,7 @@ class View:
         """Return the kinds of the nodes that cells refer to; an empty word for a scalar."""
         nodes = [cell for cell in cells if type(cell) is Node]
         found = {""} if len(nodes) < len(cells) else set()
-        if nodes:
-            first, last = self.graph.locate(min(nodes))[0], self.graph.locate(max(nodes))[0]
-            found |= {self.table_kind(first)} if first == last else {self.kind(node) for node in nodes}
-        return found
+        return found | set(map(self.table_kind, self.graph.tables_of(nodes)))
 
     def kind(self, node: int) -> str:
         """Return the kind of a node, as schemas name it."""
@@ -258,10 +255,11 @@ class View:
     def items_of(self, cells: list[Any]) -> list[list[Any]]:
         """Return what `items` does, for each of many cells."""
         if cells and set(map(type, cells)) == {Node}:
-            first = self.graph.locate(cells[0])
-            table: Any = self.graph.tables[first[0]]
-            if type(table) is t.Lists and len(cells) == table.rows and cells == list(range(cells[0], cells[0] + table.rows)):
-                return self.paths.rows(first[0])
+            index = self.graph.locate(cells[0])[0]
+            table: Any = self.graph.tables[index]
+            if type(table) is t.Lists and 2 * len(cells) > table.rows and self.graph.tables_of(cells) == {index}:
+                rows, base = self.paths.rows(index), self.graph.bases[index]
+                return [rows[cell - base] for cell in cells]
         return [self.items(cell) for cell in cells]
 
     def items(self, cell: Any) -> list[Any]:

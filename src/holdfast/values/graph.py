@@ -6,7 +6,8 @@ The one rule: after `Graph(tree)` returned, no later code has to ask whether a n
 from __future__ import annotations
 
 from bisect import bisect_right
-from itertools import accumulate, pairwise
+from collections.abc import Iterable
+from itertools import accumulate, pairwise, repeat
 from operator import mul
 from typing import Any
 
@@ -73,6 +74,10 @@ class Graph:
         """Return the index of the table that a node is in, and its row there."""
         index = bisect_right(self.bases, node) - 1
         return index, node - self.bases[index]
+
+    def tables_of(self, nodes: Iterable[int]) -> set[int]:
+        """Return the indices of the tables that nodes are in."""
+        return {after - 1 for after in set(map(bisect_right, repeat(self.bases), nodes))}
 
     def cells(self, column: t.Column, rows: int) -> list[Any]:
         """Return a column as a list of scalars and `Node` numbers."""

@@ -27,6 +27,10 @@ def cut_pool(raw: Any, table: t.Arrays) -> list[Any]:
     if len(raw) != ends[-1] * dtype.itemsize:
         raise Corrupt(f"a pool of arrays holds {len(raw)} bytes, where its shapes need {ends[-1] * dtype.itemsize}")
     flat = np.frombuffer(raw, dtype) if len(raw) else np.zeros(0, dtype)
+    if ndim > 1 and order == "C" and all(shapes[1:ndim]) and all(len(set(shapes[axis::ndim])) == 1 for axis in range(1, ndim)):
+        # rows of one shape: cut along the first axis, which gives each array its own shape at once
+        flat, ends = flat.reshape(-1, *shapes[1:ndim]), list(accumulate(shapes[::ndim]))
+        return [flat[start:end] for start, end in pairwise((0, *ends))]
     made = [flat[start:end] for start, end in pairwise((0, *ends))]
     if ndim == 1:
         return made
