@@ -216,13 +216,16 @@ def _held(walker: Any, groups: list[Group]) -> dict[int, list[int]]:
         return {}
     members = set(chain.from_iterable(group.nodes for group in groups))
     below: dict[int, list[int]] = {}
+    early: set[int] = set()  # those and the containers that a record is given filled, once one asks
     for group in holders:
         # Records and frozen sets are given containers that are already filled, so what those hold counts as well.
         deep = group.kind is t.Records or group.kind is t.FrozenSets
         objects = group.kind is t.FrozenSets
         rows: Any = group.rows
         if group.columns:
-            matter = members | _filled_early(walker, objects) if deep else members
+            if deep and not early:
+                early = members.union(*(one.nodes for one in walker.groups.values() if one.kind in _CONTAINERS))
+            matter = early if deep else members
             some = [cells for cells in group.columns if _refers(cells) and not matter.isdisjoint(_nodes(cells))]
             if not some:
                 continue
@@ -240,12 +243,6 @@ def _held(walker: Any, groups: list[Group]) -> dict[int, list[int]]:
 
 def _nodes(cells: Cells) -> Iterable[int]:
     return range(cells.start, cells.stop) if type(cells) is Fresh else [cell for cell in cells if type(cell) is Ref]
-
-
-def _filled_early(walker: Any, objects: bool) -> set[int]:
-    """Return the nodes for which `_is_filled_early` holds."""
-    kinds = {*_CONTAINERS, t.Objects} if objects else _CONTAINERS
-    return set(chain.from_iterable(group.nodes for group in walker.groups.values() if group.kind in kinds))
 
 
 def _is_filled_early(walker: Any, node: int, objects: bool) -> bool:
