@@ -15,12 +15,13 @@ from holdfast.errors import FormatError, LimitExceeded, Truncated, Unavailable
 from holdfast.native.codec import decode_tree, encode_tree
 from holdfast.native.container import Section, logical_bytes
 from holdfast.native.header import header_length
+from holdfast.trust.view import View
 from holdfast.values import dtypes, limits
 from holdfast.values import tree as t
 from holdfast.values.dtypes import parse_dtype
 from holdfast.values.graph import elements
 from holdfast.values.manifest import manifest_bytes
-from tests.hostile.crafted import array_piece, framed, manifest_of, packed, sealed, taken, tree_section
+from tests.hostile.crafted import array_piece, framed, manifest_of, packed, record, sealed, taken, tree_section
 
 MODEL = {"a": np.arange(3.0), "b": np.arange(4), "c": np.zeros(2, np.float32), "d": [1, 2.5, "text", (1, 2)]}
 BLOB = holdfast.dumps(MODEL)
@@ -152,6 +153,30 @@ def test_long_doubles_of_another_processor_are_refused_here(monkeypatch: pytest.
 def test_an_array_of_too_many_elements_is_refused_by_its_count() -> None:
     with pytest.raises(FormatError, match="TENSOR_ELEMENTS"):
         elements(t.Arrays("|u1", 3, "C", True, 1, [2**30, 2**30, 2**30], False, 0), 1)
+
+
+def test_a_list_that_many_objects_share_is_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    items, sharers = 3000, 500
+    seen = 0
+    real = View.items
+
+    def counted(view: View, cell: object) -> list[object]:
+        nonlocal seen
+        found = real(view, cell)
+        seen += len(found)
+        return found
+
+    monkeypatch.setattr(View, "items", counted)
+    # a slice, objects that hold one list of it, and lists: that one, one with a number, which their class may not hold, and one of all objects
+    lists = t.Mixed([0] * items + [5, *range(1, sharers + 1)], [*range(items), *range(items + 1, items + 1 + sharers)])
+    name, fields = "sklearn.multioutput.MultiOutputRegressor", ["estimator", "n_jobs", "estimators_"]
+    tree = t.Tree(1, t.SameRef(sharers + 3), [
+        record("builtins.slice", start=t.Same(1), stop=t.Same(2), step=t.Same(None)),
+        t.Objects(name, fields, sharers, [t.SameRef(0), t.Same(None), t.SameRef(sharers + 1)]),
+        t.Lists(3, t.Plain([items, 1, sharers]), lists),
+    ])  # fmt: skip
+    assert len(holdfast.loads(packed(tree))) == sharers
+    assert seen < 10 * (items + sharers)
 
 
 def test_bytes_beyond_the_end_of_a_source_are_refused(tmp_path: Path) -> None:

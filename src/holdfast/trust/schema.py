@@ -126,30 +126,44 @@ def _row_of_kind(view: View, column: t.Column, rows: int, kind: str) -> int:
 
 def _check_items(view: View, index: int, field: str, column: t.Column, rows: int, allowed: frozenset[str]) -> None:
     cells = view.graph.cells(column, rows)
-    if all(_fits(kind, allowed) for kind in _all_items(view, view.graph.tables_of(cell for cell in cells if type(cell) is Node))):
+    held = dict.fromkeys(cell for cell in cells if type(cell) is Node)
+    if all(_fits(kind, allowed) for kind in _all_items(view, view.graph.tables_of(held))):
         return
-    for row, cell in enumerate(cells):
-        if type(cell) is Node and view.kind(cell) in CONTAINERS:
-            for item in view.items(cell):
-                kind = view.kind(item) if type(item) is Node else SCALAR_KINDS[type(item)]
-                if not _fits(kind, allowed):
-                    what = f"the attribute {quoted(field)!r} holds {_said(kind)}, where {_options(allowed)} was expected"
-                    raise _wrong(view, index, row, what)
+    for cell in held:
+        for kind in _kinds_inside(view, cell):
+            if not _fits(kind, allowed):
+                what = f"the attribute {quoted(field)!r} holds {_said(kind)}, where {_options(allowed)} was expected"
+                raise _wrong(view, index, cells.index(cell), what)
+
+
+def _kinds_inside(view: View, node: int) -> dict[str, None]:
+    """Return the kinds of the items of a container, in order; found once, however many objects hold it."""
+    found = view.inside.get(node)
+    if found is None:
+        items = view.items(node) if view.kind(node) in CONTAINERS else []
+        found = view.inside[node] = dict.fromkeys(view.kind(item) if type(item) is Node else SCALAR_KINDS[type(item)] for item in items)
+    return found
 
 
 def _all_items(view: View, tables: set[int]) -> set[str]:
     """Return the kinds of everything inside all containers of these tables, which is quickly found; "" where it is not."""
     found: set[str] = set()
     for index in tables:
+        if index in view.inside_tables:
+            found |= view.inside_tables[index]
+            continue
+        kinds: set[str] = set()
         table: Any = view.graph.tables[index]
         if type(table) is t.Lists or type(table) is t.LongTuples:
             count = sum(view.graph.cells(table.lengths, table.rows))
-            found |= kinds_of(view, table.items, count) if count else set()
+            kinds = kinds_of(view, table.items, count) if count else kinds
         elif type(table) is t.ObjectArrays:
             count = sum(elements(table, table.rows))
-            found |= kinds_of(view, table.items, count) if count else set()
+            kinds = kinds_of(view, table.items, count) if count else kinds
         elif view.table_kind(index) in CONTAINERS:
-            return {""}
+            kinds = {""}
+        view.inside_tables[index] = kinds
+        found |= kinds
     return found
 
 
@@ -181,8 +195,10 @@ def _term(view: View, table: Any, term: str) -> list[int | None] | None:
     if not part:
         return view.numbers(column, table.rows)
     if part == "len":
-        return [len(view.items(cell)) if type(cell) is Node and view.kind(cell) in ("list", "tuple", "dict") else None
-                for cell in view.graph.cells(column, table.rows)]  # fmt: skip
+        cells = view.graph.cells(column, table.rows)
+        held = dict.fromkeys(cell for cell in cells if type(cell) is Node)  # each once, however many objects hold it
+        sizes = {cell: len(view.items(cell)) for cell in held if view.kind(cell) in ("list", "tuple", "dict")}
+        return [sizes.get(cell) if type(cell) is Node else None for cell in cells]
     if part in DERIVED:
         return [_derived(view, cell, DERIVED[part]) for cell in view.graph.cells(column, table.rows)]
     return view.lengths(column, table.rows, int(part))

@@ -51,6 +51,8 @@ class View:
         tensors: its tensors.
         paths: where its nodes are.
         checked: nodes whose state was checked together with that of the object that holds them.
+        inside: container -> the kinds of its items, as far as a schema has asked.
+        inside_tables: table of containers -> the kinds of everything in it, likewise.
     """
 
     def __init__(self, graph: Graph, tensors: Tensors) -> None:
@@ -60,6 +62,8 @@ class View:
         self._pools: dict[tuple[int, bool], list[Any]] = {}
         self.paths = Paths(graph)
         self.checked: set[int] = set()
+        self.inside: dict[int, dict[str, None]] = {}
+        self.inside_tables: dict[int, set[str]] = {}
 
     def kinds(self, cells: list[Any]) -> set[str]:
         """Return the kinds of the nodes that cells refer to; an empty word for a scalar."""
