@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-LIBRARIES = ("python", "numpy", "scipy", "pandas", "sklearn")
+LIBRARIES = ("python", "numpy", "scipy", "pandas", "sklearn", "torch")
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
