@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+LIBRARIES := $(VENV)/.libraries
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .PHONY: setup demo test lint check long sweep fuzz bench trust lies guards format clean
@@ -20,10 +21,16 @@ $(READY): pyproject.toml constraints.txt requirements-dev.txt
 	@$(BIN)/python -m pip install -q -c constraints.txt -e '.[all]' -r requirements-dev.txt
 	@touch $@
 
+# PyTorch, TensorFlow and the others take some minutes and five gigabytes; the demo does without
+$(LIBRARIES): $(READY) requirements-libraries.txt
+	@echo "installing the libraries whose models are tested into $(VENV) ..."
+	@$(BIN)/python -m pip install -q -c constraints.txt -r requirements-libraries.txt
+	@touch $@
+
 demo: $(READY)
 	@$(BIN)/holdfast demo
 
-lint: $(READY)
+lint: $(LIBRARIES)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
@@ -33,31 +40,32 @@ test: lint
 	PYTHONHASHSEED=0 $(BIN)/python -m pytest -m "not long" -n 2 -rs
 	@echo "left out here, and run by .ci/run: tests marked long, the fuzz run (atheris), other Python versions"
 
-long: $(READY)
+long: $(LIBRARIES)
 	$(BIN)/python -m pytest -m long -k "not settings" -rs
 
 # every estimator in thousands of settings with another seed than the lists were made from; ten minutes on one core
-sweep: $(READY)
+sweep: $(LIBRARIES)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long -k settings -rs
 
-fuzz: $(READY)
+fuzz: $(LIBRARIES)
 	$(BIN)/python -m pip install -q -c constraints.txt atheris
 	$(BIN)/python fuzz/run.py --seconds $(or $(SECONDS_),60) --seed $(or $(SEED),0)
 
 check: test long fuzz
 
-bench: $(READY)
+bench: $(LIBRARIES)
 	$(BIN)/python -m bench.run
 
-trust: $(READY)
+trust: $(LIBRARIES)
 	$(BIN)/python tools/propose_trust.py
+	$(BIN)/python tools/propose_torch.py
 
 # every wrong state of every estimator, each in a file; re-makes docs/lies.md in a few minutes
-lies: $(READY)
+lies: $(LIBRARIES)
 	$(BIN)/python tools/lies.py --write
 
 # every refusal taken out in turn, and the test that misses it; re-makes docs/guards.md in a quarter of an hour
-guards: $(READY)
+guards: $(LIBRARIES)
 	$(BIN)/python tools/guards.py
 
 format: $(READY)

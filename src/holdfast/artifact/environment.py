@@ -41,11 +41,12 @@ def _lookup(top: str) -> tuple[str, str] | None:
     distribution = DISTRIBUTIONS.get(top, top)
     version = getattr(sys.modules.get(top), "__version__", None)
     if isinstance(version, str):
-        return distribution, version
+        # the build behind a "+" (cpu, cu130) is the machine's, and not what the model needs
+        return distribution, str(version).partition("+")[0]
     from importlib import metadata
 
     try:
-        return distribution, metadata.version(distribution)
+        return distribution, metadata.version(distribution).partition("+")[0]
     except metadata.PackageNotFoundError:
         return None
 
@@ -55,7 +56,7 @@ def installed(distribution: str) -> str | None:
     from importlib import metadata
 
     try:
-        return metadata.version(distribution)
+        return metadata.version(distribution).partition("+")[0]
     except metadata.PackageNotFoundError:
         return None
 

@@ -151,9 +151,9 @@ class Opening:
             raise error.at(self.source.name) from None
         if type(found) is not dict or set(found) != {"inputs", "outputs"} or type(found["outputs"]) is not dict:
             raise FormatError("the stored example is not one", file=self.source.name)
-        from holdfast.artifact.replay import METHODS
+        from holdfast.frameworks.asking import CALLS, METHODS
 
-        if any(method not in METHODS for method in found["outputs"]):
+        if any(method not in (*METHODS, *CALLS) for method in found["outputs"]):
             raise FormatError("the stored example asks for a method that examples do not ask", file=self.source.name)
         return found
 

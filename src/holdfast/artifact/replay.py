@@ -17,9 +17,9 @@ import numpy as np
 from holdfast.artifact.environment import installed, python_version
 from holdfast.artifact.same import same
 from holdfast.errors import UnsupportedModel
+from holdfast.frameworks.asking import METHODS, ways_to_ask
 from holdfast.values.manifest import Manifest
 
-METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 ROWS = 100
 """Rows of an example that are kept."""
 
@@ -103,6 +103,10 @@ def one_thread() -> Iterator[None]:
 
             stack.enter_context(threadpoolctl.threadpool_limits(limits=1))
             stack.enter_context(joblib.parallel_config(backend="sequential"))
+        if "torch" in sys.modules:
+            torch = sys.modules["torch"]
+            stack.callback(torch.set_num_threads, torch.get_num_threads())
+            torch.set_num_threads(1)
         yield
 
 
@@ -132,10 +136,8 @@ def answers(model: Any, inputs: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for method in METHODS:
-            ask = getattr(model, method, None)
-            if callable(ask):
-                found[method] = ask(inputs)
+        for method, ask in ways_to_ask(model).items():
+            found[method] = ask(inputs)
     return found
 
 
@@ -175,9 +177,10 @@ def replay(model: Any, example: dict[str, Any], manifest: Manifest, id_: str, to
 
     with one_thread(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        ways = ways_to_ask(model)
         for method, before in outputs.items():
             try:
-                now = getattr(model, method)(inputs)
+                now = ways[method](inputs) if method in ways else getattr(model, method)(inputs)
             except Exception as error:
                 methods.append(MethodProof(f"{method} ({type(error).__name__}: {error})"[:200], False, None, None, row_count(inputs), 0))
                 continue

@@ -10,17 +10,16 @@ import click
 from holdfast.cli.commands import lists, trust_options
 from holdfast.cli.output import give_json
 from holdfast.errors import EnvironmentMissing, FormatError, NotFound, UnsupportedOperation, quoted
-
-METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
+from holdfast.frameworks.asking import CALLS, METHODS, ways_to_ask
 
 
 @click.command()
 @click.argument("file")
 @click.argument("rows")
-@click.option("--method", type=click.Choice(METHODS), default="predict", show_default=True, help="What to ask the model.")
+@click.option("--method", type=click.Choice((*METHODS, *CALLS)), help="What to ask the model; predict unless told, or what it has instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answers as one JSON document instead of CSV.")
 @trust_options
-def command(file: str, rows: str, method: str, as_json: bool, trusted: tuple[str, ...], trusted_functions: tuple[str, ...]) -> int:
+def command(file: str, rows: str, method: str | None, as_json: bool, trusted: tuple[str, ...], trusted_functions: tuple[str, ...]) -> int:
     """Load the model in FILE and answer ROWS: a .csv, .parquet or .json file (a list of records), or - for CSV on stdin."""
     from holdfast.api import inspect, load
 
@@ -28,9 +27,11 @@ def command(file: str, rows: str, method: str, as_json: bool, trusted: tuple[str
     signature = inspect(file).signature
     table = read_rows(rows)
     model = load(file, **arguments)
-    ask = getattr(model, method, None)
-    if not callable(ask):
-        raise UnsupportedOperation(f"{type(model).__name__} has no {method}", file=file)
+    ways = ways_to_ask(model)
+    method = method or next((name for name in ("predict", *CALLS) if name in ways), "predict")
+    ask = ways.get(method)
+    if ask is None:
+        raise UnsupportedOperation(f"{type(model).__name__} has no {method}; it has {', '.join(ways) or 'nothing to ask'}", file=file)
     try:
         answer = ask(shaped(table, signature))
     except Exception as error:

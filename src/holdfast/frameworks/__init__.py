@@ -24,5 +24,11 @@ LIBRARIES: dict[str, str] = {
     "scipy": "holdfast.frameworks.scipy_",
     "pandas": "holdfast.frameworks.pandas_",
     "sklearn": "holdfast.frameworks.sklearn_",
+    "torch": "holdfast.frameworks.torch_",
 }
 """First part of a type's name -> the module that holds the adapters of its library."""
+
+FAMILIES: dict[str, str] = {
+    "torch.nn.modules.module.Module": "holdfast.frameworks.torch_",
+}
+"""Exact name of a class -> the module that makes the adapters of all classes below it, in its table ``FAMILIES``."""

@@ -1,16 +1,17 @@
 """What an adapter is, and where adapters are found.
 
-The one rule: an adapter is chosen by the exact name of a type; a subclass is another type.
+The one rule: an adapter is chosen by the exact name of a type; a subclass is another type, but for the families of ``FAMILIES``.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from holdfast.errors import UnsupportedModel
-from holdfast.frameworks import LIBRARIES
+from holdfast.frameworks import FAMILIES, LIBRARIES
 
 Fields = Mapping[str, Any]
 
@@ -84,7 +85,17 @@ def adapter_for(cls: type) -> Adapter | None:
     registered = REGISTERED.get(cls)
     if registered is not None:
         return registered.adapter
-    return adapter_named(type_name(cls))
+    return adapter_named(type_name(cls)) or family_adapter(cls)
+
+
+@lru_cache(maxsize=4096)
+def family_adapter(cls: type) -> Adapter | None:
+    """Return the adapter of a class for whose sake it is below a known one, or None: the user's own modules are made as PyTorch's are."""
+    for owner in cls.__mro__[:-1]:
+        library = FAMILIES.get(type_name(owner))
+        if library is not None:
+            return importlib.import_module(library).FAMILIES[type_name(owner)](cls)  # type: ignore[no-any-return]
+    return None
 
 
 def refuse(obj: object, path: str, reason: str) -> UnsupportedModel:

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from holdfast.errors import Corrupt, FormatError, HoldfastError, InvalidState, UnsupportedModel, quoted
-from holdfast.frameworks.adapter import REGISTERED, Record, Shell, adapter_named
+from holdfast.frameworks.adapter import REGISTERED, Record, Shell, adapter_named, family_adapter
 from holdfast.frameworks.making import COPIED, Used, check_fields, check_text, member, not_rebuilt, own_memory, read_only
 from holdfast.frameworks.names import find
 from holdfast.frameworks.objects import is_enum, is_named_tuple, problem
@@ -212,10 +212,10 @@ class Building:
     def adapter(self, name: str) -> Record | Shell | None:
         """Return the adapter of a type, or None for a class that is rebuilt by its attributes."""
         given = self.plan.given.get(name)
-        if given is not None:
-            registered = REGISTERED.get(given)
-            return None if registered is None else registered.adapter
-        return adapter_named(name)
+        if given is not None and given in REGISTERED:
+            return REGISTERED[given].adapter
+        found = adapter_named(name) if given is None else None
+        return found or family_adapter(self.class_named(name))
 
     def shell_maker(self, table: t.Objects) -> Callable[[], Any]:
         """Return what makes the empty objects of a table.

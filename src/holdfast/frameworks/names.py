@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import types
 from typing import Any
 
 import numpy as np
@@ -31,10 +32,17 @@ def name_of(obj: Any) -> str | None:
     qualname = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
     if not isinstance(module_name, str) or not isinstance(qualname, str) or "<" in qualname:
         return None
-    found: Any = sys.modules.get(module_name)
-    for part in qualname.split("."):
-        found = getattr(found, part, None)
-    return f"{module_name}.{qualname}" if found is obj else None
+    owner: Any = sys.modules.get(module_name)
+    # functions written in C may call themselves after the class that holds them, as torch.relu does
+    for name in dict.fromkeys((qualname, qualname.rpartition(".")[2])):
+        found: Any = owner
+        for part in name.split("."):
+            found = getattr(found, part, None)
+        if found is obj:
+            return f"{module_name}.{name}"
+        if not isinstance(obj, types.BuiltinFunctionType):
+            break
+    return None
 
 
 def find(name: str, where: str) -> Any:

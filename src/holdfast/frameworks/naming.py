@@ -17,6 +17,12 @@ from holdfast.frameworks.groups import WITH_COLUMNS, Group
 from holdfast.values import limits
 from holdfast.values import tree as t
 
+TENSORS = frozenset({"torch.Tensor", "torch.nn.parameter.Parameter"})
+"""Records that are an array with a little beside it, which goes by their name."""
+
+PLACES = frozenset({"_modules", "_parameters", "_buffers"})
+"""Where a module keeps its parts."""
+
 
 class TensorNames:
     """Names for the tensors of one walk."""
@@ -30,7 +36,13 @@ class TensorNames:
 
     def name(self, node: int) -> str:
         """Return an unused name for the array of a node."""
-        return self.unused(self.prefix + _clean(self.path(node) or "array"))
+        path = self.path(node)
+        parent = self.walker.parents[node]
+        owner = self.walker.group_of(parent) if parent >= 0 else None
+        if owner is not None and owner.kind is t.Records and owner.key[0] in TENSORS:
+            # as other tools know weights: "0.weight", and not "_modules.0._parameters.weight.array"
+            path = ".".join(part for part in self.path(parent).split(".") if part not in PLACES)
+        return self.unused(self.prefix + _clean(path or "array"))
 
     def unused(self, wanted: str) -> str:
         """Return a name that no tensor has yet: the wanted one, or it with a number."""

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import quoted
-from holdfast.frameworks.adapter import REGISTERED, Record, adapter_for, adapter_named, refuse, type_name
+from holdfast.frameworks.adapter import REGISTERED, Record, adapter_for, adapter_named, family_adapter, refuse, type_name
 from holdfast.frameworks.arrays import SMALL, SharedMemory, array_key, is_string_array, memory_order, number_bytes
 from holdfast.frameworks.columns import column
 from holdfast.frameworks.groups import LARGE, Group, cell_count, final_numbers, ranked, table
@@ -206,7 +206,7 @@ class _Walker(Walking):
         cls: Any = type(obj)
         if not all(type(field) is str for field in fields):
             raise refuse(obj, self.path_of(self.current), "it has attributes whose names are not text")
-        plain = adapter_for(cls) is None and not is_enum(cls) and not is_named_tuple(cls)
+        plain = adapter_for(cls) in (None, family_adapter(cls)) and not is_enum(cls) and not is_named_tuple(cls)
         wrong = misfit(cls, fields) if plain else None
         if wrong is not None:
             raise refuse(obj, self.path_of(self.current), f"{wrong}; rename or delete it")

@@ -14,7 +14,11 @@ from typing import Any
 
 import msgspec
 
-LIBRARIES = ("python", "numpy", "scipy", "pandas", "sklearn")
+ALWAYS = ("python", "numpy")
+"""Lists that are read at once; Python's has names of many modules."""
+
+LIBRARIES = ("scipy", "pandas", "sklearn", "torch")
+"""Lists that are read when a name is asked for that begins so."""
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -50,14 +54,88 @@ class Library(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fi
 
 
 class Catalog:
-    """All lists together."""
+    """All lists together; that of a library is read when the first of its names is asked for.
 
-    def __init__(self, libraries: list[Library]) -> None:
-        self.types: dict[str, Entry] = {}
-        self.values: set[str] = set()
-        for library in libraries:
-            self.types.update(library.types)
-            self.values.update(library.values)
+    Attributes:
+        types: exact name -> what the list says of the class.
+        values: exact names of functions and classes that may be held as values.
+    """
+
+    def __init__(self) -> None:
+        self.types = _Types(self)
+        self.values = _Values(self)
+        self._read: set[str] = set()
+        for name in ALWAYS:
+            self._add(name)
+
+    def want(self, name: str) -> None:
+        """Read the list that a name would be in."""
+        top = name.partition(".")[0]
+        if top in LIBRARIES and top not in self._read:
+            self._add(top)
+
+    def want_all(self) -> None:
+        """Read all lists."""
+        for name in LIBRARIES:
+            self.want(name)
+
+    def _add(self, library: str) -> None:
+        # not importlib.resources, which takes longer to import than the lists to read
+        read = _decode(get_data("holdfast.trust", f"data/{library}.json") or b"")
+        dict.update(self.types, read.types)
+        set.update(self.values, read.values)
+        self._read.add(library)
+
+
+class _Types(dict[str, Entry]):
+    """Entries by name, of the lists that were read and those that will be."""
+
+    def __init__(self, owner: Catalog) -> None:
+        super().__init__()
+        self._owner = owner
+
+    def __contains__(self, name: object) -> bool:
+        self._owner.want(str(name))
+        return super().__contains__(name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the entry of a name."""
+        self._owner.want(name)
+        return super().get(name, default)
+
+    def __getitem__(self, name: str) -> Entry:
+        self._owner.want(name)
+        return super().__getitem__(name)
+
+    def __iter__(self) -> Any:
+        self._owner.want_all()
+        return super().__iter__()
+
+    def keys(self) -> Any:
+        """Return all names."""
+        self._owner.want_all()
+        return super().keys()
+
+    def items(self) -> Any:
+        """Return all names with their entries."""
+        self._owner.want_all()
+        return super().items()
+
+
+class _Values(set[str]):
+    """Names, likewise."""
+
+    def __init__(self, owner: Catalog) -> None:
+        super().__init__()
+        self._owner = owner
+
+    def __contains__(self, name: object) -> bool:
+        self._owner.want(str(name))
+        return super().__contains__(name)
+
+    def __iter__(self) -> Any:
+        self._owner.want_all()
+        return super().__iter__()
 
 
 _loaded: Catalog | None = None
@@ -65,11 +143,10 @@ _decode = msgspec.json.Decoder(Library).decode
 
 
 def catalog() -> Catalog:
-    """Return the shipped lists, read once a process."""
+    """Return the shipped lists."""
     global _loaded
     if _loaded is None:
-        # not importlib.resources, which takes longer to import than the lists to read
-        _loaded = Catalog([_decode(get_data("holdfast.trust", f"data/{name}.json") or b"") for name in LIBRARIES])
+        _loaded = Catalog()
     return _loaded
 
 

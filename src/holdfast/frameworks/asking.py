@@ -1,0 +1,30 @@
+"""How a model of any library is asked for an answer: by its own methods, or by the call that its library has instead.
+
+The one rule: a model is as it was before it was asked.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from holdfast.frameworks import FAMILIES
+from holdfast.frameworks.adapter import type_name
+
+METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
+CALLS = ("forward",)
+"""Names of the answers of models that have no method of their own for it; see ``ASKED`` in the module of their library."""
+
+
+def ways_to_ask(model: Any) -> dict[str, Callable[[Any], Any]]:
+    """Return what a model can be asked: method -> a function of rows."""
+    found = {method: ask for method in METHODS if callable(ask := getattr(model, method, None))}
+    if found:
+        return found
+    for owner in type(model).__mro__:
+        library = FAMILIES.get(type_name(owner))
+        if library is not None:
+            ways: dict[str, Callable[[Any, Any], Any]] = importlib.import_module(library).ASKED
+            return {name: lambda rows, ask=ask: ask(model, rows) for name, ask in ways.items()}  # type: ignore[misc]
+    return {}

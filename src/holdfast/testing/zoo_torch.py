@@ -1,0 +1,175 @@
+"""A zoo of PyTorch modules, one of every class of ``torch.nn`` in the settings that change its state, with inputs to ask them.
+
+The one rule: everything is seeded, so that a module and its inputs are the same in every process.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+
+class Specimen(NamedTuple):
+    """A module and what to ask it.
+
+    Attributes:
+        name: class and setting.
+        module: the module, in evaluation mode.
+        inputs: positional arguments of a call; none for containers that have no ``forward``.
+    """
+
+    name: str
+    module: Any
+    inputs: tuple[Any, ...]
+
+
+Shape = tuple[int, ...]
+
+
+class Whole(NamedTuple):
+    """An input of whole numbers below a bound."""
+
+    below: int
+    shape: Shape
+
+
+_ROWS, _LINE, _PLANE, _CUBE = (4, 6), (2, 6, 12), (2, 6, 8, 8), (2, 6, 4, 4, 4)
+_MAKERS: dict[str, tuple[Callable[[Any], Any], tuple[Shape | Whole, ...]]] = {
+    "Identity": (lambda nn: nn.Identity(), (_ROWS,)),
+    "Linear": (lambda nn: nn.Linear(6, 3), (_ROWS,)),
+    "Linear without bias": (lambda nn: nn.Linear(6, 3, bias=False), (_ROWS,)),
+    "Bilinear": (lambda nn: nn.Bilinear(6, 6, 2), (_ROWS, _ROWS)),
+    "Flatten": (lambda nn: nn.Flatten(), (_PLANE,)),
+    "Unflatten": (lambda nn: nn.Unflatten(1, (2, 3)), (_ROWS,)),
+    "Unflatten to a Size": (lambda nn: nn.Unflatten(1, [2, 3]), (_ROWS,)),
+    "Fold": (lambda nn: nn.Fold((4, 4), (2, 2), stride=2), ((1, 8, 4),)),
+    "Unfold": (lambda nn: nn.Unfold((2, 2), stride=2), (_PLANE,)),
+    "ChannelShuffle": (lambda nn: nn.ChannelShuffle(3), (_PLANE,)),
+    "PixelShuffle": (lambda nn: nn.PixelShuffle(2), ((1, 8, 3, 3),)),
+    "PixelUnshuffle": (lambda nn: nn.PixelUnshuffle(2), (_PLANE,)),
+    "Upsample": (lambda nn: nn.Upsample(scale_factor=2), (_PLANE,)),
+    "Upsample to a size": (lambda nn: nn.Upsample(size=(5, 7), mode="bilinear", align_corners=True), (_PLANE,)),
+    "UpsamplingNearest2d": (lambda nn: nn.UpsamplingNearest2d(scale_factor=2), (_PLANE,)),
+    "UpsamplingBilinear2d": (lambda nn: nn.UpsamplingBilinear2d(scale_factor=2), (_PLANE,)),
+    "CosineSimilarity": (lambda nn: nn.CosineSimilarity(), (_ROWS, _ROWS)),
+    "PairwiseDistance": (lambda nn: nn.PairwiseDistance(), (_ROWS, _ROWS)),
+    # convolutions
+    **{f"Conv{n}d": (lambda nn, n=n: getattr(nn, f"Conv{n}d")(6, 4, 3, padding=1), (shape,)) for n, shape in ((1, _LINE), (2, _PLANE), (3, _CUBE))},
+    **{f"Conv{n}d in groups": (lambda nn, n=n: getattr(nn, f"Conv{n}d")(6, 4, 3, padding="same", groups=2, bias=False, padding_mode="reflect"), (shape,))
+       for n, shape in ((1, _LINE), (2, _PLANE), (3, _CUBE))},
+    **{f"ConvTranspose{n}d": (lambda nn, n=n: getattr(nn, f"ConvTranspose{n}d")(6, 4, 3, stride=2, output_padding=1), (shape,))
+       for n, shape in ((1, _LINE), (2, _PLANE), (3, _CUBE))},
+    # activations
+    **{name: (lambda nn, name=name: getattr(nn, name)(), (_ROWS,)) for name in (
+        "ReLU", "ReLU6", "Hardtanh", "Sigmoid", "Tanh", "ELU", "SELU", "CELU", "GLU", "GELU", "Hardshrink", "LeakyReLU", "LogSigmoid",
+        "Softplus", "Softshrink", "PReLU", "Softsign", "Tanhshrink", "RReLU", "Hardsigmoid", "Hardswish", "SiLU", "Mish")},
+    **{name: (lambda nn, name=name: getattr(nn, name)(dim=1), (_ROWS,)) for name in ("Softmax", "LogSoftmax", "Softmin")},
+    "ReLU in place": (lambda nn: nn.ReLU(inplace=True), (_ROWS,)),
+    "GELU by tanh": (lambda nn: nn.GELU(approximate="tanh"), (_ROWS,)),
+    "PReLU of channels": (lambda nn: nn.PReLU(6), (_ROWS,)),
+    "Softmax2d": (lambda nn: nn.Softmax2d(), (_PLANE,)),
+    "Threshold": (lambda nn: nn.Threshold(0.1, 20.0), (_ROWS,)),
+    # pooling
+    **{f"{kind}{n}d": (lambda nn, kind=kind, n=n: getattr(nn, f"{kind}{n}d")(2), (shape,))
+       for kind in ("AvgPool", "MaxPool", "AdaptiveAvgPool", "AdaptiveMaxPool") for n, shape in ((1, _LINE), (2, _PLANE), (3, _CUBE))},
+    **{f"LPPool{n}d": (lambda nn, n=n: getattr(nn, f"LPPool{n}d")(2.0, 2), (shape,)) for n, shape in ((1, _LINE), (2, _PLANE), (3, _CUBE))},
+    **{f"MaxUnpool{n}d": (lambda nn, n=n: getattr(nn, f"MaxUnpool{n}d")(2), ()) for n in (1, 2, 3)},
+    "FractionalMaxPool2d": (lambda nn: nn.FractionalMaxPool2d(2, output_size=3), ()),
+    "FractionalMaxPool3d": (lambda nn: nn.FractionalMaxPool3d(2, output_ratio=0.5), ()),
+    "AdaptiveAvgPool2d of a pair": (lambda nn: nn.AdaptiveAvgPool2d((3, None)), (_PLANE,)),
+    # norms
+    **{f"{kind}{n}d": (lambda nn, kind=kind, n=n: getattr(nn, f"{kind}{n}d")(6), (shape,))
+       for kind in ("BatchNorm", "InstanceNorm") for n, shape in ((1, _LINE), (2, _PLANE), (3, _CUBE))},
+    "BatchNorm2d without state": (lambda nn: nn.BatchNorm2d(6, affine=False, track_running_stats=False, momentum=None), (_PLANE,)),
+    "InstanceNorm2d with state": (lambda nn: nn.InstanceNorm2d(6, affine=True, track_running_stats=True), (_PLANE,)),
+    "SyncBatchNorm": (lambda nn: nn.SyncBatchNorm(6), (_PLANE,)),
+    "LayerNorm": (lambda nn: nn.LayerNorm(6), (_ROWS,)),
+    "LayerNorm without weights": (lambda nn: nn.LayerNorm([6, 12], elementwise_affine=False), (_LINE,)),
+    "GroupNorm": (lambda nn: nn.GroupNorm(3, 6), (_PLANE,)),
+    "RMSNorm": (lambda nn: nn.RMSNorm(6), (_ROWS,)),
+    "RMSNorm with eps": (lambda nn: nn.RMSNorm([6], eps=1e-6, elementwise_affine=False), (_ROWS,)),
+    "LocalResponseNorm": (lambda nn: nn.LocalResponseNorm(2), (_PLANE,)),
+    "CrossMapLRN2d": (lambda nn: nn.CrossMapLRN2d(2), (_PLANE,)),
+    # dropout, padding
+    **{name: (lambda nn, name=name: getattr(nn, name)(), (_PLANE,)) for name in ("Dropout", "Dropout2d", "AlphaDropout", "FeatureAlphaDropout")},
+    "Dropout1d": (lambda nn: nn.Dropout1d(0.1), (_LINE,)),
+    "Dropout3d": (lambda nn: nn.Dropout3d(0.1), (_CUBE,)),
+    **{f"{kind}Pad{n}d": (lambda nn, kind=kind, n=n: getattr(nn, f"{kind}Pad{n}d")(1), (shape,))
+       for kind in ("Zero", "Reflection", "Replication", "Circular") for n, shape in ((1, _LINE), (2, _PLANE), (3, _CUBE))},
+    **{f"ConstantPad{n}d": (lambda nn, n=n: getattr(nn, f"ConstantPad{n}d")(1, 0.5), (shape,)) for n, shape in ((1, _LINE), (2, _PLANE), (3, _CUBE))},
+    # embeddings, recurrent layers, attention
+    "Embedding": (lambda nn: nn.Embedding(10, 4), (Whole(10, (3, 5)),)),
+    "Embedding with padding": (lambda nn: nn.Embedding(10, 4, padding_idx=0, max_norm=1.0, sparse=True), (Whole(10, (3, 5)),)),
+    "EmbeddingBag": (lambda nn: nn.EmbeddingBag(10, 4, mode="sum"), (Whole(10, (3, 5)),)),
+    "EmbeddingBag with padding": (lambda nn: nn.EmbeddingBag(10, 4, padding_idx=1, max_norm=2.0), (Whole(10, (3, 5)),)),
+    **{name: (lambda nn, name=name: getattr(nn, name)(6, 5), ((3, 2, 6),)) for name in ("RNN", "LSTM", "GRU")},
+    **{f"{name}, deep, both ways": (lambda nn, name=name: getattr(nn, name)(6, 5, 2, batch_first=True, dropout=0.1, bidirectional=True, bias=False), ((3, 2, 6),))
+       for name in ("RNN", "LSTM", "GRU")},
+    "LSTM with projections": (lambda nn: nn.LSTM(6, 5, proj_size=3), ((3, 2, 6),)),
+    **{name: (lambda nn, name=name: getattr(nn, name)(6, 5), (_ROWS,)) for name in ("RNNCell", "LSTMCell", "GRUCell")},
+    "MultiheadAttention": (lambda nn: nn.MultiheadAttention(6, 2), ((3, 2, 6),) * 3),
+    "MultiheadAttention of other widths": (lambda nn: nn.MultiheadAttention(6, 2, kdim=4, vdim=5, add_bias_kv=True), ((3, 2, 6), (3, 2, 4), (3, 2, 5))),
+    "TransformerEncoderLayer": (lambda nn: nn.TransformerEncoderLayer(6, 2, 8), ((3, 2, 6),)),
+    "TransformerEncoderLayer, gelu": (lambda nn: nn.TransformerEncoderLayer(6, 2, 8, activation="gelu", batch_first=True, norm_first=True), ((3, 2, 6),)),
+    "TransformerDecoderLayer": (lambda nn: nn.TransformerDecoderLayer(6, 2, 8), ((3, 2, 6), (3, 2, 6))),
+    "TransformerEncoder": (lambda nn: nn.TransformerEncoder(nn.TransformerEncoderLayer(6, 2, 8), 2, nn.LayerNorm(6)), ((3, 2, 6),)),
+    "TransformerDecoder": (lambda nn: nn.TransformerDecoder(nn.TransformerDecoderLayer(6, 2, 8), 2), ((3, 2, 6), (3, 2, 6))),
+    "Transformer": (lambda nn: nn.Transformer(6, 2, 1, 1, 8), ((3, 2, 6), (3, 2, 6))),
+    # containers
+    "Sequential": (lambda nn: nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2)), (_ROWS,)),
+    "ModuleList": (lambda nn: nn.ModuleList([nn.Linear(6, 5), nn.ReLU()]), ()),
+    "ModuleDict": (lambda nn: nn.ModuleDict({"first": nn.Linear(6, 5), "then": nn.ReLU()}), ()),
+    "ParameterList": (lambda nn: nn.ParameterList([nn.Parameter(nn.Linear(2, 3).weight.detach()), nn.Linear(2, 3).bias]), ()),
+    "ParameterDict": (lambda nn: nn.ParameterDict({"a": nn.Linear(2, 3).bias}), ()),
+    # losses
+    **{name: (lambda nn, name=name: getattr(nn, name)(), (_ROWS, _ROWS)) for name in (
+        "L1Loss", "MSELoss", "HuberLoss", "SmoothL1Loss", "SoftMarginLoss", "PoissonNLLLoss", "KLDivLoss", "BCEWithLogitsLoss",
+        "MultiLabelSoftMarginLoss", "HingeEmbeddingLoss", "CrossEntropyLoss")},
+    **{name: (lambda nn, name=name: getattr(nn, name)(), (_ROWS, Whole(6, (4,)))) for name in ("NLLLoss", "MultiMarginLoss")},
+    "BCELoss": (lambda nn: nn.BCELoss(), (Whole(2, _ROWS), Whole(2, _ROWS))),
+    "MultiLabelMarginLoss": (lambda nn: nn.MultiLabelMarginLoss(), (_ROWS, Whole(6, _ROWS))),
+    "GaussianNLLLoss": (lambda nn: nn.GaussianNLLLoss(), ()),
+    "CosineEmbeddingLoss": (lambda nn: nn.CosineEmbeddingLoss(), ()),
+    "MarginRankingLoss": (lambda nn: nn.MarginRankingLoss(), ()),
+    "TripletMarginLoss": (lambda nn: nn.TripletMarginLoss(), (_ROWS, _ROWS, _ROWS)),
+    "TripletMarginWithDistanceLoss": (lambda nn: nn.TripletMarginWithDistanceLoss(distance_function=nn.functional.pairwise_distance), (_ROWS, _ROWS, _ROWS)),
+    "LinearCrossEntropyLoss": (lambda nn: nn.LinearCrossEntropyLoss(6, 4), (_ROWS, Whole(4, (4,)))),
+    "CTCLoss": (lambda nn: nn.CTCLoss(), ()),
+    "AdaptiveLogSoftmaxWithLoss": (lambda nn: nn.AdaptiveLogSoftmaxWithLoss(6, 10, [3, 7]), (_ROWS, Whole(10, (4,)))),
+    "CrossEntropyLoss with weights": (lambda nn: nn.CrossEntropyLoss(weight=nn.Linear(2, 6).bias.detach().abs(), label_smoothing=0.1), (_ROWS, Whole(6, (4,)))),
+}  # fmt: skip
+
+
+def specimens() -> Iterator[Specimen]:
+    """Yield every module of the zoo, each from the same seed.
+
+    Raises:
+        ImportError: PyTorch is not installed.
+    """
+    import torch
+
+    for name, (make, inputs) in _MAKERS.items():
+        torch.manual_seed(0)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            module = make(torch.nn).eval()
+        yield Specimen(name, module, tuple(_input(torch, one) for one in inputs))
+
+
+def _input(torch: Any, wanted: Shape | Whole) -> Any:
+    if isinstance(wanted, Whole):
+        whole = torch.randint(wanted.below, wanted.shape)
+        return whole.float() if wanted.below == 2 else whole
+    return torch.randn(wanted)
+
+
+def answer(specimen: Specimen) -> Any:
+    """Return what a module answers; random parts are seeded. Nothing for a container."""
+    import torch
+
+    if not specimen.inputs:
+        return None
+    torch.manual_seed(0)
+    with torch.no_grad():
+        return specimen.module(*(one.clone() for one in specimen.inputs))
