@@ -58,7 +58,7 @@ bench: $(LIBRARIES)
 
 trust: $(LIBRARIES)
 	$(BIN)/python tools/propose_trust.py
-	$(BIN)/python tools/propose_torch.py
+	$(BIN)/python tools/propose_library.py
 
 # every wrong state of every estimator, each in a file; re-makes docs/lies.md in a few minutes
 lies: $(LIBRARIES)

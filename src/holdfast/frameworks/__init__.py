@@ -25,6 +25,7 @@ LIBRARIES: dict[str, str] = {
     "pandas": "holdfast.frameworks.pandas_",
     "sklearn": "holdfast.frameworks.sklearn_",
     "torch": "holdfast.frameworks.torch_",
+    "xgboost": "holdfast.frameworks.xgboost_",
 }
 """First part of a type's name -> the module that holds the adapters of its library."""
 

@@ -6,22 +6,11 @@ The one rule: everything is seeded, so that a module and its inputs are the same
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
-
-class Specimen(NamedTuple):
-    """A module and what to ask it.
-
-    Attributes:
-        name: class and setting.
-        module: the module, in evaluation mode.
-        inputs: positional arguments of a call; none for containers that have no ``forward``.
-    """
-
-    name: str
-    module: Any
-    inputs: tuple[Any, ...]
+from holdfast.testing.specimen import Specimen
 
 
 Shape = tuple[int, ...]
@@ -35,7 +24,7 @@ class Whole(NamedTuple):
 
 
 _ROWS, _LINE, _PLANE, _CUBE = (4, 6), (2, 6, 12), (2, 6, 8, 8), (2, 6, 4, 4, 4)
-_MAKERS: dict[str, tuple[Callable[[Any], Any], tuple[Shape | Whole, ...]]] = {
+_LAYERS: dict[str, tuple[Callable[[Any], Any], tuple[Shape | Whole, ...]]] = {
     "Identity": (lambda nn: nn.Identity(), (_ROWS,)),
     "Linear": (lambda nn: nn.Linear(6, 3), (_ROWS,)),
     "Linear without bias": (lambda nn: nn.Linear(6, 3, bias=False), (_ROWS,)),
@@ -141,20 +130,25 @@ _MAKERS: dict[str, tuple[Callable[[Any], Any], tuple[Shape | Whole, ...]]] = {
 }  # fmt: skip
 
 
-def specimens() -> Iterator[Specimen]:
-    """Yield every module of the zoo, each from the same seed.
-
-    Raises:
-        ImportError: PyTorch is not installed.
-    """
+def layer(name: str) -> Specimen:
+    """Make a layer in evaluation mode, from the same seed each time, with the inputs of a call; a container is not asked."""
     import torch
 
-    for name, (make, inputs) in _MAKERS.items():
-        torch.manual_seed(0)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            module = make(torch.nn).eval()
-        yield Specimen(name, module, tuple(_input(torch, one) for one in inputs))
+    make, wanted = _LAYERS[name]
+    torch.manual_seed(0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        module = make(torch.nn).eval()
+    inputs = tuple(_input(torch, one) for one in wanted)
+
+    def ask(module: Any) -> Any:
+        if not inputs:
+            return None
+        torch.manual_seed(0)  # some layers are random
+        with torch.no_grad():
+            return module(*(one.clone() for one in inputs))
+
+    return Specimen(module, ask)
 
 
 def _input(torch: Any, wanted: Shape | Whole) -> Any:
@@ -164,12 +158,5 @@ def _input(torch: Any, wanted: Shape | Whole) -> Any:
     return torch.randn(wanted)
 
 
-def answer(specimen: Specimen) -> Any:
-    """Return what a module answers; random parts are seeded. Nothing for a container."""
-    import torch
-
-    if not specimen.inputs:
-        return None
-    torch.manual_seed(0)
-    with torch.no_grad():
-        return specimen.module(*(one.clone() for one in specimen.inputs))
+MAKERS: dict[str, Callable[[], Specimen]] = {name: partial(layer, name) for name in _LAYERS}
+"""Name -> what makes a specimen."""

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.trust.fields_of import NOTHING, Validator, cells_of, refuse, rows_as_fields, type_of, where_of
+from holdfast.trust.boosters import BOOSTERS
 from holdfast.trust.first_answer import check_first_answer
 from holdfast.trust.native_families import FAMILIES
 from holdfast.trust.plain_families import PLAIN_FAMILIES
@@ -332,6 +333,7 @@ _SPARSE_NAMES = [
 VALIDATORS: dict[str, Validator] = {
     **FAMILIES,
     **PLAIN_FAMILIES,
+    **BOOSTERS,
     TREE: _trees,
     **dict.fromkeys(
         (f"sklearn.tree._classes.{kind}Tree{task}" for kind in ("Decision", "Extra") for task in ("Classifier", "Regressor")), _tree_widths

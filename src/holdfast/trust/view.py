@@ -227,10 +227,19 @@ class View:
         cells = [Node(column.start + row) for row in rows] if kind is t.Run else self.graph.cells(column, count)[rows.start : rows.stop]
         return [self.value(cell, mapped=mapped) for cell in cells]
 
-    def value(self, cell: Any, depth: int = 4, mapped: bool = False) -> Any:
-        """Return a cell as a plain value: scalars, arrays, and containers of such; an object is `Opaque`."""
+    def value(self, cell: Any, depth: int = 4, mapped: bool = False, seen: dict[tuple[int, int], Any] | None = None) -> Any:
+        """Return a cell as a plain value: scalars, arrays, and containers of such; an object is `Opaque`.
+
+        A container that is held many times becomes one value a depth: expanded, a file of a kilobyte would be endless.
+        """
         if type(cell) is not Node:
             return cell
+        seen = {} if seen is None else seen
+        if (cell, depth) not in seen:
+            seen[cell, depth] = self._value(cell, depth, mapped, seen)
+        return seen[cell, depth]
+
+    def _value(self, cell: Node, depth: int, mapped: bool, seen: dict[tuple[int, int], Any]) -> Any:
         index, row = self.graph.locate(cell)
         table: Any = self.graph.tables[index]
         kind = type(table)
@@ -242,12 +251,12 @@ class View:
         if depth and kind in (t.Lists, t.Tuples, t.LongTuples, t.ObjectArrays):
             items = self.paths.items(cell)
             if Node in set(map(type, items)):
-                items = [self.value(child, depth - 1, mapped) for child in items]
+                items = [self.value(child, depth - 1, mapped, seen) for child in items]
             return list(items) if kind is t.Lists else tuple(items) if kind is not t.ObjectArrays else _objects(items, self.shape(cell))
         if depth and kind in (t.Maps, t.Dicts):
             pairs = self.paths.pairs(cell)
             if kind is t.Maps or not (_plain(table.keys) and _plain(table.values)):
-                pairs = [(self.value(key, depth - 1), self.value(child, depth - 1, mapped)) for key, child in pairs]
+                pairs = [(self.value(key, depth - 1, False, seen), self.value(child, depth - 1, mapped, seen)) for key, child in pairs]
             try:
                 if kind is t.Dicts and not _plain(table.keys):
                     check_hashes([key for key, _ in pairs])

@@ -1,0 +1,51 @@
+"""XGBoost: a booster is what it serialises to, taken apart into text, numbers and arrays; the wrappers are their attributes.
+
+Strategy. XGBoost's own snapshot (model and training parameters) is Universal Binary JSON. It is read into plain values, with one
+array a field for all trees together, and written again byte for byte when a booster is built, from values that
+`trust.state.xgboost` has looked at. So its parser sees only what was written here.
+
+The one rule: a booster is saved only if its snapshot can be written again to the last byte.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+from holdfast.errors import InvalidState, UnsupportedModel
+from holdfast.frameworks import ubj
+from holdfast.frameworks.adapter import Adapter, Shell
+
+
+def _dump_booster(booster: Any) -> dict[str, Any]:
+    state = booster.__getstate__()
+    raw = state.pop("handle")
+    if raw is None:
+        raise UnsupportedModel("cannot save an XGBoost booster without a model in it")
+    try:
+        return {**ubj.read(bytes(raw)), "[attributes]": state}
+    except ubj.Unknown as error:
+        import xgboost
+
+        raise UnsupportedModel(
+            f"cannot save a booster of XGBoost {xgboost.__version__}: it writes models in a form that this holdfast does not know"
+            f" ({error}); update holdfast, or save it with booster.save_model"
+        ) from None
+
+
+def _make_booster() -> Any:
+    cls = importlib.import_module("xgboost.core").Booster
+    booster = cls.__new__(cls)
+    booster.handle = None
+    return booster
+
+
+def _fill_booster(booster: Any, fields: dict[str, Any]) -> None:
+    try:
+        snapshot = ubj.write({key: fields[key] for key in fields if key != "[attributes]"})
+    except (ubj.Unknown, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+        raise InvalidState(f"xgboost.Booster: its state has no form ({error}); the file is damaged or was altered.") from None
+    booster.__setstate__({"handle": snapshot, **fields["[attributes]"]})
+
+
+ADAPTERS: dict[str, Adapter] = {"xgboost.core.Booster": Shell(_dump_booster, _make_booster, _fill_booster)}

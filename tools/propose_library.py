@@ -1,0 +1,165 @@
+"""Propose the list of trusted types of a library from its zoo: ``python tools/propose_library.py [LIBRARY ...]``.
+
+Every class of the library that a specimen holds is put down with the attributes that its instances have, and the kinds of
+each; a person reviews the difference. Written: ``src/holdfast/trust/data/LIBRARY.json``.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from holdfast.frameworks.names import name_of
+from holdfast.frameworks.walk import dump
+from holdfast.testing.specimen import ZOOS, makers
+from holdfast.trust.catalog import Entry, Library
+from holdfast.trust.schema import kinds_of
+from holdfast.trust.view import View
+from holdfast.values import tree as t
+from holdfast.values.graph import Graph
+
+DATA = Path(__file__).resolve().parents[1] / "src" / "holdfast" / "trust" / "data"
+WIDER = [{"int", "float"}, {"none", "int"}, {"int", "tuple"}, {"list", "tuple"}]
+"""Kinds that users give for one another: where one of a set was seen, the others are proposed as well."""
+GIVEN = ["none", "bool", "int", "float", "str", "list", "tuple", "dict", "number:b", "number:i", "number:u", "number:f"]
+"""Kinds that users give for parameters of an estimator, whatever was seen."""
+
+Seen = dict[str, tuple[dict[str, set[str]], set[str]]]
+
+
+def seen(library: str) -> Seen:
+    """Return, for each class, the kinds of each attribute, and the attributes that all instances have."""
+    found: Seen = {}
+    for make in makers(library).values():
+        specimen = make()
+        states = [specimen.model]
+        if library == "torch":
+            states.append(specimen.model.train())
+        for model in states:
+            made = dump(model)
+            view = View(Graph(made.tree, len(made.tensors)), None)  # type: ignore[arg-type]
+            for table in made.tree.tables:
+                if type(table) is t.Objects and table.type.startswith(f"{library}."):
+                    kinds, always = found.setdefault(table.type, ({}, set(table.fields)))
+                    always &= set(table.fields)
+                    for field, column in zip(table.fields, table.columns, strict=True):
+                        kinds.setdefault(field, set()).update(kinds_of(view, column, table.rows))
+    return found
+
+
+def entry(kinds: dict[str, set[str]], always: set[str], params: set[str], how: str, items: dict[str, list[str]]) -> Entry:
+    """Return the line of one class."""
+    for name, allowed in kinds.items():
+        for wider in WIDER:
+            if allowed & wider:
+                allowed |= wider
+        if name in params:
+            allowed |= set(GIVEN)
+    return Entry(
+        how=how,
+        kinds={field: sorted(allowed) for field, allowed in sorted(kinds.items())},
+        params=sorted(always),
+        items={field: kinds_ for field, kinds_ in items.items() if field in kinds},
+    )
+
+
+def parameters(name: str) -> set[str]:
+    """Return the names of the constructor parameters of an estimator; none for other classes."""
+    module, _, cls = name.rpartition(".")
+    live = getattr(importlib.import_module(module), cls)
+    return set(live().get_params()) if hasattr(live, "get_params") else set()
+
+
+# -- what is not found by looking at instances ------------------------------------------------------------------------
+
+_TENSOR = {
+    "array": ["any"], "dtype": ["str"], "requires_grad": ["bool"], "attributes": ["dict"], "layout": ["str"], "shape": ["tuple"],
+    "indices": ["type:torch.Tensor"], "values": ["type:torch.Tensor"], "indptr": ["type:torch.Tensor"], "coalesced": ["bool"],
+}  # fmt: skip
+_MODULE_PARTS = {
+    "_parameters": ["none", "type:torch.nn.parameter.Parameter"],
+    "_buffers": ["none", "type:torch.Tensor"],
+    "_modules": ["none", "object"],
+}
+_FUNCTIONS = (
+    "relu", "relu6", "gelu", "silu", "mish", "elu", "selu", "celu", "leaky_relu", "hardswish", "hardtanh", "hardsigmoid", "softplus", "softsign",
+    "tanh", "sigmoid", "logsigmoid", "tanhshrink", "pairwise_distance", "cosine_similarity", "pdist",
+)  # fmt: skip
+"""Functions of ``torch.nn.functional`` and of ``torch`` that layers hold: activations and distances, pure arithmetic."""
+
+
+class Extra:
+    """What is put down for a library beside what its zoo shows.
+
+    Attributes:
+        types: entries of types that are not objects of attributes.
+        how: how its classes are rebuilt.
+        items: attribute -> kinds that its items may have, for all classes.
+        values: makes the names of functions that may be held.
+    """
+
+    def __init__(self, types: dict[str, Entry] | None = None, how: str = "object", items: dict[str, list[str]] | None = None,
+                 values: Callable[[], set[str]] = set) -> None:  # fmt: skip
+        self.types, self.how, self.items, self.values = types or {}, how, items or {}, values
+
+
+def _torch_functions() -> set[str]:
+    import torch
+
+    live = [getattr(owner, name) for owner in (torch.nn.functional, torch) for name in _FUNCTIONS if hasattr(owner, name)]
+    return {name for one in live if (name := name_of(one)) is not None}
+
+
+EXTRA: dict[str, Extra] = {
+    "torch": Extra(
+        {
+            "torch.Tensor": Entry("record", _TENSOR),
+            "torch.nn.parameter.Parameter": Entry("record", _TENSOR, ["requires_grad"]),
+            "torch.Size": Entry("record", {"lengths": ["tuple"]}, ["lengths"], items={"lengths": ["int"]}),
+            "torch.dtype": Entry("record", {"name": ["str"]}, ["name"]),
+            "torch.device": Entry("record", {"name": ["str"]}, ["name"]),
+            "torch._C.Generator": Entry("record", {"state": ["type:torch.Tensor"]}, ["state"]),
+        },
+        "shell",
+        _MODULE_PARTS,
+        _torch_functions,
+    ),
+    "xgboost": Extra(
+        {
+            "xgboost.core.Booster": Entry(
+                "shell", {"Model": ["dict"], "Config": ["dict"], "[attributes]": ["dict"]}, ["Config", "Model", "[attributes]"]
+            )
+        },
+    ),
+}
+
+
+def propose(library: str) -> int:
+    """Write the list of one library, and return how many types it has."""
+    extra = EXTRA.get(library, Extra())
+    types: dict[str, Any] = dict(extra.types)
+    for name, (kinds, always) in sorted(seen(library).items()):
+        if name not in types:
+            types[name] = entry(kinds, always, parameters(name), extra.how, extra.items)
+    version = str(importlib.import_module(library).__version__).partition("+")[0]
+    made = Library(tried_with={library: version}, types=types, values=sorted(extra.values()))
+    (DATA / f"{library}.json").write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
+    return len(types)
+
+
+def main() -> int:
+    """Write the lists that were asked for, or all."""
+    warnings.simplefilter("ignore")
+    for library in sys.argv[1:] or ZOOS:
+        sys.stdout.write(f"{library}: {propose(library)} types\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
