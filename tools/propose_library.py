@@ -130,6 +130,9 @@ EXTRA: dict[str, Extra] = {
         _MODULE_PARTS,
         _torch_functions,
     ),
+    "lightgbm": Extra(
+        {"lightgbm.basic.Booster": Entry("shell", {"model": ["array:u1"], "attributes": ["dict"]}, ["attributes", "model"])},
+    ),
     "xgboost": Extra(
         {
             "xgboost.core.Booster": Entry(

@@ -25,6 +25,7 @@ class Specimen(NamedTuple):
 
 
 ZOOS: dict[str, str] = {
+    "lightgbm": "holdfast.testing.zoo_lightgbm",
     "torch": "holdfast.testing.zoo_torch",
     "xgboost": "holdfast.testing.zoo_xgboost",
 }

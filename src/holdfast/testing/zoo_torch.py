@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 
 from holdfast.testing.specimen import Specimen
 
-
 Shape = tuple[int, ...]
 
 

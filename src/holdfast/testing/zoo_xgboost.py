@@ -15,7 +15,8 @@ from holdfast.testing.specimen import Specimen
 ROWS = 120
 
 
-def _rows() -> tuple[Any, Any]:
+def rows_and_target() -> tuple[Any, Any]:
+    """Return rows of five numbers with gaps, and a target of two classes."""
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(ROWS, 5))
     rows[rng.random(rows.shape) < 0.05] = np.nan
@@ -26,7 +27,7 @@ def frame() -> Any:
     """Return rows as a frame with names, categories of text and of numbers, and truth."""
     import pandas as pd
 
-    rows, _ = _rows()
+    rows, _ = rows_and_target()
     rng = np.random.default_rng(1)
     table = pd.DataFrame(rows, columns=["age", "income", "city", "code", "member"])
     table["city"] = pd.Categorical(rng.choice(["Aarhus", "Bo", "Çeşme"], ROWS))
@@ -38,7 +39,7 @@ def frame() -> Any:
 def _fitted(cls: str, target: Callable[[Any, Any], Any] = lambda rows, y: y, *, table: bool = False, fit: dict[str, Any] | None = None, **params: Any) -> Specimen:
     import xgboost
 
-    rows, y = _rows()
+    rows, y = rows_and_target()
     x = frame() if table else rows
     settings = {"n_estimators": 4, "max_depth": 3, "n_jobs": 1, **params}
     given = {key: value(x, y) if callable(value) else value for key, value in (fit or {}).items()}
@@ -58,7 +59,7 @@ def _fitted(cls: str, target: Callable[[Any, Any], Any] = lambda rows, y: y, *, 
 def _trained(**params: Any) -> Specimen:
     import xgboost
 
-    rows, y = _rows()
+    rows, y = rows_and_target()
     data = xgboost.DMatrix(rows, y, feature_names=list("abcde"), nthread=1)
     booster = xgboost.train({"max_depth": 2, "nthread": 1, **params}, data, 3)
     booster.set_attr(made_by="a test")

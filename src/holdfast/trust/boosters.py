@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.trust.fields_of import Validator, cells_of, where_of
+from holdfast.trust.state.lightgbm import check_lightgbm
 from holdfast.trust.state.xgboost import check_xgboost
 from holdfast.trust.view import View
 from holdfast.values.graph import Node
@@ -28,5 +29,8 @@ def _whole(check: Callable[[dict[str, Any], str], None]) -> Validator:
     return validate
 
 
-BOOSTERS: dict[str, Validator] = {"xgboost.core.Booster": _whole(check_xgboost)}
+BOOSTERS: dict[str, Validator] = {
+    "lightgbm.basic.Booster": _whole(check_lightgbm),
+    "xgboost.core.Booster": _whole(check_xgboost),
+}
 """Exact type name -> what checks all rows of a table of it."""

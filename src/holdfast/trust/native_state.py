@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.trust.fields_of import NOTHING, Validator, cells_of, refuse, rows_as_fields, type_of, where_of
 from holdfast.trust.boosters import BOOSTERS
+from holdfast.trust.fields_of import NOTHING, Validator, cells_of, refuse, rows_as_fields, type_of, where_of
 from holdfast.trust.first_answer import check_first_answer
 from holdfast.trust.native_families import FAMILIES
 from holdfast.trust.plain_families import PLAIN_FAMILIES

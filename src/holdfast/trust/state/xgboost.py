@@ -13,12 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.trust.state.fields import FLOAT32, Array, Fields, choice, field, first, matrix, refuse, sequence, vector
+from holdfast.trust.state.fields import FLOAT32, Array, Fields, choice, field, first, refuse, sequence, vector
+from holdfast.trust.state.tree_levels import check_levels
 
 INT32, INT64, UINT8 = np.dtype(np.int32), np.dtype(np.int64), np.dtype(np.uint8)
-DEPTH = 1024
-"""Levels of one tree: explanations recurse over them, and hold a square of them in memory."""
-
 MOST = 2**31 - 1
 CATEGORY_BITS = 1 << 30
 """Bits of all sets of categories together: a set has as many as its largest category."""
@@ -28,13 +26,13 @@ DELETED = 2**31 - 1
 
 THREADS = 1024
 
-_TREE_ARRAYS = {
+_TREE_ARRAYS: dict[str, np.dtype[Any]] = {
     "base_weights": FLOAT32, "categories": INT32, "categories_nodes": INT32, "categories_segments": INT64, "categories_sizes": INT64,
     "default_left": UINT8, "leaf_weights": FLOAT32, "left_children": INT32, "loss_changes": FLOAT32, "parents": INT32,
     "right_children": INT32, "split_conditions": FLOAT32, "split_indices": INT32, "split_type": UINT8, "sum_hessian": FLOAT32,
 }  # fmt: skip
 _TREE_KEYS = frozenset({*_TREE_ARRAYS, "id", "tree_param", "[all]", "[lengths]"})
-_KINDS = {7: FLOAT32, 8: np.dtype(np.float64), 9: np.dtype(np.int8), 10: UINT8, 11: np.dtype(np.int16), 13: INT32, 15: INT64}
+_KINDS: dict[int, np.dtype[Any]] = {7: FLOAT32, 8: np.dtype(np.float64), 9: np.dtype(np.int8), 10: UINT8, 11: np.dtype(np.int16), 13: INT32, 15: INT64}
 """Numbers that XGBoost has for kinds of arrays, as far as categories come in them."""
 
 
@@ -82,11 +80,11 @@ def _booster(booster: Fields, features: int, groups: int, targets: int, where: s
         _keys(booster, {"name", "gbtree", "weight_drop"}, where, "the booster")
         inner = _part(booster, "gbtree", where)
         choice(inner, "name", where, ("gbtree",))
-        trees = _booster(inner, features, groups, targets, where)
-        weights = sequence(booster, "weight_drop", where, trees)
-        if not all(isinstance(weight, float | np.floating) for weight in weights):
+        made = _booster(inner, features, groups, targets, where)
+        drops = sequence(booster, "weight_drop", where, made)
+        if not all(isinstance(drop, float | np.floating) for drop in drops):
             refuse(where, "weight_drop holds something else than numbers")
-        return trees
+        return made
     _keys(booster, {"name", "model"}, where, "the booster")
     model = _part(booster, "model", where)
     if name == "gblinear":
@@ -102,9 +100,8 @@ def _booster(booster: Fields, features: int, groups: int, targets: int, where: s
     _number(param, "num_parallel_tree", where, MOST, low=1)
     info = _ints(model, "tree_info", where, count)
     rounds = _ints(model, "iteration_indptr", where)
-    if count or len(rounds):
-        if not len(rounds) or rounds[0] != 0 or rounds[-1] != count or (np.diff(rounds) < 0).any():
-            refuse(where, "iteration_indptr does not lead from 0 to the number of trees")
+    if (count or len(rounds)) and (not len(rounds) or rounds[0] != 0 or rounds[-1] != count or (np.diff(rounds) < 0).any()):
+        refuse(where, "iteration_indptr does not lead from 0 to the number of trees")
     _categories(_part(model, "cats", where), features, where)
     trees = _part(model, "trees", where)
     width = _trees(trees, count, features, targets, where) if count else 1
@@ -156,7 +153,7 @@ def _trees(trees: Fields, count: int, features: int, targets: int, where: str) -
     _check_categories(arrays, lengths, nodes, where)
     if width > 1:
         leaves = np.bincount(np.repeat(np.arange(count), nodes)[arrays["left_children"] == -1], minlength=count)
-        if "leaf_weights" not in arrays or "leaf_weights" not in lengths and len(arrays["leaf_weights"]) != int(sizes.sum()):
+        if "leaf_weights" not in arrays or ("leaf_weights" not in lengths and len(arrays["leaf_weights"]) != int(sizes.sum())):
             refuse(where, "leaf_weights is missing")
         each = lengths.get("leaf_weights", sizes)
         if (each != leaves * width).any():
@@ -211,16 +208,7 @@ def _check_nodes(arrays: dict[str, Array], nodes: Array, deleted: Array, feature
     # those of deleted nodes are looked at as well
     if ((parents[~roots] < 0) | (parents[~roots] >= size[~roots])).any():
         refuse(where, "a node has a parent outside its tree")
-    level = (ends - nodes).astype(np.int64)
-    reached = 0
-    for _ in range(DEPTH + 1):
-        reached += len(level)
-        level = level[inner[level]]
-        if not len(level):
-            break
-        level = np.concatenate([left[level] + start[level], right[level] + start[level]])
-    else:
-        refuse(where, f"a tree is deeper than {DEPTH}, or leads back into itself")
+    reached = check_levels(ends - nodes, np.where(inner, left + start, -1), np.where(inner, right + start, -1), where)
     if reached != len(left) - int(gone.sum()):
         refuse(where, "some nodes of its trees cannot be reached")
 
@@ -275,7 +263,7 @@ def _categories(cats: Fields, features: int, where: str) -> None:
         if "offsets" in one:
             _keys(one, {"offsets", "values"}, where, "the categories of a feature")
             offsets, values = _ints(one, "offsets", where), vector(one, "values", where, [np.dtype(np.int8), UINT8])
-            if len(offsets) and (offsets[0] != 0 or (np.diff(offsets) < 0).any() or offsets[-1] != len(values)) or (not len(offsets) and len(values)):
+            if (len(offsets) and (offsets[0] != 0 or (np.diff(offsets) < 0).any() or offsets[-1] != len(values))) or (not len(offsets) and len(values)):
                 refuse(where, "offsets do not cut the names of categories")
             held = max(0, len(offsets) - 1)
         else:
