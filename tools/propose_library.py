@@ -130,6 +130,16 @@ EXTRA: dict[str, Extra] = {
         _MODULE_PARTS,
         _torch_functions,
     ),
+    "catboost": Extra(
+        {
+            f"catboost.core.{name}": Entry(
+                "shell",
+                {"model": ["array:u1"], "params": ["dict"], "attributes": ["dict"], "training": ["dict"]},
+                ["attributes", "params"],
+            )
+            for name in ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")
+        },
+    ),
     "lightgbm": Extra(
         {"lightgbm.basic.Booster": Entry("shell", {"model": ["array:u1"], "attributes": ["dict"]}, ["attributes", "model"])},
     ),

@@ -24,6 +24,7 @@ LIBRARIES: dict[str, str] = {
     "scipy": "holdfast.frameworks.scipy_",
     "pandas": "holdfast.frameworks.pandas_",
     "sklearn": "holdfast.frameworks.sklearn_",
+    "catboost": "holdfast.frameworks.catboost_",
     "lightgbm": "holdfast.frameworks.lightgbm_",
     "torch": "holdfast.frameworks.torch_",
     "xgboost": "holdfast.frameworks.xgboost_",

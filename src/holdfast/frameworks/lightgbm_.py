@@ -51,7 +51,7 @@ def _make_booster() -> Any:
 
 
 def _fill_booster(booster: Any, fields: dict[str, Any]) -> None:
-    state = {"_Booster__init_predictor": None, "_Booster__inner_predict_buffer": [], "_Booster__is_predicted_cur_iter": []}
+    state: dict[str, Any] = {"_Booster__init_predictor": None, "_Booster__inner_predict_buffer": [], "_Booster__is_predicted_cur_iter": []}
     booster.__setstate__({**state, **fields["attributes"], "_handle": fields["model"].tobytes().decode()})
 
 

@@ -25,6 +25,7 @@ class Specimen(NamedTuple):
 
 
 ZOOS: dict[str, str] = {
+    "catboost": "holdfast.testing.zoo_catboost",
     "lightgbm": "holdfast.testing.zoo_lightgbm",
     "torch": "holdfast.testing.zoo_torch",
     "xgboost": "holdfast.testing.zoo_xgboost",

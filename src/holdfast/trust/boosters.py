@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.trust.fields_of import Validator, cells_of, where_of
+from holdfast.trust.state.catboost import check_catboost
 from holdfast.trust.state.lightgbm import check_lightgbm
 from holdfast.trust.state.xgboost import check_xgboost
 from holdfast.trust.view import View
@@ -30,6 +31,7 @@ def _whole(check: Callable[[dict[str, Any], str], None]) -> Validator:
 
 
 BOOSTERS: dict[str, Validator] = {
+    **{f"catboost.core.{name}": _whole(check_catboost) for name in ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")},
     "lightgbm.basic.Booster": _whole(check_lightgbm),
     "xgboost.core.Booster": _whole(check_xgboost),
 }
