@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from holdfast.frameworks.adapter import type_name
 from holdfast.frameworks.names import name_of
 from holdfast.frameworks.walk import dump
 from holdfast.testing.specimen import ZOOS, makers
@@ -98,15 +99,15 @@ class Extra:
     """What is put down for a library beside what its zoo shows.
 
     Attributes:
-        types: entries of types that are not objects of attributes.
+        types: entries of types that are not objects of attributes, or what makes them.
         how: how its classes are rebuilt.
         items: attribute -> kinds that its items may have, for all classes.
         values: makes the names of functions that may be held.
     """
 
-    def __init__(self, types: dict[str, Entry] | None = None, how: str = "object", items: dict[str, list[str]] | None = None,
+    def __init__(self, types: dict[str, Entry] | Callable[[], dict[str, Entry]] = dict, how: str = "object", items: dict[str, list[str]] | None = None,
                  values: Callable[[], set[str]] = set) -> None:  # fmt: skip
-        self.types, self.how, self.items, self.values = types or {}, how, items or {}, values
+        self.types, self.how, self.items, self.values = types, how, items or {}, values
 
 
 def _torch_functions() -> set[str]:
@@ -114,6 +115,36 @@ def _torch_functions() -> set[str]:
 
     live = [getattr(owner, name) for owner in (torch.nn.functional, torch) for name in _FUNCTIONS if hasattr(owner, name)]
     return {name for one in live if (name := name_of(one)) is not None}
+
+
+def _keras_names() -> set[str]:
+    """Return the public classes that a description may name: layers, models, operations, and what they are configured with."""
+    from keras.src.ops.operation import Operation
+
+    from holdfast.trust.state.keras import NEVER
+
+    found = {"keras.Sequential", "keras.Model", "keras.DTypePolicy", "keras.src.models.functional.Functional"}
+    for place in ("layers", "initializers", "regularizers", "constraints", "optimizers", "optimizers.schedules", "losses", "metrics", "dtype_policies", "quantizers"):
+        module = importlib.import_module(f"keras.{place}")
+        found |= {name_of(live) or "" for live in vars(module).values() if isinstance(live, type)}
+    waiting = [Operation]
+    while waiting:
+        below = waiting.pop().__subclasses__()
+        waiting += below
+        found |= {f"{cls.__module__}.{cls.__qualname__}" for cls in below if cls.__module__.startswith("keras.src.ops.")}
+    return {name for name in found if name.startswith("keras.")} - NEVER - {"keras.layers.Layer", "keras.layers.Wrapper", "keras.layers.TensorFlowOpLayer"}
+
+
+def _keras_types() -> dict[str, Entry]:
+    """Return entries of all layers that a file may hold on their own, and of models."""
+    import keras
+
+    fields = {"description": ["str"], "classes": ["tuple"], "custom": ["dict"], "variables": ["dict"], "vocabularies": ["dict"], "optimizer": ["list"]}
+    required = ["classes", "custom", "description", "variables", "vocabularies"]
+    names = _keras_names()
+    live = {cls for cls in vars(keras.layers).values() if isinstance(cls, type) and name_of(cls) in names}
+    live |= {keras.Sequential, keras.Model, keras.src.models.functional.Functional}
+    return {type_name(cls): Entry("record", fields, required, items={"classes": ["name"]}) for cls in live}
 
 
 EXTRA: dict[str, Extra] = {
@@ -140,6 +171,7 @@ EXTRA: dict[str, Extra] = {
             for name in ("CatBoost", "CatBoostClassifier", "CatBoostRegressor", "CatBoostRanker")
         },
     ),
+    "keras": Extra(_keras_types, values=_keras_names),
     "lightgbm": Extra(
         {"lightgbm.basic.Booster": Entry("shell", {"model": ["array:u1"], "attributes": ["dict"]}, ["attributes", "model"])},
     ),
@@ -156,7 +188,7 @@ EXTRA: dict[str, Extra] = {
 def propose(library: str) -> int:
     """Write the list of one library, and return how many types it has."""
     extra = EXTRA.get(library, Extra())
-    types: dict[str, Any] = dict(extra.types)
+    types: dict[str, Any] = dict(extra.types() if callable(extra.types) else extra.types)
     for name, (kinds, always) in sorted(seen(library).items()):
         if name not in types:
             types[name] = entry(kinds, always, parameters(name), extra.how, extra.items)

@@ -25,6 +25,7 @@ LIBRARIES: dict[str, str] = {
     "pandas": "holdfast.frameworks.pandas_",
     "sklearn": "holdfast.frameworks.sklearn_",
     "catboost": "holdfast.frameworks.catboost_",
+    "keras": "holdfast.frameworks.keras_",
     "lightgbm": "holdfast.frameworks.lightgbm_",
     "torch": "holdfast.frameworks.torch_",
     "xgboost": "holdfast.frameworks.xgboost_",
@@ -32,6 +33,7 @@ LIBRARIES: dict[str, str] = {
 """First part of a type's name -> the module that holds the adapters of its library."""
 
 FAMILIES: dict[str, str] = {
+    "keras.src.layers.layer.Layer": "holdfast.frameworks.keras_",
     "torch.nn.modules.module.Module": "holdfast.frameworks.torch_",
 }
 """Exact name of a class -> the module that makes the adapters of all classes below it, in its table ``FAMILIES``."""

@@ -63,6 +63,15 @@ def type_name(cls: type) -> str:
     >>> type_name(dict)
     'builtins.dict'
     """
+    if cls.__module__.startswith("keras.src."):
+        from holdfast.frameworks.keras_ import public_name
+
+        return public_name(cls) or defining_name(cls)
+    return defining_name(cls)
+
+
+def defining_name(cls: type) -> str:
+    """Return the name of a class where it is defined."""
     return f"{cls.__module__}.{cls.__qualname__}"
 
 
@@ -92,9 +101,9 @@ def adapter_for(cls: type) -> Adapter | None:
 def family_adapter(cls: type) -> Adapter | None:
     """Return the adapter of a class for whose sake it is below a known one, or None: the user's own modules are made as PyTorch's are."""
     for owner in cls.__mro__[:-1]:
-        library = FAMILIES.get(type_name(owner))
+        library = FAMILIES.get(defining_name(owner))
         if library is not None:
-            return importlib.import_module(library).FAMILIES[type_name(owner)](cls)  # type: ignore[no-any-return]
+            return importlib.import_module(library).FAMILIES[defining_name(owner)](cls)  # type: ignore[no-any-return]
     return None
 
 

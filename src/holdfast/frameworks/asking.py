@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.frameworks import FAMILIES
-from holdfast.frameworks.adapter import type_name
+from holdfast.frameworks.adapter import defining_name
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 CALLS = ("forward",)
@@ -19,12 +19,9 @@ CALLS = ("forward",)
 
 def ways_to_ask(model: Any) -> dict[str, Callable[[Any], Any]]:
     """Return what a model can be asked: method -> a function of rows."""
-    found = {method: ask for method in METHODS if callable(ask := getattr(model, method, None))}
-    if found:
-        return found
     for owner in type(model).__mro__:
-        library = FAMILIES.get(type_name(owner))
+        library = FAMILIES.get(defining_name(owner))
         if library is not None:
             ways: dict[str, Callable[[Any, Any], Any]] = importlib.import_module(library).ASKED
             return {name: lambda rows, ask=ask: ask(model, rows) for name, ask in ways.items()}  # type: ignore[misc]
-    return {}
+    return {method: ask for method in METHODS if callable(ask := getattr(model, method, None))}

@@ -29,6 +29,12 @@ def name_of(obj: Any) -> str | None:
                 return f"{module_name}.{obj.__name__}"
         return None
     module_name = getattr(obj, "__module__", None)  # type: ignore[assignment]
+    if isinstance(module_name, str) and module_name.startswith("keras.src."):
+        from holdfast.frameworks.keras_ import public_name
+
+        public = public_name(obj)
+        if public is not None:
+            return public
     qualname = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
     if not isinstance(module_name, str) or not isinstance(qualname, str) or "<" in qualname:
         return None

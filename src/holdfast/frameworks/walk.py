@@ -206,7 +206,9 @@ class _Walker(Walking):
         cls: Any = type(obj)
         if not all(type(field) is str for field in fields):
             raise refuse(obj, self.path_of(self.current), "it has attributes whose names are not text")
-        plain = adapter_for(cls) in (None, family_adapter(cls)) and not is_enum(cls) and not is_named_tuple(cls)
+        adapter = adapter_for(cls)
+        # a family's objects keep their attributes, as those without an adapter do; explicit fields may have any name
+        plain = not isinstance(adapter, Record) and (adapter is None or family_adapter(cls) is adapter) and not is_enum(cls) and not is_named_tuple(cls)
         wrong = misfit(cls, fields) if plain else None
         if wrong is not None:
             raise refuse(obj, self.path_of(self.current), f"{wrong}; rename or delete it")

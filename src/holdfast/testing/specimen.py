@@ -26,6 +26,7 @@ class Specimen(NamedTuple):
 
 ZOOS: dict[str, str] = {
     "catboost": "holdfast.testing.zoo_catboost",
+    "keras": "holdfast.testing.zoo_keras",
     "lightgbm": "holdfast.testing.zoo_lightgbm",
     "torch": "holdfast.testing.zoo_torch",
     "xgboost": "holdfast.testing.zoo_xgboost",
