@@ -28,7 +28,7 @@ from holdfast.values.graph import Graph
 DATA = Path(__file__).resolve().parents[1] / "src" / "holdfast" / "trust" / "data"
 WIDER = [{"int", "float"}, {"none", "int"}, {"int", "tuple"}, {"list", "tuple"}]
 """Kinds that users give for one another: where one of a set was seen, the others are proposed as well."""
-GIVEN = ["none", "bool", "int", "float", "str", "list", "tuple", "dict", "number:b", "number:i", "number:u", "number:f"]
+GIVEN = ["none", "bool", "int", "float", "str", "list", "tuple", "dict", "number:b", "number:i", "number:u", "number:f", "object", "name"]
 """Kinds that users give for parameters of an estimator, whatever was seen."""
 
 Seen = dict[str, tuple[dict[str, set[str]], set[str]]]
@@ -74,7 +74,10 @@ def parameters(name: str) -> set[str]:
     """Return the names of the constructor parameters of an estimator; none for other classes."""
     module, _, cls = name.rpartition(".")
     live = getattr(importlib.import_module(module), cls)
-    return set(live().get_params()) if hasattr(live, "get_params") else set()
+    try:
+        return set(live().get_params()) if hasattr(live, "get_params") else set()
+    except TypeError:  # one without a default
+        return set(live._get_param_names())
 
 
 # -- what is not found by looking at instances ------------------------------------------------------------------------

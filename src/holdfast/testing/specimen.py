@@ -26,6 +26,7 @@ class Specimen(NamedTuple):
 
 ZOOS: dict[str, str] = {
     "catboost": "holdfast.testing.zoo_catboost",
+    "imblearn": "holdfast.testing.zoo_imblearn",
     "keras": "holdfast.testing.zoo_keras",
     "lightgbm": "holdfast.testing.zoo_lightgbm",
     "torch": "holdfast.testing.zoo_torch",
