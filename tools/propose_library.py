@@ -34,9 +34,10 @@ GIVEN = ["none", "bool", "int", "float", "str", "list", "tuple", "dict", "number
 Seen = dict[str, tuple[dict[str, set[str]], set[str]]]
 
 
-def seen(library: str) -> Seen:
-    """Return, for each class, the kinds of each attribute, and the attributes that all instances have."""
+def seen(library: str) -> tuple[Seen, set[str]]:
+    """Return, for each class, the kinds of each attribute and the attributes that all instances have; and the functions that they hold."""
     found: Seen = {}
+    functions: set[str] = set()
     for make in makers(library).values():
         specimen = make()
         states = [specimen.model]
@@ -44,6 +45,7 @@ def seen(library: str) -> Seen:
             states.append(specimen.model.train())
         for model in states:
             made = dump(model)
+            functions |= {name for name in made.functions if name.startswith(f"{library}.")}
             view = View(Graph(made.tree, len(made.tensors)), None)  # type: ignore[arg-type]
             for table in made.tree.tables:
                 if type(table) is t.Objects and table.type.startswith(f"{library}."):
@@ -51,7 +53,7 @@ def seen(library: str) -> Seen:
                     always &= set(table.fields)
                     for field, column in zip(table.fields, table.columns, strict=True):
                         kinds.setdefault(field, set()).update(kinds_of(view, column, table.rows))
-    return found
+    return found, functions
 
 
 def entry(kinds: dict[str, set[str]], always: set[str], params: set[str], how: str, items: dict[str, list[str]]) -> Entry:
@@ -192,11 +194,12 @@ def propose(library: str) -> int:
     """Write the list of one library, and return how many types it has."""
     extra = EXTRA.get(library, Extra())
     types: dict[str, Any] = dict(extra.types() if callable(extra.types) else extra.types)
-    for name, (kinds, always) in sorted(seen(library).items()):
+    found, functions = seen(library)
+    for name, (kinds, always) in sorted(found.items()):
         if name not in types:
             types[name] = entry(kinds, always, parameters(name), extra.how, extra.items)
     version = str(importlib.import_module(library).__version__).partition("+")[0]
-    made = Library(tried_with={library: version}, types=types, values=sorted(extra.values()))
+    made = Library(tried_with={library: version}, types=types, values=sorted(extra.values() | functions))
     (DATA / f"{library}.json").write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
     return len(types)
 

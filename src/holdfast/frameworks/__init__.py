@@ -27,6 +27,7 @@ LIBRARIES: dict[str, str] = {
     "catboost": "holdfast.frameworks.catboost_",
     "keras": "holdfast.frameworks.keras_",
     "lightgbm": "holdfast.frameworks.lightgbm_",
+    "statsmodels": "holdfast.frameworks.statsmodels_",
     "torch": "holdfast.frameworks.torch_",
     "xgboost": "holdfast.frameworks.xgboost_",
 }
@@ -34,6 +35,23 @@ LIBRARIES: dict[str, str] = {
 
 FAMILIES: dict[str, str] = {
     "keras.src.layers.layer.Layer": "holdfast.frameworks.keras_",
+    **dict.fromkeys(
+        (
+            "statsmodels.base.data.ModelData",
+            "statsmodels.base.model.Model",
+            "statsmodels.base.model.Results",
+            "statsmodels.base.wrapper.ResultsWrapper",
+            "statsmodels.genmod.families.family.Family",
+            "statsmodels.genmod.families.links.Link",
+            "statsmodels.genmod.families.varfuncs.Binomial",
+            "statsmodels.genmod.families.varfuncs.NegativeBinomial",
+            "statsmodels.genmod.families.varfuncs.Power",
+            "statsmodels.genmod.families.varfuncs.VarianceFunction",
+            "statsmodels.tsa.statespace.initialization.Initialization",
+            "statsmodels.tsa.statespace.representation.Representation",
+        ),
+        "holdfast.frameworks.statsmodels_",
+    ),
     "torch.nn.modules.module.Module": "holdfast.frameworks.torch_",
 }
 """Exact name of a class -> the module that makes the adapters of all classes below it, in its table ``FAMILIES``."""

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import InvalidState, UnsupportedModel
-from holdfast.frameworks.adapter import Adapter, Record
+from holdfast.frameworks.adapter import Adapter, Record, Shell
 
 _COMPRESSED = ("csr", "csc", "bsr")
 
@@ -136,6 +136,19 @@ def _build_frozen(f: dict[str, Any]) -> Any:
     return made
 
 
+def _dump_result(result: Any) -> dict[str, Any]:
+    from scipy.sparse.linalg import LinearOperator
+
+    # an inverse that is a procedure and no matrix is part of how the optimum was found, and not of it
+    return {"[items]": {key: value for key, value in result.items() if not isinstance(value, LinearOperator)}}
+
+
+def _result() -> Any:
+    from scipy.optimize import OptimizeResult
+
+    return OptimizeResult()
+
+
 ADAPTERS: dict[str, Adapter] = {
     **{
         f"scipy.sparse._{name}.{name}_{suffix}": _sparse(name, suffix)
@@ -144,6 +157,7 @@ ADAPTERS: dict[str, Adapter] = {
     },
     "scipy.interpolate._bsplines.BSpline": Record(_dump_spline, _build_spline),
     "scipy.interpolate._interpolate.interp1d": Record(_dump_interp1d, _build_interp1d),
+    "scipy.optimize._optimize.OptimizeResult": Shell(_dump_result, _result, lambda result, f: result.update(f["[items]"])),
     "scipy.stats._distn_infrastructure.rv_continuous_frozen": Record(_dump_frozen, _build_frozen),
     "scipy.stats._distn_infrastructure.rv_discrete_frozen": Record(_dump_frozen, _build_frozen),
 }

@@ -29,6 +29,7 @@ ZOOS: dict[str, str] = {
     "imblearn": "holdfast.testing.zoo_imblearn",
     "keras": "holdfast.testing.zoo_keras",
     "lightgbm": "holdfast.testing.zoo_lightgbm",
+    "statsmodels": "holdfast.testing.zoo_statsmodels",
     "torch": "holdfast.testing.zoo_torch",
     "xgboost": "holdfast.testing.zoo_xgboost",
 }
