@@ -19,7 +19,7 @@ from holdfast.frameworks.adapter import type_name
 from holdfast.frameworks.names import name_of
 from holdfast.frameworks.walk import dump
 from holdfast.testing.specimen import ZOOS, makers
-from holdfast.trust.catalog import Entry, Library
+from holdfast.trust.catalog import SHARED, Entry, Library
 from holdfast.trust.schema import kinds_of
 from holdfast.trust.view import View
 from holdfast.values import tree as t
@@ -31,12 +31,16 @@ WIDER = [{"int", "float"}, {"none", "int"}, {"int", "tuple"}, {"list", "tuple"}]
 GIVEN = ["none", "bool", "int", "float", "str", "list", "tuple", "dict", "number:b", "number:i", "number:u", "number:f", "object", "name"]
 """Kinds that users give for parameters of an estimator, whatever was seen."""
 
+HOW: dict[str, str] = {}
+"""Class -> how it is rebuilt, when that was seen."""
+
 Seen = dict[str, tuple[dict[str, set[str]], set[str]]]
 
 
 def seen(library: str) -> tuple[Seen, set[str]]:
     """Return, for each class, the kinds of each attribute and the attributes that all instances have; and the functions that they hold."""
     found: Seen = {}
+    HOW.clear()
     functions: set[str] = set()
     for make in makers(library).values():
         specimen = make()
@@ -45,15 +49,22 @@ def seen(library: str) -> tuple[Seen, set[str]]:
             states.append(specimen.model.train())
         for model in states:
             made = dump(model)
-            functions |= {name for name in made.functions if name.startswith(f"{library}.")}
+            functions |= {name for name in made.functions if belongs(name, library)}
             view = View(Graph(made.tree, len(made.tensors)), None)  # type: ignore[arg-type]
             for table in made.tree.tables:
-                if type(table) is t.Objects and table.type.startswith(f"{library}."):
+                if type(table) in (t.Objects, t.Records) and belongs(table.type, library):
+                    HOW[table.type] = "record" if type(table) is t.Records else ""
                     kinds, always = found.setdefault(table.type, ({}, set(table.fields)))
                     always &= set(table.fields)
                     for field, column in zip(table.fields, table.columns, strict=True):
                         kinds.setdefault(field, set()).update(kinds_of(view, column, table.rows))
     return found, functions
+
+
+def belongs(name: str, library: str) -> bool:
+    """Say whether a name is for the list of a library."""
+    top = name.partition(".")[0]
+    return SHARED.get(top, top) == library
 
 
 def entry(kinds: dict[str, set[str]], always: set[str], params: set[str], how: str, items: dict[str, list[str]]) -> Entry:
@@ -152,7 +163,41 @@ def _keras_types() -> dict[str, Entry]:
     return {type_name(cls): Entry("record", fields, required, items={"classes": ["name"]}) for cls in live}
 
 
+def _jax_types() -> dict[str, Entry]:
+    """Return entries of all modules of Flax, and of all states of Optax' rules, which are named tuples."""
+    import optax  # noqa: F401  its modules are looked through
+    from flax import linen, nnx
+
+    found: dict[str, Entry] = {}
+    for module, base, entry_ in (
+        (nnx, nnx.Variable, Entry("shell", {"[value]": ["object", "any"], "[metadata]": ["dict"]}, ["[metadata]", "[value]"])),
+        (nnx, nnx.Pytree, Entry("shell", {"[state]": ["dict"], "[nodes]": ["dict"]}, ["[nodes]", "[state]"])),
+        (linen, linen.Module, Entry("record", {"[arguments]": ["dict"], "[name]": ["none", "str"]}, ["[arguments]", "[name]"])),
+    ):
+        live = {cls for cls in vars(module).values() if isinstance(cls, type) and issubclass(cls, base)}
+        found.update({type_name(cls): entry_ for cls in live if cls.__module__.startswith("flax.") and "transforms" not in cls.__module__})
+    for name in [name for name in sys.modules if name.startswith("optax")]:
+        for cls in vars(sys.modules[name]).values():
+            named = isinstance(cls, type) and issubclass(cls, tuple) and hasattr(cls, "_fields") and cls.__module__.startswith("optax.")
+            if named and not any(word in cls.__name__ for word in ("Transformation", "Fn")):
+                found[type_name(cls)] = Entry("record")
+    return found
+
+
+def _jax_functions() -> set[str]:
+    """Return the names of what modules hold: activations, kinds of numbers, and the two products that layers are made of."""
+    import jax
+    from flax import linen, nnx
+
+    live = [getattr(owner, name, None) for owner in (jax.nn, nnx, linen) for name in (
+        "relu", "gelu", "silu", "swish", "elu", "selu", "celu", "glu", "leaky_relu", "hard_tanh", "hard_sigmoid", "hard_swish", "sigmoid", "softplus",
+        "soft_sign", "tanh", "log_sigmoid", "softmax", "log_softmax", "relu6", "dot_product_attention", "avg_pool", "max_pool", "mish")]  # fmt: skip
+    live += [getattr(jax.numpy, name) for name in ("float32", "float16", "bfloat16", "float64", "int32", "int8", "uint8", "int64", "uint32", "bool_", "tanh", "sin")]
+    return {name for one in live if one is not None and (name := name_of(one)) is not None}
+
+
 EXTRA: dict[str, Extra] = {
+    "jax": Extra(_jax_types, values=_jax_functions),
     "torch": Extra(
         {
             "torch.Tensor": Entry("record", _TENSOR),
@@ -197,7 +242,7 @@ def propose(library: str) -> int:
     found, functions = seen(library)
     for name, (kinds, always) in sorted(found.items()):
         if name not in types:
-            types[name] = entry(kinds, always, parameters(name), extra.how, extra.items)
+            types[name] = entry(kinds, always, parameters(name), HOW[name] or extra.how, extra.items)
     version = str(importlib.import_module(library).__version__).partition("+")[0]
     made = Library(tried_with={library: version}, types=types, values=sorted(extra.values() | functions))
     (DATA / f"{library}.json").write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")

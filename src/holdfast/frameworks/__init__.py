@@ -25,6 +25,9 @@ LIBRARIES: dict[str, str] = {
     "pandas": "holdfast.frameworks.pandas_",
     "sklearn": "holdfast.frameworks.sklearn_",
     "catboost": "holdfast.frameworks.catboost_",
+    "flax": "holdfast.frameworks.jax_",
+    "jax": "holdfast.frameworks.jax_",
+    "jaxlib": "holdfast.frameworks.jax_",
     "keras": "holdfast.frameworks.keras_",
     "lightgbm": "holdfast.frameworks.lightgbm_",
     "statsmodels": "holdfast.frameworks.statsmodels_",
@@ -34,6 +37,9 @@ LIBRARIES: dict[str, str] = {
 """First part of a type's name -> the module that holds the adapters of its library."""
 
 FAMILIES: dict[str, str] = {
+    "flax.linen.module.Module": "holdfast.frameworks.jax_",
+    "flax.nnx.pytreelib.Pytree": "holdfast.frameworks.jax_",
+    "flax.nnx.variablelib.Variable": "holdfast.frameworks.jax_",
     "keras.src.layers.layer.Layer": "holdfast.frameworks.keras_",
     **dict.fromkeys(
         (

@@ -13,7 +13,7 @@ from holdfast.frameworks import FAMILIES
 from holdfast.frameworks.adapter import defining_name
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
-CALLS = ("forward",)
+CALLS = ("forward", "call")
 """Names of the answers of models that have no method of their own for it; see ``ASKED`` in the module of their library."""
 
 

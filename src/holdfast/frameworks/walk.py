@@ -36,6 +36,9 @@ from holdfast.values import limits
 from holdfast.values import tree as t
 from holdfast.values.dtypes import dtype_text
 
+NAMED = frozenset({"jax._src.custom_derivatives.custom_jvp", "jax._src.custom_derivatives.custom_vjp", "jaxlib._jax.PjitFunction"})
+"""Types of functions beyond Python's own and numpy's, which go by their names as those do."""
+
 _MAP_KEYS = 32
 _MAP_LAYOUTS = 1000
 
@@ -160,7 +163,7 @@ class _Walker(Walking):
             expand = self.by_adapter(cls, adapter.dump, t.Records if isinstance(adapter, Record) else t.Objects)
         elif issubclass(cls, np.generic):
             expand = self.expand_number
-        elif isinstance(obj, type):
+        elif isinstance(obj, type) or type_name(cls) in NAMED:
             expand = self.expand_name
         elif is_enum(cls):
             expand = self.by_adapter(cls, lambda member: {"name": member.name, "value": member.value}, t.Records)

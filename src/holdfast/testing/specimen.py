@@ -27,6 +27,7 @@ class Specimen(NamedTuple):
 ZOOS: dict[str, str] = {
     "catboost": "holdfast.testing.zoo_catboost",
     "imblearn": "holdfast.testing.zoo_imblearn",
+    "jax": "holdfast.testing.zoo_jax",
     "keras": "holdfast.testing.zoo_keras",
     "lightgbm": "holdfast.testing.zoo_lightgbm",
     "statsmodels": "holdfast.testing.zoo_statsmodels",

@@ -17,8 +17,11 @@ import msgspec
 ALWAYS = ("python", "numpy")
 """Lists that are read at once; Python's has names of many modules."""
 
-LIBRARIES = ("scipy", "pandas", "sklearn", "torch", "xgboost", "lightgbm", "catboost", "keras", "imblearn", "statsmodels")
+LIBRARIES = ("scipy", "pandas", "sklearn", "torch", "xgboost", "lightgbm", "catboost", "keras", "imblearn", "statsmodels", "jax")
 """Lists that are read when a name is asked for that begins so."""
+
+SHARED = {"jaxlib": "jax", "flax": "jax", "optax": "jax"}
+"""Beginnings of names whose list is that of another library."""
 
 
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
@@ -71,6 +74,7 @@ class Catalog:
     def want(self, name: str) -> None:
         """Read the list that a name would be in."""
         top = name.partition(".")[0]
+        top = SHARED.get(top, top)
         if top in LIBRARIES and top not in self._read:
             self._add(top)
 
