@@ -196,7 +196,50 @@ def _jax_functions() -> set[str]:
     return {name for one in live if one is not None and (name := name_of(one)) is not None}
 
 
+FAMILIES = (
+    "albert", "bart", "beit", "bert", "big_bird", "bloom", "camembert", "clip", "convbert", "convnext", "convnextv2", "deberta", "deberta_v2", "deit", "detr",
+    "dinov2", "distilbert", "electra", "ernie", "falcon", "flaubert", "funnel", "gemma", "gemma2", "gemma3", "gpt2", "gpt_neo", "gpt_neox", "gptj",
+    "granite", "hubert", "layoutlm", "led", "llama", "longformer", "luke", "mbart", "mistral", "mixtral", "mobilebert", "mobilenet_v2", "mobilevit",
+    "modernbert", "mpnet", "mpt", "mt5", "nystromformer", "olmo", "olmo2", "opt", "pegasus", "phi", "phi3", "poolformer", "qwen2", "qwen3", "regnet",
+    "rembert", "resnet", "roberta", "roformer", "rwkv", "segformer", "siglip", "smollm3", "squeezebert", "stablelm", "starcoder2", "swin", "swinv2", "t5",
+    "umt5", "vit", "vit_mae", "wav2vec2", "wavlm", "whisper", "xglm", "xlm_roberta", "xlnet", "yolos",
+)  # fmt: skip
+"""Families of transformers whose modules were looked through for code that fetches or evaluates: `frameworks.transformers_` refuses what does."""
+
+
+def _transformers_types() -> dict[str, Entry]:
+    """Return entries of the models of well-known families, of tokenizers and of adapters."""
+    import transformers  # noqa: F401
+    from transformers import PreTrainedModel
+
+    model = Entry(
+        "record",
+        {"configuration": ["str"], "state": ["dict"], "buffers": ["dict"], "frozen": ["tuple"], "training": ["bool"], "generation": ["str"]},
+        ["buffers", "configuration", "frozen", "state", "training"],
+    )
+    found: dict[str, Entry] = {}
+    for family in FAMILIES:
+        try:
+            module = importlib.import_module(f"transformers.models.{family}.modeling_{family}")
+        except ImportError:
+            continue
+        live = [cls for cls in vars(module).values() if isinstance(cls, type) and issubclass(cls, PreTrainedModel) and cls.__module__ == module.__name__]
+        found.update({type_name(cls): model for cls in live if cls.config_class is not None})
+    tokens = Entry("record", {"tokenizer": ["str"], "options": ["str"]}, ["options", "tokenizer"])
+    found["transformers.tokenization_utils_tokenizers.TokenizersBackend"] = tokens
+    adapter = Entry("record", {"configuration": ["str"], "weights": ["dict"]}, ["configuration", "weights"])
+    import peft
+
+    for cls in {cls for cls in vars(peft).values() if isinstance(cls, type) and issubclass(cls, peft.PeftModel)}:
+        found[type_name(cls)] = adapter
+    found["holdfast.frameworks.transformers_.LoadedAdapter"] = adapter
+    return found
+
+
 EXTRA: dict[str, Extra] = {
+    "transformers": Extra(_transformers_types),
+    "onnx": Extra({"onnx.onnx_ml_pb2.ModelProto": Entry("record", {"graph": ["array:u1"], "weights": ["dict"]}, ["graph", "weights"])}),
+    "prophet": Extra({"prophet.forecaster.Prophet": Entry("shell", {"[state]": ["dict"]}, ["[state]"])}),
     "jax": Extra(_jax_types, values=_jax_functions),
     "torch": Extra(
         {

@@ -30,6 +30,9 @@ LIBRARIES: dict[str, str] = {
     "jaxlib": "holdfast.frameworks.jax_",
     "keras": "holdfast.frameworks.keras_",
     "lightgbm": "holdfast.frameworks.lightgbm_",
+    "holdfast": "holdfast.frameworks.transformers_",
+    "onnx": "holdfast.frameworks.onnx_",
+    "prophet": "holdfast.frameworks.prophet_",
     "statsmodels": "holdfast.frameworks.statsmodels_",
     "torch": "holdfast.frameworks.torch_",
     "xgboost": "holdfast.frameworks.xgboost_",
@@ -58,6 +61,10 @@ FAMILIES: dict[str, str] = {
         ),
         "holdfast.frameworks.statsmodels_",
     ),
+    "peft.peft_model.PeftModel": "holdfast.frameworks.transformers_",
+    "spacy.language.Language": "holdfast.frameworks.spacy_",
+    "transformers.modeling_utils.PreTrainedModel": "holdfast.frameworks.transformers_",
+    "transformers.tokenization_utils_tokenizers.TokenizersBackend": "holdfast.frameworks.transformers_",
     "torch.nn.modules.module.Module": "holdfast.frameworks.torch_",
 }
 """Exact name of a class -> the module that makes the adapters of all classes below it, in its table ``FAMILIES``."""

@@ -30,6 +30,10 @@ ZOOS: dict[str, str] = {
     "jax": "holdfast.testing.zoo_jax",
     "keras": "holdfast.testing.zoo_keras",
     "lightgbm": "holdfast.testing.zoo_lightgbm",
+    "onnx": "holdfast.testing.zoo_others",
+    "prophet": "holdfast.testing.zoo_others",
+    "spacy": "holdfast.testing.zoo_others",
+    "transformers": "holdfast.testing.zoo_others",
     "statsmodels": "holdfast.testing.zoo_statsmodels",
     "torch": "holdfast.testing.zoo_torch",
     "xgboost": "holdfast.testing.zoo_xgboost",
@@ -40,4 +44,5 @@ ZOOS: dict[str, str] = {
 def makers(library: str) -> dict[str, Callable[[], Specimen]]:
     """Return the makers of a library's specimens, by name."""
     table: dict[str, Callable[[], Specimen]] = importlib.import_module(ZOOS[library]).MAKERS
-    return table
+    shared = ZOOS[library].endswith("zoo_others")
+    return {name: make for name, make in table.items() if not shared or name.startswith(f"{library}:")}
