@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from holdfast.api import compare, dumps, inspect, load, loads, register, save, verify
+    from holdfast.artifact.background import Saving
     from holdfast.artifact.inspect import Inspection
     from holdfast.artifact.replay import Proof
     from holdfast.artifact.save import Saved
@@ -22,9 +23,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _FUNCTIONS = ("compare", "dumps", "inspect", "load", "loads", "register", "save", "verify")
-_VALUES = {"Inspection": "artifact.inspect", "Proof": "artifact.replay", "Saved": "artifact.save"}
+_VALUES = {"Inspection": "artifact.inspect", "Proof": "artifact.replay", "Saved": "artifact.save", "Saving": "artifact.background"}
 
-__all__ = ["Inspection", "Proof", "Saved", "compare", "dumps", "inspect", "load", "loads", "register", "save", "verify"]
+__all__ = ["Inspection", "Proof", "Saved", "Saving", "compare", "dumps", "inspect", "load", "loads", "register", "save", "verify"]
 
 
 def __getattr__(name: str) -> Any:

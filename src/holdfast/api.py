@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from holdfast.artifact import save as _save
 from holdfast.artifact.inspect import Inspection
@@ -15,8 +15,11 @@ from holdfast.artifact.load import Opening, open_buffer, replayed
 from holdfast.artifact.replay import Proof
 from holdfast.artifact.save import Saved
 from holdfast.artifact.verify import verify_opening
-from holdfast.errors import FormatError, UnsupportedTarget
+from holdfast.errors import FormatError, HoldfastError, UnsupportedTarget
 from holdfast.trust.policy import policy
+
+if TYPE_CHECKING:
+    from holdfast.artifact.background import Saving
 
 PathOrFile = Any
 
@@ -49,6 +52,14 @@ def _check_suffix(name: str, writing: bool) -> None:
     )
 
 
+@overload
+def save(model: Any, path: PathOrFile, *, wait: Literal[True] = True, **options: Any) -> Saved: ...
+
+
+@overload
+def save(model: Any, path: PathOrFile, *, wait: Literal[False], **options: Any) -> Saving: ...
+
+
 def save(
     model: Any,
     path: PathOrFile,
@@ -59,7 +70,11 @@ def save(
     compress: str | None = None,
     durable: bool = True,
     on_bytes: Callable[[int], None] | None = None,
-) -> Saved:
+    parent: Any = None,
+    wait: bool = True,
+    keep_last: int | None = None,
+    shard_bytes: int | str | None = None,
+) -> Any:
     """Save a model as one file, whole or not at all.
 
     Args:
@@ -72,9 +87,15 @@ def save(
         compress: ``"zstd"`` for a smaller file, which is then read and not mapped.
         durable: flush to the disk before the file takes its name. False is quicker, and a power cut may lose the file.
         on_bytes: called with the number of bytes just written, for a progress bar.
+        parent: the artifact that this one was made of: what `save` returned for it, its file, or its id; kept as ``extra["parent"]``.
+        wait: False copies the tensors, writes in the background while training goes on, and returns a `Saving` at once.
+        keep_last: once the file is there, delete older files of the same name but for its last number, all but so many in all.
+        shard_bytes: write several files of at most this size, in bytes or as ``"2GB"``, when the tensors take more; for modules of
+            PyTorch and for dicts of tensors. The file at ``path`` loads them all, and an index serves other tools.
 
     Returns:
-        A `Saved`: the artifact id, the content digest, the size in bytes, the proof, and what the file contains.
+        A `Saved`: the artifact id, the content digest, the size in bytes, the proof, and what the file contains. With
+        ``wait=False`` a `Saving`, whose ``result()`` returns that or raises what went wrong.
 
     Raises:
         UnsupportedModel: a part of the model cannot be saved; names it and the path to it.
@@ -88,8 +109,10 @@ def save(
         >>> holdfast.load(path)["w"].shape
         (2, 3)
     """
-    options: dict[str, Any] = {"example": example, "metrics": metrics, "extra": extra, "compress": compress}
+    options: dict[str, Any] = {"example": example, "metrics": metrics, "extra": _with_parent(extra, parent), "compress": compress}
     if hasattr(path, "write"):
+        if not wait or keep_last is not None or shard_bytes is not None:
+            raise ValueError("wait=False, keep_last and shard_bytes need the name of a file, and not an open one")
         blob = _save.dumps(model, **options)
         path.write(blob)
         opening = open_buffer(blob)
@@ -98,7 +121,58 @@ def save(
         return Saved(opening.id, manifest.content.digest, len(blob), None, manifest.training_rows, [])
     name = _path(path)
     _check_suffix(name, writing=True)
-    return _save.save(model, name, **options, durable=durable, on_bytes=on_bytes)
+    if keep_last is not None:
+        _check_kept(name, keep_last)
+
+    def finish(saved: Saved) -> Saved:
+        if keep_last is not None:
+            from holdfast.artifact.keep import keep
+
+            keep(name, keep_last)
+        return saved
+
+    if shard_bytes is not None:
+        from holdfast.artifact.shards import bytes_of, save_sharded
+
+        if example is not None or not wait:
+            raise ValueError("a model in several files is saved without example= and with wait=True; save it, then ask verify")
+
+        def one(part: Any, where: str, more: dict[str, Any]) -> Saved:
+            return _save.save(part, where, **{**options, "extra": {**(options["extra"] or {}), **more} or None}, durable=durable, on_bytes=on_bytes)
+
+        return finish(save_sharded(model, name, bytes_of(shard_bytes), one))
+    if wait:
+        return finish(_save.save(model, name, **options, durable=durable, on_bytes=on_bytes))
+    from holdfast.artifact.background import Saving, copied
+
+    compress = options.pop("compress")
+    ready = copied(_save.prepare(model, **options))
+    _save.notice(ready)
+    return Saving(lambda: finish(_save.write(ready, name, compress=compress, durable=durable, on_bytes=on_bytes, notices=False)))
+
+
+def _check_kept(name: str, count: int) -> None:
+    from holdfast.artifact.keep import numbered
+
+    if type(count) is not int or count < 1:
+        raise ValueError(f"keep_last={count!r} is not a number of files; give 1 or more")
+    numbered(name)
+
+
+def _with_parent(extra: Mapping[str, Any] | None, parent: Any) -> Mapping[str, Any] | None:
+    """Return ``extra`` with the id of the parent in it."""
+    if parent is None:
+        return extra
+    if isinstance(parent, Saved):
+        id_ = parent.id
+    elif isinstance(parent, str) and parent.startswith("blake3:"):
+        id_ = parent
+    else:
+        with _open(parent) as opening:
+            id_ = opening.id
+    if "parent" in (extra or {}):
+        raise ValueError("parent is given twice, in extra too")
+    return {**(extra or {}), "parent": id_}
 
 
 def dumps(
@@ -146,6 +220,9 @@ def load(
     digests: str = "needed",
     replay: bool = False,
     max_memory: int | None = None,
+    device: Any = None,
+    into: Any = None,
+    strict: bool = True,
 ) -> Any:
     """Load a model. No code from the file is run, and nothing the file names is imported unless it is trusted.
 
@@ -158,6 +235,10 @@ def load(
             everything; ``"all"`` those of every tensor, which reads the whole file.
         replay: ask the model its stored example again, and refuse it when it answers differently.
         max_memory: refuse, before allocating, when the model needs more than this many bytes.
+        device: put the tensors of PyTorch there, such as ``"cuda:0"``; a device that is missing or too small is refused first.
+        into: a module of PyTorch to load the tensors into, which is then returned; a PEFT adapter is attached to it. Its own
+            classes need no ``trusted=``.
+        strict: with ``into``, refuse tensors that are missing, too many or of another shape; False loads what fits, and warns.
 
     Returns:
         The model. Its arrays are views of the mapped file, copied when written to; the file never changes.
@@ -175,10 +256,27 @@ def load(
         raise ValueError(f"digests={digests!r} is not known; give 'needed' or 'all'")
     if replay and part is not None:
         raise ValueError("replay asks the whole model its example; load the whole, or a part without replay")
+    if into is not None:
+        from holdfast.artifact.into import classes_of, load_into
+
+        trusted = [*(trusted or ()), *classes_of(into)]
     allowed = policy(trusted, trusted_functions)
-    with _open(path) as opening:
-        model = opening.load(allowed, part, digests, max_memory)
-        return replayed(opening, model) if replay else model
+    if isinstance(path, str | os.PathLike) and _path(path).endswith(".safetensors.index.json"):
+        from holdfast.artifact.load import load_indexed
+
+        if part is not None or replay or max_memory is not None:
+            raise ValueError("part, replay and max_memory are for one file, and an index names several")
+        model = load_indexed(_path(path), allowed, digests, device)
+    else:
+        with _open(path) as opening:
+            model = opening.load(allowed, part, digests, max_memory, device)
+            model = replayed(opening, model) if replay else model
+    if into is None:
+        return model
+    try:
+        return load_into(into, model, strict)
+    except HoldfastError as error:
+        raise error.at(str(path) if isinstance(path, str | os.PathLike) else None) from None
 
 
 def loads(

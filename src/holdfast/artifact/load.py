@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.artifact.shards import KEY, fill, load_index
 from holdfast.artifact.source import Source, buffer_source, open_source
 from holdfast.artifact.tensors import PartTensors
 from holdfast.errors import Corrupt, FormatError, HoldfastError, LibraryMissing, LimitExceeded, ProofFailed, UnsupportedModel, quoted
 from holdfast.frameworks.build import build
+from holdfast.frameworks.devices import on_device
 from holdfast.native.codec import decode_tree
 from holdfast.native.container import Opened, PartPlaces, open_container
 from holdfast.native.header import Header, header_length, read_header
@@ -99,10 +101,24 @@ class Opening:
         part: str | None = None,
         digests: str = "needed",
         max_memory: int | None = None,
+        device: Any = None,
     ) -> Any:
         """Return the model, or a part of it; see `holdfast.load`."""
-        with Paused():
-            return self._load(policy, part, digests, max_memory)
+        with Paused(), on_device(device, self.tensor_bytes):
+            model = self._load(policy, part, digests, max_memory)
+            files = None if self.opened is None else self.opened.manifest.extra.get(KEY)
+            if files is None:
+                return model
+            if part is not None:
+                raise FormatError("a model in several files is loaded whole; load a part of one of the shards instead", file=self.source.name)
+            return fill(model, files, self.source.name, lambda name, id_: _shard(name, id_, policy, digests))
+
+    @property
+    def tensor_bytes(self) -> int:
+        """Bytes of all tensors that the model needs, once they are decoded."""
+        if self.opened is None:
+            return sum(entry.data_offsets[1] - entry.data_offsets[0] for entry in self.header.entries.values())
+        return sum(place.raw_bytes for place in self.opened.content.tensors)
 
     def _load(self, policy: Policy, part: str | None, digests: str, max_memory: int | None) -> Any:
         try:
@@ -287,6 +303,19 @@ def _extended(dtype: str, name: str) -> Any:
             f"tensor {quoted(name)!r} has the dtype {dtype}, which numpy learns from ml_dtypes; install it with: pip install ml_dtypes"
         ) from None
     return np.dtype(getattr(ml_dtypes, names[dtype]))
+
+
+def _shard(name: str, id_: str | None, policy: Policy, digests: str) -> Any:
+    with Opening.of_path(name) as opening:
+        if id_ is not None and opening.id != id_:
+            raise Corrupt("this shard is of another save than the model it is loaded for; save them together again", file=name)
+        return opening.load(policy, None, digests)
+
+
+def load_indexed(path: str, policy: Policy, digests: str, device: Any = None) -> dict[str, Any]:
+    """Return the tensors of all files that an index names; see `holdfast.load`."""
+    with on_device(device, 0):
+        return load_index(path, lambda name, id_: _shard(name, id_, policy, digests))
 
 
 def open_buffer(buffer: Any, copy: bool = False) -> Opening:

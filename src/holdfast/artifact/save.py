@@ -155,14 +155,27 @@ def save(
     on_bytes: Callable[[int], None] | None = None,
 ) -> Saved:
     """Save a model as one file; see `holdfast.save`."""
-    ready = prepare(model, example, metrics, extra)
+    return write(prepare(model, example, metrics, extra), path, compress=compress, durable=durable, on_bytes=on_bytes)
+
+
+def write(
+    ready: Prepared,
+    path: str | os.PathLike[str],
+    *,
+    compress: str | None = None,
+    durable: bool = True,
+    on_bytes: Callable[[int], None] | None = None,
+    notices: bool = True,
+) -> Saved:
+    """Write what was prepared, and prove it when there is an example."""
     made = sections(ready.content, ready.example, _wants_zstd(compress))
     with replacing(path, durable) as sink:
         written = write_sections(made, ready.manifest, sink.write_all, on_bytes)
         proof = None
         if ready.kept is not None:
             proof = _prove(ready, written, Opening.of_path(sink.path, shown=os.fspath(path)))
-    _notices(ready)
+    if notices:
+        notice(ready)
     return _saved(ready, written, proof)
 
 
@@ -182,7 +195,7 @@ def dumps(
     blob = b"".join(parts)
     if ready.kept is not None:
         _prove(ready, written, open_buffer(blob))
-    _notices(ready)
+    notice(ready)
     return blob
 
 
@@ -226,7 +239,8 @@ def _functions(ready: Prepared) -> list[Any]:
     return [found for name in ready.content.dumped.functions if name in ready.needs_trust and (found := find_live(name)) is not None]
 
 
-def _notices(ready: Prepared) -> None:
+def notice(ready: Prepared) -> None:
+    """Warn of what the user should know about a save that goes through."""
     rows = ready.manifest.training_rows
     if rows:
         warnings.warn(

@@ -17,6 +17,7 @@ import numpy as np
 
 from holdfast.errors import InvalidState, UnsupportedModel
 from holdfast.frameworks.adapter import Adapter, Record, Shell
+from holdfast.frameworks.devices import chosen
 
 _BITS = {
     "bfloat16": "<u2",
@@ -128,6 +129,16 @@ def _dense(array: Any, name: str) -> Any:
 
 
 def _build_tensor(fields: dict[str, Any]) -> Any:
+    device = chosen()
+    if device is None or fields.get("layout") == "meta":
+        return _build_here(fields)
+    made = _build_here({key: fields[key] for key in fields})
+    moved = made.detach().to(device).requires_grad_(made.requires_grad)
+    moved.__dict__.update(made.__dict__)
+    return moved
+
+
+def _build_here(fields: dict[str, Any]) -> Any:
     torch = _torch()
     layout = fields.get("layout")
     needs_grad, attributes = fields.get("requires_grad", False), fields.get("attributes")
