@@ -45,7 +45,7 @@ def seen(library: str) -> tuple[Seen, set[str]]:
     for make in makers(library).values():
         specimen = make()
         states = [specimen.model]
-        if library == "torch":
+        if hasattr(specimen.model, "train") and library == "torch":
             states.append(specimen.model.train())
         for model in states:
             made = dump(model)

@@ -60,7 +60,7 @@ def save(model: Any, path: PathOrFile, *, wait: Literal[True] = True, **options:
 def save(model: Any, path: PathOrFile, *, wait: Literal[False], **options: Any) -> Saving: ...
 
 
-def save(
+def save(  # type: ignore[misc]
     model: Any,
     path: PathOrFile,
     *,

@@ -66,5 +66,6 @@ FAMILIES: dict[str, str] = {
     "transformers.modeling_utils.PreTrainedModel": "holdfast.frameworks.transformers_",
     "transformers.tokenization_utils_tokenizers.TokenizersBackend": "holdfast.frameworks.transformers_",
     "torch.nn.modules.module.Module": "holdfast.frameworks.torch_",
+    "torch.optim.optimizer.Optimizer": "holdfast.frameworks.torch_",
 }
 """Exact name of a class -> the module that makes the adapters of all classes below it, in its table ``FAMILIES``."""

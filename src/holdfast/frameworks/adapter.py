@@ -67,6 +67,8 @@ def type_name(cls: type) -> str:
         from holdfast.frameworks.keras_ import public_name
 
         return public_name(cls) or defining_name(cls)
+    if cls.__module__ == "torch.nn.utils.parametrize" and cls.__name__.startswith("Parametrized") and cls.__bases__:
+        return type_name(cls.__bases__[0])  # a class made for one object, which its parametrizations make again
     return defining_name(cls)
 
 

@@ -88,7 +88,7 @@ def _dump_tensor(tensor: Any) -> dict[str, Any]:
     if tensor.is_meta:
         return {"layout": "meta", "shape": tuple(tensor.shape), "dtype": str(tensor.dtype).removeprefix("torch."), **more}
     if tensor.is_quantized:
-        raise UnsupportedModel("cannot save a tensor of PyTorch's old quantized dtypes; save tensor.int_repr() with its scale and zero point")
+        return {**_dump_quantized(tensor), **more}
     if tensor.layout is torch.strided:
         array, name = _array(tensor)
         return {"array": array, "dtype": name, **more}
@@ -106,6 +106,34 @@ def _dump_tensor(tensor: Any) -> dict[str, Any]:
         }
         return {"layout": str(tensor.layout).removeprefix("torch."), "shape": tuple(tensor.shape), **parts, **more}
     raise UnsupportedModel(f"cannot save a tensor of layout {tensor.layout}; convert it with .to_dense()")
+
+
+def _dump_quantized(tensor: Any) -> dict[str, Any]:
+    torch = _torch()
+    fields = {"layout": "quantized", "dtype": str(tensor.dtype).removeprefix("torch."), "values": tensor.int_repr()}
+    if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+        return {**fields, "scale": tensor.q_scale(), "zero_point": tensor.q_zero_point()}
+    if tensor.qscheme() not in (torch.per_channel_affine, torch.per_channel_symmetric):
+        raise UnsupportedModel(f"cannot save a tensor quantized as {tensor.qscheme()}; save tensor.dequantize()")
+    return {**fields, "scale": tensor.q_per_channel_scales(), "zero_point": tensor.q_per_channel_zero_points(), "axis": tensor.q_per_channel_axis()}
+
+
+def _build_quantized(fields: dict[str, Any]) -> Any:
+    torch = _torch()
+    values, scale, zero = fields["values"], fields["scale"], fields["zero_point"]
+    kinds = {"qint8": torch.int8, "quint8": torch.uint8, "qint32": torch.int32}
+    if fields["dtype"] not in kinds or not isinstance(values, torch.Tensor) or values.dtype is not kinds[fields["dtype"]]:
+        raise InvalidState("a quantized tensor does not hold integers of its dtype; the file is damaged or was altered.")
+    if "axis" not in fields:
+        if type(scale) is not float or type(zero) is not int or not scale > 0:
+            raise InvalidState("a quantized tensor has no scale; the file is damaged or was altered.")
+        return torch._make_per_tensor_quantized_tensor(values, scale, zero)
+    axis = fields["axis"]
+    if type(axis) is not int or not 0 <= axis < values.dim() or not all(
+        isinstance(one, torch.Tensor) and one.shape == (values.shape[axis],) for one in (scale, zero)
+    ):
+        raise InvalidState("a quantized tensor has not one scale for each channel; the file is damaged or was altered.")
+    return torch._make_per_channel_quantized_tensor(values, scale, zero, axis)
 
 
 def _COMPRESSED() -> tuple[Any, ...]:
@@ -145,6 +173,8 @@ def _build_here(fields: dict[str, Any]) -> Any:
     if layout is None:
         made = _dense(fields["array"], fields["dtype"])
     else:
+        if layout == "quantized":
+            return _build_quantized(fields)
         shape = tuple(fields["shape"])
         if not all(type(length) is int and length >= 0 for length in shape):
             raise InvalidState("the shape of a tensor is not made of lengths; the file is damaged or was altered.")
@@ -220,10 +250,16 @@ def _dump_generator(generator: Any) -> dict[str, Any]:
 # -- modules -------------------------------------------------------------------------------------------------------------
 
 
+def _is_for_old_names(hook: Any) -> bool:
+    """Say whether a hook is PyTorch's own, for state dicts from before a parametrization had its name."""
+    return str(getattr(getattr(hook, "hook", hook), "__module__", "")).startswith("torch.nn.utils.parametriz")
+
+
 def _dump_module(module: Any) -> dict[str, Any]:
     state = dict(vars(module))
     for name in HOOKS:
-        if state.pop(name, None):
+        hooks = state.pop(name, None)
+        if hooks and not all(map(_is_for_old_names, hooks.values())):
             kind = name.strip("_").replace("_", " ")
             raise UnsupportedModel(
                 f"cannot save {type(module).__name__}: it has {kind}, which are code; remove them with the handle that registering gave, "
@@ -232,7 +268,75 @@ def _dump_module(module: Any) -> dict[str, Any]:
     # a list of the parameters, and weak references to them, that recurrent layers keep beside the parameters
     state.pop("_flat_weights", None)
     state.pop("_flat_weight_refs", None)
-    return state
+    parametrized = _torch().nn.utils.parametrize.is_parametrized(module)
+    return {**state, "[parametrized]": tuple(module.parametrizations)} if parametrized else state
+
+
+def _parametrize(module: Any, names: Any) -> None:
+    """Give a module the class that computes some of its tensors from others, as registering the parametrizations did."""
+    parametrize = _torch().nn.utils.parametrize
+    if type(names) is not tuple or not all(type(name) is str and name.isidentifier() for name in names):
+        raise InvalidState("the parametrized tensors of a module have no names; the file is damaged or was altered.")
+    parametrize._inject_new_class(module)
+    for name in names:
+        parametrize._inject_property(module, name)
+
+
+# -- optimizers ------------------------------------------------------------------------------------------------------------
+
+_OPTIMIZER_HOOKS = (
+    "_optimizer_step_pre_hooks", "_optimizer_step_post_hooks", "_optimizer_state_dict_pre_hooks", "_optimizer_state_dict_post_hooks",
+    "_optimizer_load_state_dict_pre_hooks", "_optimizer_load_state_dict_post_hooks",
+)  # fmt: skip
+
+
+def _optimizer_adapter(cls: type) -> Shell:
+    """Optimizers, with the parameters that they step: those of the model when both are in one file."""
+
+    def dump(optimizer: Any) -> dict[str, Any]:
+        state = dict(vars(optimizer))
+        for name in _OPTIMIZER_HOOKS:
+            if state.pop(name, None):
+                raise UnsupportedModel(f"cannot save {cls.__name__}: it has hooks, which are code; remove them, and put them on again after loading")
+        state.pop("_zero_grad_profile_name", None)
+        for name in ("_warned_capturable_if_run_uncaptured", "_patch_step_function"):
+            state.pop(name, None)
+        step = state.pop("step", None)  # a scheduler counts the steps by wrapping the method; see the adapter of schedulers
+        fields = {"defaults": state.pop("defaults"), "groups": state.pop("param_groups"), "state": [(key, value) for key, value in state.pop("state").items()]}
+        return {**{f"[{name}]": value for name, value in fields.items()}, "[counted]": step is not None, "[attributes]": state}
+
+    def fill(optimizer: Any, fields: dict[str, Any]) -> None:
+        from collections import OrderedDict, defaultdict
+
+        attributes = optimizer.__dict__
+        attributes.update(defaults=fields["[defaults]"], param_groups=fields["[groups]"])
+        attributes.update({name: OrderedDict() for name in _OPTIMIZER_HOOKS})
+        attributes["state"] = defaultdict(dict, dict(fields["[state]"]))
+        attributes.update(fields["[attributes]"])
+        attributes["_zero_grad_profile_name"] = f"Optimizer.zero_grad#{cls.__name__}.zero_grad"
+        optimizer._patch_step_function()
+        if fields["[counted]"]:
+            _count_steps(optimizer)
+
+    return Shell(dump, lambda: object.__new__(cls), fill)
+
+
+def _count_steps(optimizer: Any) -> None:
+    """Wrap the step of an optimizer as schedulers do, which warn when it was not taken before theirs."""
+    import functools
+    import weakref
+
+    function = optimizer.step.__func__
+    weak = weakref.ref(optimizer)  # or the optimizer would hold itself
+
+    @functools.wraps(function)
+    def counted(*args: Any, **options: Any) -> Any:
+        owner: Any = weak()
+        owner._opt_called = True
+        return function.__get__(owner, type(owner))(*args, **options)
+
+    counted._wrapped_by_lr_sched = True  # type: ignore[attr-defined]
+    optimizer.step = counted
 
 
 def _module_adapter(cls: type) -> Shell:
@@ -243,8 +347,12 @@ def _module_adapter(cls: type) -> Shell:
 
     def fill(module: Any, fields: dict[str, Any]) -> None:
         attributes = module.__dict__
+        parametrized = fields.get("[parametrized]")
         for name in fields:  # in the order in which they were set
-            attributes[name] = fields[name]
+            if name != "[parametrized]":
+                attributes[name] = fields[name]
+        if parametrized:
+            _parametrize(module, parametrized)
         for name, value in vars(torch.nn.Module()).items():
             attributes.setdefault(name, value)
         if isinstance(module, torch.nn.RNNBase):
@@ -308,5 +416,8 @@ ADAPTERS: dict[str, Adapter] = {
     "torch._C.Generator": Record(_dump_generator, _build_generator),
 }
 
-FAMILIES = {"torch.nn.modules.module.Module": _module_adapter}
+FAMILIES = {
+    "torch.nn.modules.module.Module": _module_adapter,
+    "torch.optim.optimizer.Optimizer": _optimizer_adapter,
+}
 """Exact name of a class -> what makes the adapter of a class below it."""

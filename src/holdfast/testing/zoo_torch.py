@@ -157,5 +157,82 @@ def _input(torch: Any, wanted: Shape | Whole) -> Any:
     return torch.randn(wanted)
 
 
-MAKERS: dict[str, Callable[[], Specimen]] = {name: partial(layer, name) for name in _LAYERS}
+def _training(make: Callable[[Any, Any], Any], schedule: Callable[[Any, Any], Any] | None = None) -> Specimen:
+    """Make a net, its optimizer and its schedule after some steps; the answer is how training goes on."""
+    import copy
+
+    import torch
+
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.Tanh(), torch.nn.Linear(5, 1))
+    rows, y = torch.randn(8, 4), torch.randn(8, 1)
+    optimizer = make(torch.optim, net.parameters())
+    parts = {"net": net, "optimizer": optimizer, "schedule": schedule(torch.optim.lr_scheduler, optimizer) if schedule else None}
+
+    def go(parts: Any, steps: int) -> list[Any]:
+        losses = []
+
+        def closure() -> Any:
+            parts["optimizer"].zero_grad()
+            loss = torch.nn.functional.mse_loss(parts["net"](rows), y)
+            loss.backward()
+            return loss
+
+        for _ in range(steps):
+            losses.append(float(parts["optimizer"].step(closure).detach()))
+            if parts["schedule"] is not None:
+                parts["schedule"].step(losses[-1]) if "Plateau" in type(parts["schedule"]).__name__ else parts["schedule"].step()
+                losses.append([float(group["lr"]) for group in parts["optimizer"].param_groups])
+        return losses
+
+    go(parts, 3)
+    parts["optimizer"].zero_grad()
+
+    def ask(one: Any) -> Any:
+        # copies of a schedule and its optimizer would share functions with the originals
+        names = [name for name in one if one[name] is not None]
+        state = [copy.deepcopy(one[name].state_dict()) for name in names]
+        losses = go(one, 4)
+        one["optimizer"].zero_grad()
+        for name, kept in zip(names, state, strict=True):
+            one[name].load_state_dict(kept)
+        return losses
+
+    return Specimen(parts, ask)
+
+
+def _parametrized(make: Callable[[Any], Any]) -> Specimen:
+    import torch
+
+    torch.manual_seed(0)
+    module = make(torch.nn).eval()
+    rows = torch.randn(3, 6)
+
+    def ask(one: Any) -> Any:
+        with torch.no_grad():
+            return [one(rows), list(one.state_dict()), type(one).__name__]
+
+    return Specimen(module, ask)
+
+
+_OPTIMIZERS: dict[str, dict[str, Any]] = {
+    "Adam": {}, "AdamW": {"amsgrad": True}, "SGD": {"lr": 0.1, "momentum": 0.9, "nesterov": True}, "RMSprop": {"centered": True}, "Adagrad": {},
+    "Adadelta": {}, "Adamax": {}, "NAdam": {}, "RAdam": {}, "ASGD": {}, "Rprop": {}, "LBFGS": {"max_iter": 3}, "Adafactor": {},
+}  # fmt: skip
+_SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
+    "StepLR": lambda of, opt: of.StepLR(opt, 2), "MultiStepLR": lambda of, opt: of.MultiStepLR(opt, [2, 5]), "ExponentialLR": lambda of, opt: of.ExponentialLR(opt, 0.9),
+    "CosineAnnealingLR": lambda of, opt: of.CosineAnnealingLR(opt, 5), "CosineAnnealingWarmRestarts": lambda of, opt: of.CosineAnnealingWarmRestarts(opt, 3),
+    "ConstantLR": lambda of, opt: of.ConstantLR(opt), "LinearLR": lambda of, opt: of.LinearLR(opt), "PolynomialLR": lambda of, opt: of.PolynomialLR(opt),
+    "ReduceLROnPlateau": lambda of, opt: of.ReduceLROnPlateau(opt, patience=1), "OneCycleLR": lambda of, opt: of.OneCycleLR(opt, 0.1, total_steps=30),
+    "CyclicLR": lambda of, opt: of.CyclicLR(opt, 0.01, 0.1), "SequentialLR": lambda of, opt: of.SequentialLR(opt, [of.ConstantLR(opt), of.ExponentialLR(opt, 0.5)], [2]),
+}  # fmt: skip
+
+MAKERS: dict[str, Callable[[], Specimen]] = {
+    **{name: partial(layer, name) for name in _LAYERS},
+    **{f"training with {name}": (lambda name=name, options=options: _training(lambda of, params: getattr(of, name)(params, **options))) for name, options in _OPTIMIZERS.items()},
+    **{f"training on a {name}": (lambda make=make: _training(lambda of, params: of.SGD(params, lr=0.1, momentum=0.9), make)) for name, make in _SCHEDULES.items()},
+    "weight norm": lambda: _parametrized(lambda nn: nn.utils.parametrizations.weight_norm(nn.Linear(6, 3))),
+    "spectral norm": lambda: _parametrized(lambda nn: nn.utils.parametrizations.spectral_norm(nn.Linear(6, 3))),
+    "orthogonal": lambda: _parametrized(lambda nn: nn.utils.parametrizations.orthogonal(nn.Linear(6, 6))),
+}  # fmt: skip
 """Name -> what makes a specimen."""
