@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 LIBRARIES := $(VENV)/.libraries
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test lint check long sweep fuzz bench trust lies guards format clean
+.PHONY: setup demo test lint check long sweep fuzz bench trust lies guards format clean libraries
 
 setup: $(READY)
 
@@ -61,6 +61,10 @@ trust: $(LIBRARIES)
 	$(BIN)/python tools/propose_library.py
 
 # every wrong state of every estimator, each in a file; re-makes docs/lies.md in a few minutes
+# every kind of model of every library, tried; re-makes docs/libraries.md in two minutes
+libraries: $(LIBRARIES)
+	$(BIN)/python tools/libraries.py
+
 lies: $(LIBRARIES)
 	$(BIN)/python tools/lies.py --write
 

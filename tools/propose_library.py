@@ -6,6 +6,7 @@ each; a person reviews the difference. Written: ``src/holdfast/trust/data/LIBRAR
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import sys
 import warnings
@@ -48,17 +49,32 @@ def seen(library: str) -> tuple[Seen, set[str]]:
         if hasattr(specimen.model, "train") and library == "torch":
             states.append(specimen.model.train())
         for model in states:
-            made = dump(model)
-            functions |= {name for name in made.functions if belongs(name, library)}
-            view = View(Graph(made.tree, len(made.tensors)), None)  # type: ignore[arg-type]
-            for table in made.tree.tables:
-                if type(table) in (t.Objects, t.Records) and belongs(table.type, library):
-                    HOW[table.type] = "record" if type(table) is t.Records else ""
-                    kinds, always = found.setdefault(table.type, ({}, set(table.fields)))
-                    always &= set(table.fields)
-                    for field, column in zip(table.fields, table.columns, strict=True):
-                        kinds.setdefault(field, set()).update(kinds_of(view, column, table.rows))
+            _note(model, library, found, functions)
+    for name in list(found):
+        live = live_class(name)
+        if hasattr(live, "get_params"):
+            with contextlib.suppress(TypeError):  # one without defaults
+                _note(live(), library, found, functions)  # not fitted, as the steps of an ensemble are
     return found, functions
+
+
+def _note(model: Any, library: str, found: Seen, functions: set[str]) -> None:
+    made = dump(model)
+    functions |= {name for name in made.functions if belongs(name, library)}
+    view = View(Graph(made.tree, len(made.tensors)), None)  # type: ignore[arg-type]
+    for table in made.tree.tables:
+        if type(table) in (t.Objects, t.Records) and belongs(table.type, library):
+            HOW[table.type] = "record" if type(table) is t.Records else ""
+            kinds, always = found.setdefault(table.type, ({}, set(table.fields)))
+            always &= set(table.fields)
+            for field, column in zip(table.fields, table.columns, strict=True):
+                kinds.setdefault(field, set()).update(kinds_of(view, column, table.rows))
+
+
+def live_class(name: str) -> Any:
+    """Return the class of a name."""
+    module, _, cls = name.rpartition(".")
+    return getattr(importlib.import_module(module), cls, None)
 
 
 def belongs(name: str, library: str) -> bool:
@@ -85,8 +101,7 @@ def entry(kinds: dict[str, set[str]], always: set[str], params: set[str], how: s
 
 def parameters(name: str) -> set[str]:
     """Return the names of the constructor parameters of an estimator; none for other classes."""
-    module, _, cls = name.rpartition(".")
-    live = getattr(importlib.import_module(module), cls)
+    live = live_class(name)
     try:
         return set(live().get_params()) if hasattr(live, "get_params") else set()
     except TypeError:  # one without a default

@@ -149,9 +149,12 @@ def _dump_tokenizer(tokenizer: Any) -> dict[str, Any]:
             HoldfastWarning,
             stacklevel=2,
         )
-    for name in ("model_max_length", "padding_side", "truncation_side", "clean_up_tokenization_spaces"):
-        options[name] = getattr(tokenizer, name)
-    return {"tokenizer": tokenizer.backend_tokenizer.to_str(), "options": json.dumps(options, sort_keys=True)}
+    kept = {name: getattr(tokenizer, name) for name in _KEPT}
+    return {"tokenizer": tokenizer.backend_tokenizer.to_str(), "options": json.dumps({"options": options, "kept": kept}, sort_keys=True)}
+
+
+_KEPT = ("model_max_length", "padding_side", "truncation_side", "clean_up_tokenization_spaces")
+"""Attributes of a tokenizer that people set after it was made."""
 
 
 def _is_plain(value: Any) -> bool:
@@ -164,12 +167,17 @@ def _is_plain(value: Any) -> bool:
 
 def _tokenizer(cls: Any) -> Record:
     def build(fields: dict[str, Any]) -> Any:
-        options = check_configuration(fields["options"])
-        if not {key for key in options if key.endswith("_file") or key in ("chat_template", "tokenizer_object")} <= set():
+        both = check_configuration(fields["options"])
+        options, kept = both.get("options"), both.get("kept")
+        if type(options) is not dict or type(kept) is not dict or not set(kept) <= set(_KEPT):
+            raise InvalidState("the options of a tokenizer are not ones; the file is damaged or was altered.")
+        if any(key.endswith("_file") or key in ("chat_template", "tokenizer_object") for key in options):
             raise InvalidState("the options of a tokenizer name a file or a program; the file is damaged or was altered.")
         tokens = importlib.import_module("tokenizers").Tokenizer.from_str(fields["tokenizer"])
         # the class itself would make its vocabulary anew; this one takes the description as it stands
         made = importlib.import_module("transformers").PreTrainedTokenizerFast(tokenizer_object=tokens, **options)
+        made.init_kwargs = options
+        made.__dict__.update(kept)
         made.__class__ = cls
         return made
 
