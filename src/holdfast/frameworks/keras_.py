@@ -53,10 +53,6 @@ def _dump(model: Any) -> dict[str, Any]:
         ) from None
     if not getattr(model, "compiled", False):
         description.pop("compile_config", None)
-    for part in parts(description, kind) if type(description) is dict else ():
-        if str(part.get("module")).startswith("keras.src.backend."):
-            part["module"] = "keras.optimizers"  # PyTorch has optimizers of its own, which stand for these; so has none other
-            part["registered_name"] = None
     own, custom = _named(description, kind)
     fields: dict[str, Any] = {
         "description": json.dumps(description, separators=(",", ":")),
@@ -86,6 +82,9 @@ def _named(description: dict[str, Any], kind: str) -> tuple[list[Any], dict[str,
             f"cannot save a {kind}: {said}. A Lambda layer is Python code: write a Layer class with a call method, and trust it by name when loading"
         ) from None
     for part in found:
+        if str(part.get("module")).startswith("keras.src.backend."):
+            part["module"] = "keras.optimizers"  # PyTorch has optimizers of its own, which stand for these; so has none other
+            part["registered_name"] = None
         name, registered = name_of_part(part, kind)
         if name == "keras.layers.Lambda":
             raise UnsupportedModel(
@@ -230,6 +229,8 @@ def _assign(variables: Any, named: Any, what: str) -> None:
         InvalidState: they do not.
     """
     variables, arrays = list(variables), list(named)
+    # backends count in integers of other widths
+    arrays = [(name, _as_counted(array, variable)) for variable, (name, array) in zip(variables, arrays, strict=False)] + arrays[len(variables) :]
     if len(variables) != len(arrays):
         raise InvalidState(f"a Keras model has {len(variables)} {what}, and {len(arrays)} are stored; the file is damaged or was altered.")
     for variable, (name, array) in zip(variables, arrays, strict=True):
@@ -248,6 +249,15 @@ def _assign(variables: Any, named: Any, what: str) -> None:
             variable._initializer = None
         else:
             variable.assign(value)
+
+
+def _as_counted(array: Any, variable: Any) -> Any:
+    """Return integers in the width that a variable has here, when nothing is lost."""
+    wanted = str(variable.dtype)
+    if type(array) is np.ndarray and array.dtype.kind in "iu" and wanted not in BITS and np.dtype(wanted).kind in "iu" and array.dtype.str != np.dtype(wanted).str:
+        changed = array.astype(wanted)
+        return changed if np.array_equal(changed, array) else array
+    return array
 
 
 def _layer_adapter(cls: type) -> Record:
