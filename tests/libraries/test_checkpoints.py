@@ -13,7 +13,16 @@ import pytest
 import torch
 
 import holdfast
-from holdfast.errors import Corrupt, EnvironmentMissing, FormatError, HoldfastWarning, InvalidState, NotFound, UnsupportedModel, UnsupportedOperation
+from holdfast.errors import (
+    Corrupt,
+    EnvironmentMissing,
+    FormatError,
+    HoldfastWarning,
+    InvalidState,
+    NotFound,
+    UnsupportedModel,
+    UnsupportedOperation,
+)
 from tests.frameworks.nets import Tied, TwoHeads
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

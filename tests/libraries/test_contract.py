@@ -12,9 +12,10 @@ import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+from tools.libraries import AGAIN_DIFFERENT, row_of
+
 from holdfast.testing.contract import judge
 from holdfast.testing.specimen import ZOOS, makers
-from tools.libraries import AGAIN_DIFFERENT, row_of
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 PAGE = (Path(__file__).parents[2] / "docs" / "libraries.md").read_text()

@@ -8,7 +8,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 
-DISTRIBUTIONS = {"sklearn": "scikit-learn"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn"}
+STAND_ON = {"sklearn": ("numpy", "scipy"), "imblearn": ("sklearn",), "flax": ("jax",), "optax": ("jax",), "transformers": ("torch",), "peft": ("torch",)}
+"""Library -> those that its models need as well, and may differ under."""
 _versions: dict[str, tuple[str, str] | None] = {}
 
 
@@ -29,9 +31,10 @@ def libraries(type_names: Iterable[str]) -> dict[str, str]:
             known = _versions[top] = _lookup(top)
         if known:
             found[known[0]] = known[1]  # type: ignore[index]
-            if top == "sklearn":
-                for needed in ("numpy", "scipy"):
-                    found.update(libraries((needed,)))
+            if top in STAND_ON:
+                found.update(libraries(STAND_ON[top]))
+            elif top == "keras" and "keras" in sys.modules:
+                found.update(libraries((sys.modules["keras"].backend.backend(),)))
     return dict(sorted(found.items()))
 
 
@@ -55,10 +58,12 @@ def installed(distribution: str) -> str | None:
     """Return the installed version of a distribution, or None."""
     from importlib import metadata
 
-    try:
-        return metadata.version(distribution).partition("+")[0]
-    except metadata.PackageNotFoundError:
-        return None
+    for name in (distribution, f"{distribution}-cpu"):  # XGBoost and TensorFlow have a second one, of the same modules
+        try:
+            return metadata.version(name).partition("+")[0]
+        except metadata.PackageNotFoundError:
+            continue
+    return None
 
 
 def python_version() -> str:

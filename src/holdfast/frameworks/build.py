@@ -27,6 +27,7 @@ from holdfast.frameworks.making import (
     not_rebuilt,
     put_keys,
 )
+from holdfast.frameworks.names import missing
 from holdfast.frameworks.objects import attributes_of
 from holdfast.values import tree as t
 from holdfast.values.dtypes import parse_dtype
@@ -183,6 +184,8 @@ class _Builder(Building):
                             asked.check(table.type)
                     except HoldfastError:
                         raise
+                    except ImportError as error:
+                        raise missing(table.type, error) from None
                     except Exception as error:
                         raise not_rebuilt(table.type, error) from None
 

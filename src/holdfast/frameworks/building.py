@@ -14,7 +14,7 @@ import numpy as np
 from holdfast.errors import Corrupt, FormatError, HoldfastError, InvalidState, UnsupportedModel, quoted
 from holdfast.frameworks.adapter import REGISTERED, Record, Shell, adapter_named, family_adapter
 from holdfast.frameworks.making import COPIED, Used, check_fields, check_text, member, not_rebuilt, own_memory, read_only
-from holdfast.frameworks.names import find
+from holdfast.frameworks.names import find, missing
 from holdfast.frameworks.objects import is_enum, is_named_tuple, problem
 from holdfast.values import tree as t
 from holdfast.values.dtypes import parse_dtype
@@ -193,6 +193,8 @@ class Building:
                     return made
                 except HoldfastError:
                     raise
+                except ImportError as error:
+                    raise missing(name, error) from None
                 except Exception as error:
                     # what a constructor raises on fields that it cannot have written is as various as the constructors
                     raise not_rebuilt(name, error) from None
@@ -226,7 +228,15 @@ class Building:
         """
         adapter = self.adapter(table.type)
         if isinstance(adapter, Shell):
-            return adapter.make
+            empty = adapter.make
+
+            def make() -> Any:
+                try:
+                    return empty()
+                except ImportError as error:
+                    raise missing(table.type, error) from None
+
+            return make
         if adapter is not None:
             raise FormatError(f"{quoted(table.type)} is not made empty first")
         cls = self.class_named(table.type)

@@ -97,7 +97,7 @@ def split(name: str) -> tuple[str, list[str]]:
     return ".".join(parts[:-1]), parts[-1:]
 
 
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "PIL": "pillow", "cv2": "opencv-python", "yaml": "PyYAML", "skimage": "scikit-image"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "imblearn": "imbalanced-learn", "jaxlib": "jax", "_catboost": "catboost", "PIL": "pillow", "cv2": "opencv-python", "yaml": "PyYAML", "skimage": "scikit-image"}
 """Top-level modules whose distribution has another name."""
 
 
