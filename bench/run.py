@@ -32,7 +32,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BUILD = ROOT / "build"
 """Git-ignored; models are saved to a folder in it, on the disk of the checkout, since /tmp may be memory."""
 
-PACKAGES = ("holdfast", "numpy", "scipy", "scikit-learn", "msgspec", "blake3", "joblib", "skops", "mlflow-skinny", "zstandard")
+PACKAGES = ("holdfast", "numpy", "scipy", "scikit-learn", "msgspec", "blake3", "joblib", "skops", "mlflow-skinny", "zstandard", "torch", "safetensors", "xgboost-cpu",
+            "lightgbm", "catboost", "keras")
 
 BUSY = 0.5
 """Load average per core above which a run begins with a warning."""

@@ -129,12 +129,92 @@ def _plain_write(model: Any, path: str) -> None:
         os.close(descriptor)
 
 
+def _state(model: Any) -> Any:
+    return model if isinstance(model, dict) else model.state_dict()
+
+
+def _safetensors_save(model: Any, path: str) -> None:
+    from safetensors.torch import save_file
+
+    save_file(_state(model), path)
+
+
+def _safetensors_load(path: str) -> Any:
+    from safetensors.torch import load_file
+
+    return load_file(path)
+
+
+def _torch_save(model: Any, path: str) -> None:
+    import torch
+
+    torch.save(model, path)
+
+
+def _torch_load(path: str) -> Any:
+    import torch
+
+    return torch.load(path, mmap=True, weights_only=False)
+
+
+_SUFFIX = {"xgboost": ".ubj", "lightgbm": ".txt", "catboost": ".cbm", "keras": ".keras"}
+"""What the libraries tell their own files by."""
+_own: list[str] = []
+"""The library and the name of its file that the last save was of; a file without the suffix would not be read."""
+
+
+def _own_save(model: Any, path: str) -> None:
+    library = type(model).__module__.partition(".")[0]
+    named = path + _SUFFIX[library]
+    if library == "keras":
+        model.save(named)
+    else:
+        model.save_model(named)
+    os.replace(named, path)
+    _own[:] = [library]
+
+
+def _own_prepare(path: str) -> None:
+    named = path + _SUFFIX[_own[0]]
+    if not os.path.exists(named):
+        os.link(path, named)
+
+
+def _own_load(path: str) -> Any:
+    library = _own[0]
+    named = path + _SUFFIX[library]
+    if library == "keras":
+        import keras
+
+        return keras.saving.load_model(named)
+    if library == "xgboost":
+        import xgboost
+
+        return xgboost.Booster(model_file=named)
+    if library == "lightgbm":
+        import lightgbm
+
+        return lightgbm.Booster(model_file=named)
+    import catboost
+
+    return catboost.CatBoostClassifier().load_model(named)
+
+
+NETS = frozenset({"resnet", "bert"})
+STATES = frozenset({"resnet_state", "bert_state"})
+OWN = frozenset({"xgboost", "lightgbm", "catboost", "keras"})
+LIBRARIES = NETS | STATES | OWN
+"""Workloads of the libraries beyond scikit-learn, which their own savers are the peers for."""
+
 SYSTEMS: tuple[System, ...] = (
     System("holdfast", _holdfast_save, _holdfast_load, peer=False),
     System("pickle 5", _then_flush(_pickle_save), _pickle_load),
     System("joblib", _then_flush(_joblib_save), _joblib_load),
     System("joblib mmap", None, _joblib_mapped, file_of="joblib"),
     System("skops", _then_flush(_skops_save), _skops_load, prepare=_skops_prepare),
+    System("safetensors", _then_flush(_safetensors_save), _safetensors_load, only=STATES, peer=False),
+    System("torch mmap", _then_flush(_torch_save), _torch_load, only=NETS | STATES, peer=False),
+    System("its own", _then_flush(_own_save), _own_load, prepare=_own_prepare, only=OWN, peer=False),
     System("plain write", _then_flush(_plain_write), None, only=frozenset({"dense_1gb", "dense_100mb"}), peer=False),
 )
 
@@ -144,4 +224,6 @@ PEERS = tuple(system.name for system in SYSTEMS if system.peer)
 
 def taking_part(workload: str) -> list[System]:
     """Return the systems that save or load a workload."""
+    if workload in LIBRARIES:
+        return [system for system in SYSTEMS if system.name in ("holdfast", "pickle 5") or (system.only and workload in system.only)]
     return [system for system in SYSTEMS if system.only is None or workload in system.only]

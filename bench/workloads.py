@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from bench import nets
+
 CACHE = Path(__file__).resolve().parent.parent / "build" / "bench-models"
 """Fitted models, pickled by us on this machine; safe to delete."""
 
@@ -24,7 +26,7 @@ class Workload(NamedTuple):
     Attributes:
         name: what ``--only`` takes.
         title: how tables name it.
-        group: "suite" counts towards the geometric means of the design, "containers" and "more" do not.
+        group: "suite" counts towards the geometric means of the design, "containers", "more" and "libraries" do not.
         build: quick -> the model; quick makes it small.
         ask: the model's answer, compared between the live model and every loaded one before anything is timed.
         fitted: whether it is worth keeping between runs.
@@ -220,6 +222,14 @@ WORKLOADS: tuple[Workload, ...] = (
     Workload("strings", "set of 200k strings", "containers", _strings, _itself, fitted=False),
     Workload("categories", "OneHotEncoder, 100k object categories", "containers", _categories,
              _columns, fitted=False),
+    Workload("resnet", "net of ResNet-50's size", "libraries", nets.resnet, nets.net_answer, fitted=False),
+    Workload("resnet_state", "its state dict, 102 MB", "libraries", nets.state(nets.resnet), nets.net_answer, fitted=False),
+    Workload("bert", "net of BERT-base's size", "libraries", nets.bert, nets.net_answer, fitted=False),
+    Workload("bert_state", "its state dict, 440 MB", "libraries", nets.state(nets.bert), nets.net_answer, fitted=False),
+    Workload("xgboost", "XGBoost, 500 trees", "libraries", nets.xgboost, nets.booster_answer),
+    Workload("lightgbm", "LightGBM, 500 trees", "libraries", nets.lightgbm, nets.booster_answer),
+    Workload("catboost", "CatBoost, 500 trees", "libraries", nets.catboost, nets.booster_answer),
+    Workload("keras", "Keras, dense, trained with Adam", "libraries", nets.keras, nets.keras_answer, fitted=False),
 )  # fmt: skip
 
 BY_NAME = {workload.name: workload for workload in WORKLOADS}

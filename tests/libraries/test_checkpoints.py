@@ -191,7 +191,7 @@ def test_files_of_other_tools_with_an_index_are_read(tmp_path: Path) -> None:
     assert list(found) == ["b", "a"]
     assert found["a"].tolist() == [1, 1, 1]
     (tmp_path / "m.safetensors.index.json").write_text(json.dumps({"weight_map": {**where, "c": "m-00001-of-00002.safetensors"}}))
-    with pytest.raises(Corrupt, match="does not hold 'c'|does not hold c"):
+    with pytest.raises(Corrupt, match="does not hold"):
         holdfast.load(tmp_path / "m.safetensors.index.json")
 
 
