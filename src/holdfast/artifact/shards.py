@@ -13,6 +13,7 @@ import json
 import os
 import re
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,9 @@ def bytes_of(size: int | str) -> int:
     return int(float(match[1]) * _UNITS[match[2]])
 
 
+_DICTS = (dict, OrderedDict)
+
+
 # -- writing -------------------------------------------------------------------------------------------------------------
 
 
@@ -64,7 +68,7 @@ def tensors_of(model: Any) -> dict[str, Any]:
                 seen.add(id(tensor))
                 found[name] = tensor
         return found
-    if type(model) is dict and model and all(type(name) is str and _is_tensor(value) for name, value in model.items()):
+    if type(model) in _DICTS and model and all(type(name) is str and _is_tensor(value) for name, value in model.items()):
         return model
     raise UnsupportedModel("shard_bytes is for modules of PyTorch and for dicts of tensors by name; save this model as one file")
 
@@ -89,8 +93,8 @@ def divided(tensors: Mapping[str, Any], limit: int) -> list[dict[str, Any]]:
 
 def without_tensors(model: Any, tensors: Mapping[str, Any]) -> Any:
     """Return what takes the model's place in its file: the same with tensors that have only a shape."""
-    if type(model) is dict:
-        return dict.fromkeys(model)
+    if type(model) in _DICTS:
+        return type(model)((name, None) for name in model)
     import copy
 
     torch = sys.modules["torch"]
@@ -159,10 +163,10 @@ def fill(model: Any, files: Any, path: str, load: Callable[[str, str | None], An
         if type(found) is not dict:
             raise Corrupt(f"the shard {quoted(name)} does not hold tensors by name", file=path)
         tensors.update(found)
-    if type(model) is dict:
+    if type(model) in _DICTS:
         if set(model) != set(tensors):
             raise Corrupt("the shards do not hold the tensors that the model names", file=path)
-        return {name: tensors[name] for name in model}
+        return type(model)((name, tensors[name]) for name in model)
     return _filled(model, tensors, path)
 
 
