@@ -69,7 +69,7 @@ def tensors_of(model: Any) -> dict[str, Any]:
                 found[name] = tensor
         return found
     if type(model) in _DICTS and model and all(type(name) is str and _is_tensor(value) for name, value in model.items()):
-        return model
+        return dict(model)
     raise UnsupportedModel("shard_bytes is for modules of PyTorch and for dicts of tensors by name; save this model as one file")
 
 
