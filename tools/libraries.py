@@ -83,7 +83,7 @@ def row_of(library: str, name: str, verdict: Verdict) -> str | None:
     if library == "torch" and verdict.type.startswith("torch.nn."):
         return None
     answer = "bit-equal" if verdict.same_answer else f"within {verdict.deviation:.0e}"
-    again = "same" if verdict.same_bytes else AGAIN_DIFFERENT.get((library, name), "different")
+    again = AGAIN_DIFFERENT.get((library, name), "same" if verdict.same_bytes else "different")
     kind = name.removeprefix(f"{library}: ")
     trusted = "yes" if verdict.trusted else "by name"
     return f"| {kind} | {answer} | {again} | {trusted} | {round(verdict.opaque * 100)} % |"

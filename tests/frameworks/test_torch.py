@@ -16,11 +16,12 @@ from holdfast.errors import UnsupportedModel, UntrustedType
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
-from holdfast.testing.zoo_torch import Specimen, answer, specimens  # noqa: E402
+from holdfast.testing.specimen import Specimen  # noqa: E402
+from holdfast.testing.zoo_torch import _LAYERS, layer  # noqa: E402
 from tests.frameworks.nets import Tied, TwoHeads  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
-ZOO = {one.name: one for one in specimens()}
+ZOO: dict[str, Specimen] = {name: layer(name) for name in _LAYERS}
 
 
 def bits(value: Any) -> Any:
@@ -43,14 +44,14 @@ def same(a: Any, b: Any) -> bool:
 @pytest.mark.parametrize("name", ZOO)
 def test_every_layer_answers_the_same_and_is_saved_the_same_again(name: str) -> None:
     before = ZOO[name]
-    blob = holdfast.dumps(before.module)
+    blob = holdfast.dumps(before.model)
     module = holdfast.loads(blob, copy=True)
-    assert type(module) is type(before.module)
-    assert str(module) == str(before.module)
-    assert vars(module).keys() == vars(before.module).keys()
+    assert type(module) is type(before.model)
+    assert str(module) == str(before.model)
+    assert vars(module).keys() == vars(before.model).keys()
     assert holdfast.dumps(module) == blob
-    assert bits(answer(Specimen(name, module, before.inputs))) == bits(answer(before))
-    there, here = module.state_dict(), before.module.state_dict()
+    assert bits(before.ask(module)) == bits(before.ask(before.model))
+    there, here = module.state_dict(), before.model.state_dict()
     assert list(there) == list(here)
     assert all(same(there[key], here[key]) for key in here)
 
@@ -60,7 +61,7 @@ def test_every_class_of_layers_is_in_the_zoo() -> None:
 
     classes = {getattr(modules, name) for name in modules.__all__}
     concrete = {cls.__name__ for cls in classes if not cls.__name__.startswith("Lazy")} - {"Module", "Container", "NLLLoss2d", "RNNBase", "RNNCellBase", "LinearCrossEntropyOptions"}
-    assert concrete - {type(one.module).__name__ for one in ZOO.values()} == set()
+    assert concrete - {type(one.model).__name__ for one in ZOO.values()} == set()
 
 
 def test_parameters_train_on() -> None:

@@ -6,7 +6,8 @@ The one rule: a file is opened once, and the same descriptor or buffer serves ev
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -104,14 +105,28 @@ class Opening:
         device: Any = None,
     ) -> Any:
         """Return the model, or a part of it; see `holdfast.load`."""
-        with Paused(), on_device(device, self.tensor_bytes):
-            model = self._load(policy, part, digests, max_memory)
-            files = None if self.opened is None else self.opened.manifest.extra.get(KEY)
-            if files is None:
-                return model
-            if part is not None:
-                raise FormatError("a model in several files is loaded whole; load a part of one of the shards instead", file=self.source.name)
-            return fill(model, files, self.source.name, lambda name, id_: _shard(name, id_, policy, digests))
+        with Paused():
+            if device is not None:
+                with self._named(), on_device(device, self.tensor_bytes):
+                    return self._whole(policy, part, digests, max_memory)
+            return self._whole(policy, part, digests, max_memory)
+
+    def _whole(self, policy: Policy, part: str | None, digests: str, max_memory: int | None) -> Any:
+        model = self._load(policy, part, digests, max_memory)
+        files = None if self.opened is None else self.opened.manifest.extra.get(KEY)
+        if files is None:
+            return model
+        if part is not None:
+            raise FormatError("a model in several files is loaded whole; load a part of one of the shards instead", file=self.source.name)
+        return fill(model, files, self.source.name, lambda name, id_: _shard(name, id_, policy, digests))
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Put the name of the file into what is refused."""
+        try:
+            yield
+        except HoldfastError as error:
+            raise error.at(self.source.name) from None
 
     @property
     def tensor_bytes(self) -> int:
