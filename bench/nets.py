@@ -46,8 +46,8 @@ def state(make: Any) -> Any:
 
 def net_answer(model: Any) -> Any:
     """Return the first and the last tensor of a net or a state dict."""
-    held = list((model if isinstance(model, dict) else model.state_dict()).values())
-    return {"first": held[0].detach().numpy(), "last": held[-1].detach().numpy()}
+    held = model if isinstance(model, dict) else model.state_dict()
+    return {name: held[name].detach().numpy() for name in (min(held), max(held))}
 
 
 def _data(quick: bool) -> tuple[Any, Any]:

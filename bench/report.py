@@ -263,3 +263,40 @@ def markdown(results: Results) -> str:
     for part in (_targets, _means, _ratio_tables, _memory, _extras, _sizes, _problems):
         lines += part(results)
     return "\n".join([*lines, "## How to make this page again", "", AGAIN]) + "\n"
+
+
+LIBRARIES_MADE = """\
+# Speed beside the libraries' own savers
+
+Made by `python -m bench.run --libraries` in one run on one machine, as [bench.md](bench.md) is for everything else: the systems take turns, in
+another order each round; what each loads is compared with what was saved before anything is timed. *Its own* is the library's saver:
+`save_model` of the boosters, `.keras`. Nothing was flushed to the disk unless it says durable. Times in milliseconds, medians; ratios below 1
+are faster than the peer."""
+
+
+def libraries(results: Results) -> str:
+    """Return the page of the libraries' workloads."""
+    machine = results["machine"]
+    lines = [LIBRARIES_MADE, "", f"{machine['line']}. {', '.join(f'{name} {one}' for name, one in machine['versions'].items())}. {machine['date']}.", ""]
+    lines += [BUSY, ""] if machine.get("busy") else []
+    peers = ("safetensors", "torch mmap", "its own", "pickle 5")
+    for work in WORKS:
+        rows = []
+        for name in results["workloads"]:
+            ours = seconds(results, name, "holdfast", work)
+            cells = [f"{figure(ours * 1000)}" if ours is not None else "–"]
+            for peer in peers:
+                theirs = seconds(results, name, peer, work)
+                cells.append("–" if theirs is None or ours is None else f"{figure(theirs * 1000)} ({figure(ours / theirs)}×)")
+            rows.append([results["workloads"][name]["title"], *cells])
+        lines += [f"## {HEADINGS[work]}", "", *table(["model", "holdfast", *peers], rows)]
+    lines += ["## Targets", ""]
+    found = [one for one in verdicts(results) if one.verdict != "not measured"]
+    lines += table(["what", "against", "asked", "found", "verdict"], [[one.target.work, one.target.against, one.target.must, value_of(one), one.verdict] for one in found])
+    rows = [
+        [results["workloads"][name]["title"], *(mebibytes(memory(results, name, "holdfast", kind)) for kind in ("save_extra", "load_resident", "load_extra", "load_mapped"))]
+        for name in results["memory"]
+    ]
+    lines += ["## Memory of holdfast, MiB", "", MEMORY, "", *table(["model", "save", "load, resident", "load, peak", "of the file, resident"], rows)]
+    problems = [f"- {name}, {system}: {text}" for name, one in results["workloads"].items() for system, text in one["problems"].items()]
+    return "\n".join([*lines, *(["## What could not be measured", "", *problems, ""] if problems else [])])

@@ -163,6 +163,28 @@ def render(results: Results, out: Path) -> None:
             _say(f"{one.verdict}: {one.target.work}, against {one.target.against}: {report.value_of(one)}, {one.target.must}")
 
 
+def libraries_alone(out: Path, again: bool, most: int) -> int:
+    """Measure the workloads of the other libraries in a run of their own, and write their page."""
+    BUILD.mkdir(exist_ok=True)
+    if not again:
+        folder = Path(tempfile.mkdtemp(prefix="bench-files-", dir=BUILD))
+        results: Results = {"quick": False, "rounds": min(most, ENOUGH), "machine": machine(), "workloads": {}, "memory": {}, "extras": {}}
+        try:
+            for workload in WORKLOADS:
+                if workload.group == "libraries":
+                    results["workloads"][workload.name] = _contest(workload, folder, False, most)
+                    gc.collect()
+                    results["memory"][workload.name] = memory.measure(workload, folder, False, {*results["workloads"][workload.name]["problems"]})
+                    write_json(results, BUILD / "bench" / "partial.json")
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        results["machine"]["load after"] = _load()
+        write_json(results, out / "bench_libraries.json")
+    results = json.loads(out.joinpath("bench_libraries.json").read_text())
+    out.joinpath("bench_libraries.md").write_text(report.libraries(results))
+    return 0
+
+
 def _ended(*_: object) -> None:
     """Leave through finally, so that the saved models go too."""
     sys.exit("ended by SIGTERM; what was measured is in build/bench/partial.json")
@@ -174,15 +196,19 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.run", description="holdfast beside pickle, joblib, skops and MLflow")
     parser.add_argument("--quick", action="store_true", help="small sizes, few rounds: to see that everything works")
     parser.add_argument("--only", metavar="NAME", choices=choices, help=f"one of: {', '.join(choices)}")
+    parser.add_argument("--libraries", action="store_true", help="the workloads of the libraries beyond scikit-learn alone; writes docs/bench_libraries")
     parser.add_argument("--rounds", type=int, metavar="N", help="at most so many rounds, for a try with the full sizes")
     parser.add_argument("--render", action="store_true", help="measure nothing; write tables and picture again from bench.json")
     parser.add_argument("--out", type=Path, help="the folder to write to; docs/ for a whole full run, else build/bench")
     chosen = parser.parse_args()
-    whole = not (chosen.quick or chosen.only or chosen.rounds)
+    whole = not (chosen.quick or chosen.only or chosen.rounds or chosen.libraries)
     most = chosen.rounds or (FEW if chosen.quick else PLENTY)
-    out: Path = chosen.out or (ROOT / "docs" if whole else ROOT / "build" / "bench")
+    alone = chosen.libraries and not chosen.quick
+    out: Path = chosen.out or (ROOT / "docs" if whole or alone else ROOT / "build" / "bench")
     out.mkdir(parents=True, exist_ok=True)
     warnings.simplefilter("ignore")  # the peers' and our own notices say nothing about time
+    if alone:
+        return libraries_alone(out, chosen.render, most)
     if chosen.render:
         render(json.loads(out.joinpath("bench.json").read_text()), out)
         return 0

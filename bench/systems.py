@@ -154,13 +154,24 @@ def _torch_save(model: Any, path: str) -> None:
 def _torch_load(path: str) -> Any:
     import torch
 
-    return torch.load(path, mmap=True, weights_only=False)
+    # it takes a file called .safetensors for one, whatever is in it
+    return torch.load(_named(path, ".pt"), mmap=True, weights_only=False)
 
 
 _SUFFIX = {"xgboost": ".ubj", "lightgbm": ".txt", "catboost": ".cbm", "keras": ".keras"}
 """What the libraries tell their own files by."""
-_own: list[str] = []
-"""The library and the name of its file that the last save was of; a file without the suffix would not be read."""
+
+
+def _named(path: str, suffix: str) -> str:
+    """Return another name of a file, with the suffix that its reader goes by."""
+    named = path + suffix
+    if not os.path.exists(named):
+        os.link(path, named)
+    return named
+
+
+def _library(path: str) -> str:
+    return os.path.basename(path).partition("-")[0]
 
 
 def _own_save(model: Any, path: str) -> None:
@@ -171,18 +182,11 @@ def _own_save(model: Any, path: str) -> None:
     else:
         model.save_model(named)
     os.replace(named, path)
-    _own[:] = [library]
-
-
-def _own_prepare(path: str) -> None:
-    named = path + _SUFFIX[_own[0]]
-    if not os.path.exists(named):
-        os.link(path, named)
 
 
 def _own_load(path: str) -> Any:
-    library = _own[0]
-    named = path + _SUFFIX[library]
+    library = _library(path)
+    named = _named(path, _SUFFIX[library])
     if library == "keras":
         import keras
 
@@ -214,7 +218,7 @@ SYSTEMS: tuple[System, ...] = (
     System("skops", _then_flush(_skops_save), _skops_load, prepare=_skops_prepare),
     System("safetensors", _then_flush(_safetensors_save), _safetensors_load, only=STATES, peer=False),
     System("torch mmap", _then_flush(_torch_save), _torch_load, only=NETS | STATES, peer=False),
-    System("its own", _then_flush(_own_save), _own_load, prepare=_own_prepare, only=OWN, peer=False),
+    System("its own", _then_flush(_own_save), _own_load, only=OWN, peer=False),
     System("plain write", _then_flush(_plain_write), None, only=frozenset({"dense_1gb", "dense_100mb"}), peer=False),
 )
 

@@ -48,10 +48,10 @@ def test_three_hundred_altered_boosters_are_refused_or_harmless(library: str, mo
 
 @pytest.mark.long
 @pytest.mark.parametrize(("library", "module", "kind", "name"), CASES, ids=[f"{case[0]} {case[3]}" for case in CASES])
-def test_thousands_of_altered_boosters_are_refused_or_harmless(library: str, module: str, kind: str, name: str) -> None:
-    loaded, refused = mutate(library, module, kind, name, 3000, 2)
-    assert refused > 1000
-    assert loaded + refused > 2500
+def test_a_thousand_altered_boosters_are_refused_or_harmless(library: str, module: str, kind: str, name: str) -> None:
+    loaded, refused = mutate(library, module, kind, name, 1000, 2)
+    assert refused > 400
+    assert loaded + refused > 850
 
 
 # -- fields of adapters that lie -------------------------------------------------------------------------------------------
