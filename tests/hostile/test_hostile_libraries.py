@@ -311,3 +311,55 @@ except LibraryMissing as error:
     run = subprocess.run([sys.executable, "-c", code, blocked], input=blob, capture_output=True, timeout=120)
     assert run.returncode == 0, run.stderr.decode()[-600:]
     assert b"pip install" in run.stdout, run.stdout
+
+
+# -- layers --------------------------------------------------------------------------------------------------------------
+
+
+def test_layers_with_other_tensors_and_numbers_are_refused_or_harmless() -> None:
+    arguments = [sys.executable, "-m", "tests.hostile.layer_mutations", "4", "0"]
+    run = subprocess.run(arguments, capture_output=True, text=True, timeout=900)
+    assert run.returncode == 0, f"exit {run.returncode} at {run.stderr.strip().splitlines()[-1:]}"
+    loaded, refused = map(int, run.stdout.split()[-2:])
+    assert loaded > 100
+    assert refused > 10
+
+
+RECURRENT: dict[str, tuple[str, Any]] = {
+    "no layers": ("num_layers", 0),
+    "fewer layers": ("num_layers", 1),
+    "more layers": ("num_layers", 3),
+    "layers without end": ("num_layers", 2**31 - 1),
+    "no width": ("hidden_size", 0),
+    "another width": ("hidden_size", 6),
+    "another input": ("input_size", 7),
+    "one way": ("bidirectional", False),
+    "with projections": ("proj_size", 2),
+    "projections wider than the layer": ("proj_size", 9),
+    "another kind": ("mode", "GRU"),
+    "an unknown kind": ("mode", "MLP"),
+    "with a bias": ("bias", True),
+    "names of other weights": ("_flat_weights_names", ["weight_ih_l0"]),
+    "other groups of names": ("_all_weights", [["weight_ih_l0"]]),
+}
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_a_recurrent_layer_whose_numbers_are_not_those_of_its_weights_is_refused(name: str) -> None:
+    model = makers("torch")["LSTM, deep, both ways"]().model
+    attribute, value = RECURRENT[name]
+    model.__dict__[attribute] = value
+    blob = holdfast.dumps(model)
+    with pytest.raises(InvalidState):
+        holdfast.loads(blob)
+
+
+def test_a_recurrent_layer_with_other_weights_is_refused() -> None:
+    import torch
+
+    for name, tensor in (("weight_ih_l0", torch.zeros(20, 7)), ("more", torch.zeros(1))):
+        model = makers("torch")["LSTM"]().model
+        model._parameters[name] = torch.nn.Parameter(tensor)
+        blob = holdfast.dumps(model)
+        with pytest.raises(InvalidState):
+            holdfast.loads(blob)

@@ -23,6 +23,7 @@ from holdfast.trust.state.neighbors import check_metric_params, check_neighbors_
 from holdfast.trust.state.sparse import check_sparse
 from holdfast.trust.state.svm import check_libsvm
 from holdfast.trust.state.tree import check_trees
+from holdfast.trust.torch_state import TORCH
 from holdfast.trust.view import Opaque, View
 from holdfast.values import tree as t
 from holdfast.values.graph import Node
@@ -334,6 +335,7 @@ VALIDATORS: dict[str, Validator] = {
     **FAMILIES,
     **PLAIN_FAMILIES,
     **BOOSTERS,
+    **TORCH,
     TREE: _trees,
     **dict.fromkeys(
         (f"sklearn.tree._classes.{kind}Tree{task}" for kind in ("Decision", "Extra") for task in ("Classifier", "Regressor")), _tree_widths

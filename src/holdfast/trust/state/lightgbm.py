@@ -28,10 +28,15 @@ _HEADER = re.compile(
     rb"(?:monotone_constraints=(?P<monotone>[-01 ]*)\n)?feature_infos=(?P<infos>[^\n]*)\ntree_sizes=(?P<sizes>[0-9 ]*)\n\n"
 )
 _OBJECTIVE = re.compile(rb"(?P<name>[a-z_0-9]{1,40})(?: (?:sqrt|[a-z_]{1,40}:[-+0-9.e]{1,30}))*")
-_CLASSES = re.compile(rb" num_class:([0-9]{1,9})(?: |$)")
+_CLASSES = re.compile(rb" num_class:([^ ]*)")
 _INFO = re.compile(rb"none|\[[-+0-9.einfa]{1,40}:[-+0-9.einfa]{1,40}\]|-?[0-9]{1,10}(?::-?[0-9]{1,10})*")
-_TAIL = re.compile(rb"end of trees\n\nfeature_importances:\n(?:[^\n=]*=[-+0-9.einfa]{1,40}\n)*(?:\nparameters:\n(?:\[[a-z_0-9A-Z]{1,80}: [^\n]*\n)*\nend of parameters\n)?(?:\npandas_categorical:[^\n]*\n)?")
+_TAIL = re.compile(rb"end of trees\n\nfeature_importances:\n(?:[^\n]*=[-+0-9.einfa]{1,40}\n)*(?:\nparameters:\n(?:\[[a-z_0-9A-Z]{1,80}: [^\n]*\n)*\nend of parameters\n)?(?:\npandas_categorical:[^\n]*\n)?")
 _CLASSES_OF = frozenset({b"multiclass", b"multiclassova"})
+
+ALIVE = frozenset(
+    {"_handle", "train_set", "valid_sets", "_Booster__init_predictor", "_Booster__inner_predict_buffer", "_Booster__is_predicted_cur_iter"}
+)
+"""Attributes that belong to a booster in its process, with memory that LightGBM writes to."""
 
 _KEYS = (
     b"num_leaves", b"num_cat", b"split_feature", b"split_gain", b"threshold", b"decision_type", b"left_child", b"right_child", b"leaf_value",
@@ -50,9 +55,11 @@ def check_lightgbm(fields: Fields, where: str) -> None:
     Raises:
         InvalidState: names the line and what is wrong with it.
     """
-    if set(fields) != {"model", "attributes"} or type(fields["attributes"]) is not dict or "_handle" in fields["attributes"]:
+    if set(fields) != {"model", "attributes"} or type(fields["attributes"]) is not dict or ALIVE & set(fields["attributes"]):
         refuse(where, "its fields are not those of a booster")
     text = vector(fields, "model", where, [UINT8]).tobytes()
+    if b"\r" in text or b"\0" in text:
+        refuse(where, "its text holds what LightGBM takes for the end of a line or of all")
     head = _HEADER.match(text)
     if head is None or head["version"] != b"v4":
         refuse(where, "it does not begin as a model of LightGBM 4")
@@ -61,9 +68,9 @@ def check_lightgbm(fields: Fields, where: str) -> None:
     sizes = list(map(int, head["sizes"].split()))
     if b" ".join(b"%d" % size for size in sizes) != head["sizes"]:
         refuse(where, "tree_sizes is not a list of sizes")
-    if per < 1 or len(sizes) % per or per not in (1, max(1, classes)) or (not sizes and classes > 10_000):
+    if per < 1 or len(sizes) % per or per != classes or (not sizes and classes > 10_000):
         refuse(where, f"num_tree_per_iteration is {per}, with {classes} classes and {len(sizes)} trees")
-    _check_header(head, classes, per, features, where)
+    _check_header(head, classes, features, where)
     at = head.end()
     end = at + sum(sizes)
     tail = _TAIL.fullmatch(text, end) if end <= len(text) else None
@@ -77,8 +84,8 @@ def check_lightgbm(fields: Fields, where: str) -> None:
         _check_trees(blocks, features, where)
 
 
-def _check_header(head: re.Match[bytes], classes: int, per: int, features: int, where: str) -> None:
-    if classes < 1 or len(head["names"].split(b" ")) != features:
+def _check_header(head: re.Match[bytes], classes: int, features: int, where: str) -> None:
+    if len(head["names"].split(b" ")) != features:
         refuse(where, f"there are not {features} feature_names")
     if head["monotone"] is not None and len(head["monotone"].split(b" ")) != features:
         refuse(where, f"there are not {features} monotone_constraints")
@@ -91,10 +98,10 @@ def _check_header(head: re.Match[bytes], classes: int, per: int, features: int, 
             refuse(where, "objective is not one that LightGBM writes")
         said = _CLASSES.findall(head["objective"])
         if objective["name"] in _CLASSES_OF:
-            if said != [b"%d" % classes] or per != classes or classes < 2:
-                refuse(where, f"the objective is not one for {classes} classes and {per} trees a round")
-        elif said or per != 1:
-            refuse(where, f"the objective is for one tree a round, and there are {per}")
+            if said != [b"%d" % classes] or classes < 2:
+                refuse(where, f"the objective is not one for {classes} classes")
+        elif said or classes != 1:
+            refuse(where, f"the objective is for one class, and there are {classes}")
 
 
 def _check_trees(blocks: list[bytes], features: int, where: str) -> None:
@@ -172,7 +179,7 @@ def _check_alike(columns: dict[bytes, list[bytes]], features: int, where: str) -
         if len(counts) and (int(counts.min()) < 0 or int(counts.max()) > features):
             refuse(where, "num_features of a leaf is not a number of features")
         each = np.add.reduceat(counts, leaf_starts)
-        squeezed = {key: [b" ".join(line.split()) for line in columns[key]] for key in (b"leaf_features", b"leaf_coeff")}
+        squeezed = {key: [b" ".join(filter(None, line.split(b" "))) for line in columns[key]] for key in (b"leaf_features", b"leaf_coeff")}
         named = _integers(squeezed[b"leaf_features"], each, "leaf_features", where)
         if len(named) and (int(named.min()) < 0 or int(named.max()) >= features):
             refuse(where, "a linear leaf names a feature that is not there")

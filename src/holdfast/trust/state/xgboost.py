@@ -25,6 +25,14 @@ DELETED = 2**31 - 1
 """The feature of a node that pruning has deleted."""
 
 THREADS = 1024
+FEATURES = 1 << 26
+"""Columns of a row, which is laid out in full when it is predicted."""
+
+GROUPS = 10_000
+"""Numbers that are predicted for a row, as long as no trees or weights stand behind each of them."""
+
+SHARED = 1 << 24
+"""Parts and letters that a file holds once and a snapshot many times."""
 
 _TREE_ARRAYS: dict[str, np.dtype[Any]] = {
     "base_weights": FLOAT32, "categories": INT32, "categories_nodes": INT32, "categories_segments": INT64, "categories_sizes": INT64,
@@ -34,6 +42,8 @@ _TREE_ARRAYS: dict[str, np.dtype[Any]] = {
 _TREE_KEYS = frozenset({*_TREE_ARRAYS, "id", "tree_param", "[all]", "[lengths]"})
 _KINDS: dict[int, np.dtype[Any]] = {7: FLOAT32, 8: np.dtype(np.float64), 9: np.dtype(np.int8), 10: UINT8, 11: np.dtype(np.int16), 13: INT32, 15: INT64}
 """Numbers that XGBoost has for kinds of arrays, as far as categories come in them."""
+
+_LARGE = (dict, list, str, np.ndarray)
 
 
 def check_xgboost(fields: Fields, where: str) -> None:
@@ -51,6 +61,7 @@ def check_xgboost(fields: Fields, where: str) -> None:
     if type(attributes) is not dict or "handle" in attributes:
         refuse(where, "its attributes are not ones that a booster has")
     model, config = _part(fields, "Model", where), _part(fields, "Config", where)
+    _check_shared([model, config], where)
     _keys(model, {"learner", "version"}, where, "Model")
     if not all(type(n) is int and 0 <= n < 10_000 for n in sequence(model, "version", where, 3)):
         refuse(where, "version is not three numbers")
@@ -58,7 +69,8 @@ def check_xgboost(fields: Fields, where: str) -> None:
     known = {"attributes", "feature_names", "feature_types", "gradient_booster", "learner_model_param", "objective"}
     _keys(learner, known, where, "the learner")
     params = _part(learner, "learner_model_param", where)
-    features, classes, targets = (_number(params, name, where, MOST) for name in ("num_feature", "num_class", "num_target"))
+    features = _number(params, "num_feature", where, FEATURES)
+    classes, targets = (_number(params, name, where, MOST) for name in ("num_class", "num_target"))
     groups = max(1, classes) * max(1, targets)
     scores = _text(params, "base_score", where)
     if scores.startswith("[") and scores.count(",") + 1 not in (1, groups):
@@ -70,17 +82,31 @@ def check_xgboost(fields: Fields, where: str) -> None:
             refuse(where, f"{name} are not {features} texts")
     _objective(_part(learner, "objective", where), classes, targets, where)
     booster = _part(learner, "gradient_booster", where)
-    trees = _booster(booster, features, groups, max(1, targets), where)
+    trees = _booster(booster, features, groups, where)
     _config(config, trees, params, where)
 
 
-def _booster(booster: Fields, features: int, groups: int, targets: int, where: str) -> int | None:
+def _check_shared(parts: list[Any], where: str) -> None:
+    """Refuse what grows when it is written: a part that stands in several places is written in each, and they may nest."""
+    left = SHARED
+    seen: set[int] = set()
+    while parts:
+        one = parts.pop()
+        if id(one) in seen:
+            left -= one.nbytes if type(one) is np.ndarray else 1 + len(one)
+            if left < 0:
+                refuse(where, "it refers to the same parts too often")
+        seen.add(id(one))
+        parts += [inner for inner in (one.values() if type(one) is dict else one if type(one) is list else ()) if type(inner) in _LARGE]
+
+
+def _booster(booster: Fields, features: int, groups: int, where: str) -> int | None:
     name = choice(booster, "name", where, ("gbtree", "gblinear", "dart"))
     if name == "dart":
         _keys(booster, {"name", "gbtree", "weight_drop"}, where, "the booster")
         inner = _part(booster, "gbtree", where)
         choice(inner, "name", where, ("gbtree",))
-        made = _booster(inner, features, groups, targets, where)
+        made = _booster(inner, features, groups, where)
         drops = sequence(booster, "weight_drop", where, made)
         if not all(isinstance(drop, float | np.floating) for drop in drops):
             refuse(where, "weight_drop holds something else than numbers")
@@ -92,6 +118,8 @@ def _booster(booster: Fields, features: int, groups: int, targets: int, where: s
         weights = vector(model, "weights", where, [FLOAT32])
         if len(weights) not in (0, (features + 1) * groups):
             refuse(where, f"weights has {len(weights)} elements, {(features + 1) * groups} expected")
+        if groups > max(GROUPS, len(weights)):
+            refuse(where, f"it predicts {groups} numbers, and has no weights")
         return None
     _keys(model, {"cats", "gbtree_model_param", "iteration_indptr", "tree_info", "trees"}, where, "the trees")
     param = _part(model, "gbtree_model_param", where)
@@ -104,7 +132,9 @@ def _booster(booster: Fields, features: int, groups: int, targets: int, where: s
         refuse(where, "iteration_indptr does not lead from 0 to the number of trees")
     _categories(_part(model, "cats", where), features, where)
     trees = _part(model, "trees", where)
-    width = _trees(trees, count, features, targets, where) if count else 1
+    width = _trees(trees, count, features, groups, where) if count else 1
+    if groups > max(GROUPS, count, width):
+        refuse(where, f"it predicts {groups} numbers, and has {count} trees")
     if not count and (set(trees) != {"[all]"} or trees["[all]"] != 0):
         refuse(where, "there are trees, and num_trees is 0")
     if count and (int(info.min()) < 0 or int(info.max()) >= (1 if width > 1 else groups)):
@@ -112,11 +142,13 @@ def _booster(booster: Fields, features: int, groups: int, targets: int, where: s
     return count
 
 
-def _trees(trees: Fields, count: int, features: int, targets: int, where: str) -> int:
+def _trees(trees: Fields, count: int, features: int, groups: int, where: str) -> int:
     if not set(trees) <= _TREE_KEYS or field(trees, "[all]", where) != count or type(trees["[all]"]) is not int:
         refuse(where, f"the trees have other fields than XGBoost's, or are not {count}")
     lengths = _part(trees, "[lengths]", where)
     sizes = vector(lengths, "base_weights", where, [INT64], count)
+    if next(iter(lengths)) != "base_weights":
+        refuse(where, "the lengths that cut all other fields do not come first")
     for name, each in lengths.items():
         vector(lengths, name, where, [INT64], count)
         if int(each.min()) < 0 or int(each.max()) > MOST or name not in _TREE_ARRAYS:
@@ -126,8 +158,8 @@ def _trees(trees: Fields, count: int, features: int, targets: int, where: str) -
     _keys(params, {"num_nodes", "num_deleted", "num_feature", "size_leaf_vector"}, where, "tree_param")
     nodes, deleted, widths, leaf = columns
     width = max(1, int(leaf[0]))
-    if (leaf != leaf[0]).any() or (width > 1 and width != targets):
-        refuse(where, f"size_leaf_vector is {int(leaf[0])}, and there are {targets} targets")
+    if (leaf != leaf[0]).any() or (width > 1 and width != groups):
+        refuse(where, f"size_leaf_vector is {int(leaf[0])}, and {groups} numbers are predicted")
     if (widths != features).any():
         refuse(where, f"num_feature of a tree is not {features}")
     if int(nodes.min()) < 1 or (sizes != nodes * width).any():
@@ -278,7 +310,9 @@ def _categories(cats: Fields, features: int, where: str) -> None:
 def _objective(objective: Fields, classes: int, targets: int, where: str) -> None:
     _text(objective, "name", where)
     for name, part in objective.items():
-        if name != "name":
+        if name in ("ti+", "tj-"):  # how much a position is looked at, as a ranker has learned it
+            vector(objective, name, where, [FLOAT32])
+        elif name != "name":
             _texts(_part(objective, name, where), where, name)
             if name == "softmax_multiclass_param" and _number(part, "num_class", where, MOST) != classes:
                 refuse(where, f"num_class of the objective is not {classes}")
@@ -298,6 +332,8 @@ def _config(config: Fields, trees: int | None, params: Fields, where: str) -> No
                     refuse(where, "Config has a key that is not text")
                 if name in ("nthread", "n_jobs") and (type(value) is not str or not -1 <= _parsed(value, name, where) <= THREADS):
                     refuse(where, f"{name} is more than {THREADS}")
+                if name == "trees":  # `ubj.write` would write columns for it
+                    refuse(where, "Config holds trees")
                 if name == "num_trees" and value != str(trees):
                     refuse(where, "num_trees of Config is not that of Model")
             waiting += one.values()
@@ -339,7 +375,7 @@ def _texts(fields: Fields, where: str, what: str) -> None:
 
 
 def _parsed(text: str, name: str, where: str) -> int:
-    if not text.lstrip("-").isdecimal() or len(text) > 20 or not text.isascii():
+    if not text.removeprefix("-").isdecimal() or len(text) > 20 or not text.isascii():
         refuse(where, f"{name} is not a number")
     return int(text)
 

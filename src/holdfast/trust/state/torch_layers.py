@@ -1,0 +1,60 @@
+"""Layers of PyTorch whose numbers its kernels believe.
+
+Nearly every kernel compares shapes before it computes. Recurrent ones divide by the number of layers and cut their weights by the
+sizes that the layer states.
+
+The one rule: a number that sizes a loop is positive, and the weights of a recurrent layer are those that its numbers ask for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from holdfast.trust.state.fields import Fields, choice, field, flag, integer, refuse
+
+MOST = 2**31 - 1
+GATES = {"LSTM": 4, "GRU": 3, "RNN_TANH": 1, "RNN_RELU": 1}
+"""Mode of a recurrent layer -> how many gates its weights hold."""
+
+
+def check_recurrent(fields: Fields, shapes: Mapping[str, tuple[int, ...] | None], where: str) -> None:
+    """Check a recurrent layer.
+
+    Args:
+        fields: its plain attributes.
+        shapes: name of each parameter -> its shape; None for one that is not there.
+        where: what a refusal names.
+
+    Raises:
+        InvalidState: names the attribute or the weight.
+    """
+    gates = GATES[choice(fields, "mode", where, tuple(GATES))]
+    inputs, hidden, layers = (integer(fields, name, where, 1, MOST) for name in ("input_size", "hidden_size", "num_layers"))
+    projected = integer(fields, "proj_size", where, 0, hidden)
+    both, bias = flag(fields, "bidirectional", where), flag(fields, "bias", where)
+    if layers > 10_000:
+        refuse(where, f"num_layers is {layers}, more than 10000")
+    wanted: dict[str, tuple[int, ...]] = {}
+    names: list[list[str]] = []
+    out = projected or hidden
+    for layer in range(layers):
+        width = inputs if layer == 0 else out * (2 if both else 1)
+        for end in ("", "_reverse") if both else ("",):
+            some: dict[str, tuple[int, ...]] = {f"weight_ih_l{layer}{end}": (gates * hidden, width), f"weight_hh_l{layer}{end}": (gates * hidden, out)}
+            if bias:
+                some.update({f"{name}_l{layer}{end}": (gates * hidden,) for name in ("bias_ih", "bias_hh")})
+            if projected:
+                some[f"weight_hr_l{layer}{end}"] = (projected, hidden)
+            names.append(list(some))
+            wanted |= some
+        if len(wanted) > len(shapes) + 16:
+            refuse(where, f"it has {len(shapes)} weights, and its numbers ask for more")
+    if field(fields, "_flat_weights_names", where) != [name for some in names for name in some] or field(fields, "_all_weights", where) != names:
+        refuse(where, "the names of its weights are not those that its numbers ask for")
+    for name, shape in wanted.items():
+        # one that a parametrization computes is not among the parameters
+        if name in shapes and shapes[name] != shape:
+            refuse(where, f"{name} has shape {shapes[name]}, {shape} expected")
+    if "parametrizations" not in fields and set(shapes) != set(wanted):
+        refuse(where, "its weights are not those that its numbers ask for")
+
