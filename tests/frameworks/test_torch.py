@@ -266,7 +266,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
     "a hook": (hooked, "forward hooks"),
     "a result": (lambda: torch.ones(2, requires_grad=True) * 2, "detach"),
     "a lambda": (lambda: torch.nn.TripletMarginWithDistanceLoss(distance_function=lambda a, b: a - b), "cannot be found again by its name"),
-    "a layer without weights yet": (lambda: torch.nn.LazyLinear(3), "Lazy|Uninitialized|hooks"),
+    "a layer without weights yet": (lambda: torch.nn.LazyLinear(3), "call the model once"),
 }
 
 
@@ -275,3 +275,20 @@ def test_what_cannot_be_kept_is_refused_by_name(name: str) -> None:
     make, says = REFUSED[name]
     with pytest.raises(UnsupportedModel, match=says):
         holdfast.dumps(make())
+
+
+def test_the_tree_and_parts_go_by_the_names_of_layers(tmp_path: Path) -> None:
+    net = torch.nn.Sequential(torch.nn.Linear(3, 4), torch.nn.Sequential(torch.nn.BatchNorm1d(4)))
+    net[0].bias.requires_grad_(False)
+    path = tmp_path / "net.safetensors"
+    holdfast.save(net, path)
+    shown = str(holdfast.inspect(path))
+    for line in ("  0: Linear", "    weight: parameter float32[4, 3]", "    bias: parameter float32[4], frozen", "      running_mean: tensor float32[4]"):
+        assert line in shown
+    assert "_parameters" not in shown
+    assert same(holdfast.load(path, part="0.weight"), net[0].weight)
+    assert same(holdfast.load(path, part="1.0.running_mean"), net[1][0].running_mean)
+    assert str(holdfast.load(path, part="1")) == str(net[1])
+    assert holdfast.load(path, part="_modules.0").in_features == 3
+    with pytest.raises(NotFound, match="there is 0, 1"):
+        holdfast.load(path, part="2.weight")

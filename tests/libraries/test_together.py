@@ -158,7 +158,7 @@ def test_a_new_head_on_a_stored_body_trains_with_the_body_frozen_and_names_its_p
     torch.manual_seed(0)
     first = torch.nn.Sequential(torch.nn.Sequential(torch.nn.Linear(6, 8), torch.nn.ReLU()), torch.nn.Linear(8, 2))
     saved = holdfast.save(first, tmp_path / "first.safetensors")
-    body = holdfast.load(tmp_path / "first.safetensors", part="_modules.0")
+    body = holdfast.load(tmp_path / "first.safetensors", part="0")
     body.requires_grad_(False)
     tuned = torch.nn.Sequential(body, torch.nn.Linear(8, 1))
     before = body[0].weight.clone()

@@ -15,6 +15,7 @@ from holdfast.artifact.load import Opening
 from holdfast.errors import Corrupt, HoldfastError, quoted
 from holdfast.trust.catalog import catalog
 from holdfast.trust.plan import NEVER
+from holdfast.values import modules
 from holdfast.values import tree as t
 from holdfast.values.graph import Graph, Node
 from holdfast.values.manifest import Signature
@@ -261,7 +262,7 @@ def tree_lines(graph: Graph) -> list[str]:
             lines.append(f"{head}{text} (shown above)")
             return
         seen.add(int(value))
-        children = list(paths.labelled(int(value))) if inner and depth < DEPTH else []
+        children = _children(paths, int(value)) if inner and depth < DEPTH else []
         if children and all(type(child) is not Node for _, child in children) and len(children) <= 6 and "(" not in text:
             lines.append(f"{head}{text} {', '.join(quoted(repr(child), 30) for _, child in children)}")
             return
@@ -280,7 +281,14 @@ def tree_lines(graph: Graph) -> list[str]:
     return lines
 
 
+def _children(paths: Paths, node: int) -> list[tuple[str, Any]]:
+    return modules.shown(paths, node) if modules.is_module(paths.graph, node) else list(paths.labelled(node))
+
+
 def _said(graph: Graph, paths: Paths, node: int) -> tuple[str, bool]:
+    tensor = modules.tensor_text(paths, node)
+    if tensor is not None:
+        return quoted(tensor, 80), False
     index, row = graph.locate(node)
     table: Any = graph.tables[index]
     kind = type(table)

@@ -16,12 +16,10 @@ from holdfast.frameworks.columns import Ref
 from holdfast.frameworks.groups import WITH_COLUMNS, Group
 from holdfast.values import limits
 from holdfast.values import tree as t
+from holdfast.values.modules import PLACES
 
 TENSORS = frozenset({"torch.Tensor", "torch.nn.parameter.Parameter"})
 """Records that are an array with a little beside it, which goes by their name."""
-
-PLACES = frozenset({"_modules", "_parameters", "_buffers"})
-"""Where a module keeps its parts."""
 
 
 class TensorNames:

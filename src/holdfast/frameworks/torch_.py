@@ -259,6 +259,8 @@ def _dump_module(module: Any) -> dict[str, Any]:
     state = dict(vars(module))
     for name in HOOKS:
         hooks = state.pop(name, None)
+        if hooks and isinstance(module, _torch().nn.modules.lazy.LazyModuleMixin):
+            raise UnsupportedModel(f"cannot save {type(module).__name__}: a lazy layer has no weights yet; call the model once with real rows, then save")
         if hooks and not all(map(_is_for_old_names, hooks.values())):
             kind = name.strip("_").replace("_", " ")
             raise UnsupportedModel(

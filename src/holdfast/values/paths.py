@@ -14,6 +14,7 @@ from itertools import accumulate, pairwise
 from typing import Any
 
 from holdfast.errors import NotFound, quoted
+from holdfast.values import modules
 from holdfast.values import tree as t
 from holdfast.values.graph import Graph, Node, elements
 
@@ -166,6 +167,9 @@ class Paths:
                 options.setdefault(label, child)
             # the longest label that fits, since a dict key may hold dots
             fits = [label for label in options if rest == label or rest.startswith(label + ".")]
+            if not fits and modules.is_module(self.graph, int(value)):
+                options = dict(modules.shown(self, int(value)))
+                fits = [label for label in options if rest == label or rest.startswith(label + ".")]
             if not fits:
                 shown = ", ".join(quoted(label, 40) for label in list(options)[:12]) or "nothing"
                 raise NotFound(

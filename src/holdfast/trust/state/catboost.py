@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from holdfast.trust.state.catboost_info import check_beside, check_info
 from holdfast.trust.state.fields import Array, Fields, first, refuse, vector
 from holdfast.trust.state.flatbuffers import Reader, Schema
 from holdfast.trust.state.tree_levels import check_levels
@@ -24,8 +25,6 @@ BINS = 254
 
 DEPTH = 32
 """Levels of a symmetric tree: it has two to this power of leaves."""
-
-JSON_DEPTH = 64
 
 _FLOAT_SPLIT = np.dtype([("index", "<i4"), ("border", "<f4")])
 _ONE_HOT_SPLIT = np.dtype([("index", "<i4"), ("value", "<i4")])
@@ -65,6 +64,7 @@ def check_catboost(fields: Fields, where: str) -> None:
     Raises:
         InvalidState: names the part.
     """
+    check_beside(fields, where)
     if "model" not in fields:
         return
     raw = vector(fields, "model", where, [UINT8]).tobytes()
@@ -74,11 +74,8 @@ def check_catboost(fields: Fields, where: str) -> None:
     core = Reader(raw[8 : 8 + size], where).root(_CORE)
     if core.get("FormatVersion") != b"FlabuffersModel_v1" or "ModelTrees" not in core:
         refuse(where, "it is not of a version of the format that is known")
-    for one in core.get("InfoMap", ()):
-        if "Key" not in one or "Value" not in one:
-            refuse(where, "InfoMap has an entry without a key or a value")
-        _check_depth(one["Value"], where)
     trees = core["ModelTrees"]
+    check_info(core.get("InfoMap", ()), trees.get("ApproxDimension", 0), fields.get("params", {}), where)
     parts = core.get("ModelPartIds", [])
     if parts not in ([], [b"static_provider_v1"]):
         refuse(where, f"it has the parts {parts!r:.100}, and only statistics of categories are known")
@@ -86,14 +83,6 @@ def check_catboost(fields: Fields, where: str) -> None:
     splits, bins = _bins(trees, floats, cats, where)
     _check_trees(trees, splits, bins, where)
     _check_tables(raw[8 + size :], bool(parts), trees.get("CtrFeatures", []), floats, cats, where)
-
-
-def _check_depth(text: bytes, where: str) -> None:
-    """Refuse JSON that nests deeply: a parser recurses over it."""
-    letters = np.frombuffer(text, np.uint8)
-    steps = np.isin(letters, (91, 123)).astype(np.int64) - np.isin(letters, (93, 125))
-    if len(text) and int(np.cumsum(steps).max()) > JSON_DEPTH:
-        refuse(where, f"InfoMap nests deeper than {JSON_DEPTH}")
 
 
 def _features(trees: dict[str, Any], where: str) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -108,7 +97,10 @@ def _features(trees: dict[str, Any], where: str) -> tuple[list[dict[str, Any]], 
         for number, one in enumerate(listed):
             if one.get("Index", -1) != number:
                 refuse(where, f"{name} are not numbered in order")
-            columns.append(one.get("FlatIndex", -1))
+        own = [one.get("FlatIndex", -1) for one in listed]
+        if own != sorted(own):
+            refuse(where, f"columns of {name} are not in order")  # only the last is compared with how many columns a row has
+        columns += own
         found.append(listed)
     if columns and (min(columns) < 0 or max(columns) > MOST or len(set(columns)) < len(columns)):
         refuse(where, "two features have one column, or one has none")
@@ -167,7 +159,8 @@ def _check_trees(trees: dict[str, Any], conditions: int, bins: Array, where: str
     steps, leaf_of = trees.get("NonSymmetricStepNodes", np.zeros(0, _STEP)), np.asarray(trees.get("NonSymmetricNodeIdToLeafId", np.zeros(0, "<u4")))
     if len(splits) and (int(splits.min()) < 0 or int(splits.max()) >= max(1, conditions)):
         refuse(where, f"a tree splits on condition {int(splits.max())}, outside 0..{conditions - 1}")
-    if len(packed) and (len(packed) != len(splits) or not conditions or (packed != bins[splits]).any()):
+    bins = bins if conditions else np.zeros(1, _BIN)  # what CatBoost writes for a tree that does not split
+    if len(packed) and (len(packed) != len(splits) or (packed != bins[splits]).any()):
         refuse(where, "RepackedBins are not those of the splits")
     if not len(steps):
         if len(leaf_of):
@@ -193,26 +186,29 @@ def _check_trees(trees: dict[str, Any], conditions: int, bins: Array, where: str
         refuse(where, f"node {first(seen != 1)} has no parent, or two")
     check_levels(ends - sizes, np.where(inner[0], left, -1), np.where(inner[1], right, -1), where)
     stops = ~inner[0] | ~inner[1]
-    if (leaf_of[stops].astype(np.int64) > len(values) - width).any() or (leaf_of[stops] % width).any():
-        refuse(where, "a leaf has no value")
-    if conditions == 0 and not stops.all():
+    tree = np.repeat(np.arange(len(sizes)), sizes)[stops]
+    leaves = leaf_of[stops].astype(np.int64)
+    # those of a tree stand together, behind those of the tree before
+    if (leaves[np.lexsort((leaves, tree))] != np.arange(len(leaves)) * width).any() or len(values) != len(leaves) * width:
+        refuse(where, "a leaf has no value, or not one of its own")
+    if conditions == 0 and (inner[0].any() or inner[1].any()):
         refuse(where, "a tree splits, and there are no conditions")
-    if len(values) % width or len(weights) not in (0, len(values) // width):
+    if len(weights) not in (0, len(leaves)):
         refuse(where, "there is not one weight for each leaf")
 
 
 # -- statistics of categories ----------------------------------------------------------------------------------------------
 
 
-def _key(base: dict[str, Any], floats: list[dict[str, Any]], cats: list[dict[str, Any]], where: str) -> tuple[Any, ...]:
-    """Return what tells statistics from others, after its features were looked up."""
+def _key(base: dict[str, Any], floats: list[dict[str, Any]], cats: list[dict[str, Any]], where: str, asked: bool) -> tuple[Any, ...]:
+    """Return what tells statistics from others, after its features were looked up; a table may have outlived the trees that asked for it."""
     combination = base.get("FeatureCombination", {})
     kind = base.get("CtrType", 0)
     used, by_float, by_value = (combination.get(name, ()) for name in ("CatFeatures", "FloatSplits", "OneHotSplits"))
     if not 0 <= kind <= FREQUENCY or not 0 <= base.get("TargetBorderClassifierIdx", 0) <= MOST:
         refuse(where, "statistics of a category are of an unknown kind")
     for index in [*(int(i) for i in used), *(int(i) for i in (by_value["index"] if len(by_value) else ()))]:
-        if not 0 <= index < len(cats) or not cats[index].get("UsedInModel", True):
+        if not 0 <= index < len(cats) or (asked and not cats[index].get("UsedInModel", True)):
             refuse(where, "statistics are of a category that is not there")
     for index in by_float["index"] if len(by_float) else ():
         if not 0 <= index < len(floats):
@@ -231,7 +227,7 @@ def _check_tables(raw: bytes, there: bool, features: list[dict[str, Any]], float
                 refuse(where, "a table of statistics is cut off")
             table = Reader(raw[at + 4 : at + 4 + size], where).root(_TABLE)
             at += 4 + size
-            key = _key(table.get("ModelCtrBase", {}), floats, cats, where)
+            key = _key(table.get("ModelCtrBase", {}), floats, cats, where, False)
             if key in known:
                 refuse(where, "there are two tables of the same statistics")
             known[key] = _check_table(table, key[0], where)
@@ -241,7 +237,7 @@ def _check_tables(raw: bytes, there: bool, features: list[dict[str, Any]], float
         refuse(where, "there are bytes behind the model")
     for one in features:
         ctr = one.get("Ctr", {})
-        key = _key(ctr.get("Base", {}), floats, cats, where)
+        key = _key(ctr.get("Base", {}), floats, cats, where, True)
         if key not in known:
             refuse(where, "a feature needs statistics that are not there")
         border = ctr.get("TargetBorderIdx", 0)

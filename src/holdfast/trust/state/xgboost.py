@@ -31,8 +31,8 @@ FEATURES = 1 << 26
 GROUPS = 10_000
 """Numbers that are predicted for a row, as long as no trees or weights stand behind each of them."""
 
-SHARED = 1 << 24
-"""Parts and letters that a file holds once and a snapshot many times."""
+SHARED = 1 << 28
+"""Bytes, about, that a file holds once and a snapshot again and again."""
 
 _TREE_ARRAYS: dict[str, np.dtype[Any]] = {
     "base_weights": FLOAT32, "categories": INT32, "categories_nodes": INT32, "categories_segments": INT64, "categories_sizes": INT64,
@@ -93,7 +93,7 @@ def _check_shared(parts: list[Any], where: str) -> None:
     while parts:
         one = parts.pop()
         if id(one) in seen:
-            left -= one.nbytes if type(one) is np.ndarray else 1 + len(one)
+            left -= one.nbytes if type(one) is np.ndarray else 8 + len(one) if type(one) is str else 64 + len(one)
             if left < 0:
                 refuse(where, "it refers to the same parts too often")
         seen.add(id(one))
