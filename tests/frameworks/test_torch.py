@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import holdfast
-from holdfast.errors import UnsupportedModel, UntrustedType
+from holdfast.errors import NotFound, UnsupportedModel, UntrustedType
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
