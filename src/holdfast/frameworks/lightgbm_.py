@@ -17,8 +17,15 @@ import numpy as np
 from holdfast.errors import UnsupportedModel
 from holdfast.frameworks.adapter import Adapter, Shell
 
-_ALIVE = ("_handle", "train_set", "valid_sets", "_Booster__init_predictor", "_Booster__inner_predict_buffer", "_Booster__is_predicted_cur_iter")
-"""Attributes that are of the process, or of the training that is over; the first three are left out by LightGBM's own pickling too."""
+_LEFT_OUT = ("_handle", "train_set", "valid_sets")
+"""Attributes that are of the process, which LightGBM's own pickling leaves out too."""
+
+_SIZES: dict[str, Any] = {
+    "_Booster__init_predictor": None, "_Booster__inner_predict_buffer": [], "_Booster__is_predicted_cur_iter": [], "_Booster__num_dataset": 0,
+    "_Booster__num_inner_eval": 0, "_Booster__name_inner_eval": [], "_Booster__higher_better_inner_eval": [],
+    "_Booster__need_reload_eval_info": True, "_Booster__num_class": 1,
+}  # fmt: skip
+"""Attributes that size buffers which LightGBM writes to, as they are when there is no training; the last is read from the model."""
 
 
 def _text(booster: Any) -> bytes:
@@ -39,7 +46,7 @@ def _text(booster: Any) -> bytes:
 def _dump_booster(booster: Any) -> dict[str, Any]:
     if booster._handle is None:
         raise UnsupportedModel("cannot save a LightGBM booster without a model in it")
-    state = {name: value for name, value in vars(booster).items() if name not in _ALIVE}
+    state = {name: value for name, value in vars(booster).items() if name not in _LEFT_OUT and name not in _SIZES}
     return {"model": np.frombuffer(bytearray(_text(booster)), np.uint8), "attributes": state}
 
 
@@ -51,8 +58,11 @@ def _make_booster() -> Any:
 
 
 def _fill_booster(booster: Any, fields: dict[str, Any]) -> None:
-    state: dict[str, Any] = {"_Booster__init_predictor": None, "_Booster__inner_predict_buffer": [], "_Booster__is_predicted_cur_iter": []}
-    booster.__setstate__({**state, **fields["attributes"], "_handle": fields["model"].tobytes().decode()})
+    text = fields["model"].tobytes().decode()
+    kept = {name: value for name, value in fields["attributes"].items() if name not in _LEFT_OUT and name not in _SIZES}
+    sizes = {name: list(value) if type(value) is list else value for name, value in _SIZES.items()}
+    sizes["_Booster__num_class"] = int(text.partition("num_class=")[2].partition("\n")[0])
+    booster.__setstate__({**kept, **sizes, "_handle": text})
 
 
 ADAPTERS: dict[str, Adapter] = {"lightgbm.basic.Booster": Shell(_dump_booster, _make_booster, _fill_booster)}
