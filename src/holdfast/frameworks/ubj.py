@@ -274,11 +274,14 @@ def _text_bytes(text: str) -> bytes:
     return b"L" + len(raw).to_bytes(8, "big") + raw
 
 
+_WIDTHS = tuple((code.encode(), size, (1 << 8 * size - 1) - 1) for code, size in (("i", 1), ("I", 2), ("l", 4), ("L", 8)))
+"""Code, bytes, and the largest number of that width, which XGBoost leaves to the next one, as it does the smallest."""
+
+
 def _number(number: int) -> bytes:
-    for code in "iIlL":
-        size = struct.calcsize(_NUMBERS[code])
-        if -(1 << 8 * size - 1) < number < (1 << 8 * size - 1) - 1:  # XGBoost leaves both ends to the next width
-            return code.encode() + struct.pack(_NUMBERS[code], number)
+    for code, size, most in _WIDTHS:
+        if -most - 1 < number < most:
+            return code + number.to_bytes(size, "big", signed=True)
     raise Unknown(f"{number} does not fit into 64 bits")
 
 
@@ -325,7 +328,8 @@ def _write_trees(trees: dict[str, Any], put: Callable[[bytes], None], put_all: C
                 columns.append([known[text] for text in texts])
             lead = b"}"
         else:
-            columns += ([lead] * count, [_value_bytes(one) for one in value])
+            make = _number if set(map(type, value)) == {int} else _value_bytes
+            columns += ([lead] * count, list(map(make, value)))
             lead = b""
     columns.append([lead + b"}"] * count)
     put_all(chain.from_iterable(zip(*columns, strict=True)))

@@ -129,5 +129,6 @@ def _check_classes(said: dict[str, Any], width: int, where: str) -> None:
     if kinds - {str} and kinds - {bool} and kinds - {int, float}:
         refuse(where, "class_names are not of one kind")
     total = max(count, len(names))
-    if width > 1 and (len(labels) != width or (total and not all(type(label) in (int, float) and label in range(total) for label in labels))):
+    known = {label for label in labels if type(label) in (int, float) and (label in range(total) or not total)}
+    if width > 1 and not len(known) == len(labels) == width:
         refuse(where, f"class_to_label does not name one of {total} classes for each of {width} numbers")

@@ -25,7 +25,7 @@ DELETED = 2**31 - 1
 """The feature of a node that pruning has deleted."""
 
 THREADS = 1024
-FEATURES = 1 << 26
+FEATURES = 1 << 24
 """Columns of a row, which is laid out in full when it is predicted."""
 
 GROUPS = 10_000
