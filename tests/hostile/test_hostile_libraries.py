@@ -363,3 +363,17 @@ def test_a_recurrent_layer_with_other_weights_is_refused() -> None:
         blob = holdfast.dumps(model)
         with pytest.raises(InvalidState):
             holdfast.loads(blob)
+
+
+def test_a_form_of_a_booster_that_is_not_known_is_refused_when_it_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
+    from holdfast.frameworks import lightgbm_, ubj, xgboost_
+
+    model = makers("lightgbm")["booster"]().model
+    monkeypatch.setattr(lightgbm_, "_text", lambda booster: b"tree\nversion=v5\n")
+    with pytest.raises(UnsupportedModel, match="does not know"):
+        holdfast.dumps(model)
+    booster = makers("xgboost")["booster"]().model
+    monkeypatch.setattr(xgboost_.ubj, "write", lambda value: bytearray(b"{}"))
+    assert ubj is xgboost_.ubj
+    with pytest.raises(UnsupportedModel, match="does not know"):
+        holdfast.dumps(booster)

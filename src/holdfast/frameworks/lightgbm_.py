@@ -28,6 +28,10 @@ _SIZES: dict[str, Any] = {
 """Attributes that size buffers which LightGBM writes to, as they are when there is no training; the last is read from the model."""
 
 
+KNOWN = b"tree\nversion=v4\n"
+"""How the text of a model begins that `trust.state.lightgbm` reads."""
+
+
 def _text(booster: Any) -> bytes:
     """Return the text of a booster.
 
@@ -47,7 +51,15 @@ def _dump_booster(booster: Any) -> dict[str, Any]:
     if booster._handle is None:
         raise UnsupportedModel("cannot save a LightGBM booster without a model in it")
     state = {name: value for name, value in vars(booster).items() if name not in _LEFT_OUT and name not in _SIZES}
-    return {"model": np.frombuffer(bytearray(_text(booster)), np.uint8), "attributes": state}
+    text = _text(booster)
+    if not text.startswith(KNOWN):
+        import lightgbm
+
+        raise UnsupportedModel(
+            f"cannot save a booster of LightGBM {lightgbm.__version__}: it writes models in a form that this holdfast does not know; "
+            "update holdfast, or save it with booster.save_model"
+        )
+    return {"model": np.frombuffer(bytearray(text), np.uint8), "attributes": state}
 
 
 def _make_booster() -> Any:
