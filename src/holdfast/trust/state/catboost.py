@@ -102,8 +102,8 @@ def _features(trees: dict[str, Any], where: str) -> tuple[list[dict[str, Any]], 
             refuse(where, f"columns of {name} are not in order")  # only the last is compared with how many columns a row has
         columns += own
         found.append(listed)
-    if columns and (min(columns) < 0 or max(columns) > MOST or len(set(columns)) < len(columns)):
-        refuse(where, "two features have one column, or one has none")
+    if sorted(columns) != list(range(len(columns))):
+        refuse(where, "two features have one column, or a column has none")
     return found[0], found[1]
 
 

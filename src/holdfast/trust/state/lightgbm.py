@@ -33,11 +33,6 @@ _INFO = re.compile(rb"none|\[[-+0-9.einfa]{1,40}:[-+0-9.einfa]{1,40}\]|-?[0-9]{1
 _TAIL = re.compile(rb"end of trees\n\nfeature_importances:\n(?:[^\n]*=[-+0-9.einfa]{1,40}\n)*(?:\nparameters:\n(?:\[[a-z_0-9A-Z]{1,80}: [^\n]*\n)*\nend of parameters\n)?(?:\npandas_categorical:[^\n]*\n)?")
 _CLASSES_OF = frozenset({b"multiclass", b"multiclassova"})
 
-ALIVE = frozenset(
-    {"_handle", "train_set", "valid_sets", "_Booster__init_predictor", "_Booster__inner_predict_buffer", "_Booster__is_predicted_cur_iter"}
-)
-"""Attributes that belong to a booster in its process, with memory that LightGBM writes to."""
-
 _KEYS = (
     b"num_leaves", b"num_cat", b"split_feature", b"split_gain", b"threshold", b"decision_type", b"left_child", b"right_child", b"leaf_value",
     b"leaf_weight", b"leaf_count", b"internal_value", b"internal_weight", b"internal_count",
@@ -55,7 +50,7 @@ def check_lightgbm(fields: Fields, where: str) -> None:
     Raises:
         InvalidState: names the line and what is wrong with it.
     """
-    if set(fields) != {"model", "attributes"} or type(fields["attributes"]) is not dict or ALIVE & set(fields["attributes"]):
+    if set(fields) != {"model", "attributes"} or type(fields["attributes"]) is not dict or "_handle" in fields["attributes"]:
         refuse(where, "its fields are not those of a booster")
     text = vector(fields, "model", where, [UINT8]).tobytes()
     if b"\r" in text or b"\0" in text:

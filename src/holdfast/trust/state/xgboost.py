@@ -31,7 +31,7 @@ FEATURES = 1 << 24
 GROUPS = 10_000
 """Numbers that are predicted for a row, as long as no trees or weights stand behind each of them."""
 
-SHARED = 1 << 28
+SHARED = 1 << 26
 """Bytes, about, that a file holds once and a snapshot again and again."""
 
 _TREE_ARRAYS: dict[str, np.dtype[Any]] = {
