@@ -120,20 +120,20 @@ def more() -> dict[str, Callable[[], Any]]:
     four = {"objective": "multiclass", "num_class": 4}
     rng = np.random.default_rng(2)
 
-    def of_own(count: int) -> Any:
-        return lambda given, _: (rng.random(len(given)), np.ones(count * len(y)))
+    def of_own(given: Any, _: Any) -> Any:
+        return rng.random(given.shape), np.ones(given.shape)
 
     return {
         "sets of categories": with_sets,
         "categories, one at a time": lambda: with_sets(max_cat_to_onehot=100),
         "categories and linear leaves": lambda: with_sets(linear_tree=True),
-        "categories without order": lambda: train(np.c_[WITH_SETS[:, 0] * 50_000_000, WITH_SETS[:, 2]], WITH_SETS[:, 0] % 3, columns={"categorical_feature": [0]}, **FREELY),
+        "categories without order": lambda: train(np.c_[WITH_SETS[:, 0] * 5_000, WITH_SETS[:, 2]], WITH_SETS[:, 0] % 3, columns={"categorical_feature": [0]}, **FREELY),
         "names with spaces and letters": lambda: train(columns={"feature_name": ["é", "b b", "ç", "日本", "x=y"]}),
         "names of a frame": lambda: makers("lightgbm")["classifier of categories"]().model,
         "classes in a random forest": lambda: train(target=classes, boosting="rf", bagging_fraction=0.5, bagging_freq=1, **four),
         "classes that do not occur": lambda: train(target=classes, objective="multiclassova", num_class=6),
-        "an objective of one's own": lambda: train(objective=of_own(1)),
-        "an objective of one's own for classes": lambda: train(objective=of_own(3), num_class=3),
+        "an objective of one's own": lambda: train(objective=of_own),
+        "an objective of one's own for classes": lambda: train(objective=of_own, num_class=3),
         "rows without end": lambda: train(np.where(holes, np.inf, rows)),
         "rows that are huge": lambda: train(rows * 1e300),
         "rows that are tiny": lambda: train(rows * 1e-300),
@@ -305,8 +305,11 @@ def of_sets(key: str, change: Callable[[str], str]) -> Callable[[Text], None]:
 
 
 def moved(text: Text) -> None:
-    value = text.trees[0].pop("shrinkage")
-    text.trees[0] = {"shrinkage": value, **text.trees[0]}
+    tree = text.trees[0]
+    keys = list(tree)
+    place = keys.index("leaf_value")
+    keys[place : place + 2] = keys[place + 1], keys[place]
+    text.trees[0] = {key: tree[key] for key in keys}
 
 
 def split_on_a_set_of_none(text: Text) -> None:
@@ -332,7 +335,7 @@ def deep(text: Text) -> None:
 TREES: dict[str, tuple[str, Callable[[Text], Any], str]] = {
     "a line less": (PLAIN, lambda t: t.trees[0].pop("shrinkage"), "has other lines than LightGBM writes"),
     "a line more": (PLAIN, line("more", "1"), "has other lines than LightGBM writes"),
-    "a line elsewhere": (PLAIN, moved, "lacks num_leaves in its place"),
+    "a line elsewhere": (PLAIN, moved, "lacks leaf_value in its place"),
     "no leaves": (PLAIN, line("num_leaves", "0"), "num_leaves of a tree is less than 1"),
     "leaves without end": (PLAIN, line("num_leaves", "9999999999"), "num_leaves of a tree is less than 1"),
     "leaves that are a word": (PLAIN, line("num_leaves", "four"), "num_leaves of a tree holds something else than numbers"),

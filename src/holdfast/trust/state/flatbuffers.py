@@ -41,7 +41,7 @@ class Reader:
     def __init__(self, raw: bytes, where: str) -> None:
         self.raw = raw
         self.where = where
-        # tables may be shared, and a small file could name one without end
+        # parts may be shared, and a small file could name one without end
         self.left = 64 + len(raw)
 
     def root(self, schema: Schema) -> dict[str, Any]:
@@ -51,6 +51,11 @@ class Reader:
             InvalidState: the bytes are not a buffer of this schema.
         """
         return self.table(schema, self._offset(0))
+
+    def _spend(self, cost: int) -> None:
+        self.left -= cost
+        if self.left < 0:
+            refuse(self.where, "it refers to the same bytes too often")
 
     def _at(self, at: int, size: int) -> int:
         if at < 0 or at + size > len(self.raw):
@@ -63,9 +68,7 @@ class Reader:
 
     def table(self, schema: Schema, at: int) -> dict[str, Any]:
         """Return a table: the fields that are there; scalars that are not are left out."""
-        self.left -= 4
-        if self.left < 0:
-            refuse(self.where, "it refers to the same bytes too often")
+        self._spend(4)
         raw = self.raw
         names = at - int(struct.unpack_from("<i", raw, self._at(at, 4))[0])
         size, table_size = struct.unpack_from("<HH", raw, self._at(names, 4))
@@ -108,13 +111,13 @@ class Reader:
         widest = dtype.itemsize if dtype.names is None else max(dtype[name].itemsize for name in dtype.names)
         if count and start % widest:
             refuse(self.where, "numbers do not lie where numbers of their size do")
-        self.left -= count * dtype.itemsize // 8
+        self._spend(count * dtype.itemsize // 8)
         return np.frombuffer(self.raw, dtype, count, start)
 
     def _string(self, at: int) -> bytes:
         count = int(struct.unpack_from("<I", self.raw, self._at(at, 4))[0])
         self._at(at + 4, count + 1)
-        self.left -= 1 + count // 8
+        self._spend(1 + count // 8)
         if self.raw[at + 4 + count]:
             refuse(self.where, "text does not end where it says")
         return self.raw[at + 4 : at + 4 + count]
