@@ -20,6 +20,7 @@ from holdfast.trust.policy import policy
 
 if TYPE_CHECKING:
     from holdfast.artifact.background import Saving
+    from holdfast.values.predictor import Predictor
 
 PathOrFile = Any
 
@@ -363,6 +364,51 @@ def verify(
         return verify_opening(opening, allowed, tolerance, on_bytes)
 
 
+def predictor(
+    source: Any,
+    *,
+    trusted: Iterable[Any] | None = None,
+    trusted_functions: Iterable[Any] | None = None,
+    device: Any = None,
+) -> Predictor:
+    """Return a model behind one interface, the same for every library: rows in, arrays out.
+
+    Args:
+        source: a file, an open binary file, bytes, or a model in memory.
+        trusted: see `load`.
+        trusted_functions: see `load`.
+        device: see `load`.
+
+    Returns:
+        A `Predictor`: ``predict(rows)``, ``predict_proba(rows)`` and ``ask(method, rows)`` take arrays, frames, lists of records
+        and dicts of named inputs, and answer with arrays; ``methods``, ``classes`` and ``signature`` say what it knows.
+
+    Raises:
+        UnsupportedOperation: the model has nothing to ask; later, rows that lack a column or have another width.
+        UntrustedType, InvalidState, FormatError: as `load`.
+
+    Examples:
+        >>> import holdfast
+        >>> from sklearn.linear_model import LinearRegression
+        >>> model = holdfast.predictor(LinearRegression().fit([[0.0], [1.0], [2.0]], [0.0, 2.0, 4.0]))
+        >>> model.predict([[3.0]]).round(6)
+        array([6.])
+    """
+    from holdfast.artifact.describe import signature_of
+    from holdfast.artifact.predictor import ModelPredictor
+
+    if isinstance(source, bytes | bytearray | memoryview):
+        opening = open_buffer(source)
+    elif isinstance(source, str | os.PathLike) or hasattr(source, "read"):
+        opening = _open(source)
+    else:
+        return ModelPredictor(source, signature_of(source))
+    with opening:
+        model = opening.load(policy(trusted, trusted_functions), None, "needed", None, device)
+        signature = opening.opened.manifest.signature if opening.opened is not None else None
+        return ModelPredictor(model, signature or signature_of(model), opening.source.name)
+
+
 def compare(a: PathOrFile, b: PathOrFile) -> Any:
     """Say how two saved models differ, without loading them.
 
@@ -407,4 +453,4 @@ def register(
     register_class(cls, name, dump, build, fields, required, validate)
 
 
-__all__ = ["compare", "dumps", "inspect", "load", "loads", "register", "save", "verify"]
+__all__ = ["compare", "dumps", "inspect", "load", "loads", "predictor", "register", "save", "verify"]

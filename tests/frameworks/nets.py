@@ -33,3 +33,14 @@ class Tied(torch.nn.Module):
 
     def forward(self, tokens: Any) -> Any:
         return self.out(self.embedding(tokens))
+
+
+class TwoInputs(torch.nn.Module):
+    """Takes two tensors by name."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
+
+    def forward(self, left: Any, right: Any) -> Any:
+        return self.one(left) * self.other(right)

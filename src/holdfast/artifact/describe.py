@@ -82,13 +82,30 @@ def _classes(classes: Any) -> list[Any] | None:
 
 
 def _fitted_inputs(model: Any) -> tuple[str, list[Feature]]:
-    names = _get(model, "feature_names_in_")
-    if isinstance(names, np.ndarray) and names.ndim == 1:
-        return "frame", [Feature(str(name), "any", [None]) for name in names.tolist()]
+    names = _names(model)
+    if names and any(name not in (str(place), f"Column_{place}", f"f{place}") for place, name in enumerate(names)):
+        return "frame", [Feature(name, "any", [None]) for name in names]
     count = _get(model, "n_features_in_")
+    if count is None and type(model).__module__ == "xgboost.core":
+        count = model.num_features()
+    count = len(names) or None if count is None else count
     if isinstance(count, int | np.integer) and not isinstance(count, bool):
         return "array", [Feature(None, "numeric", [None, int(count)])]
     return "array", []
+
+
+def _names(model: Any) -> list[str]:
+    """Return the names of columns that a fitted model knows. Boosters make up names of numbers where they were given none."""
+    for name in ("feature_names_in_", "feature_names_", "feature_names", "feature_name"):
+        found = _get(model, name)
+        if name == "feature_name" and type(model).__module__ == "lightgbm.basic":
+            try:
+                found = found()
+            except Exception:
+                continue
+        if isinstance(found, np.ndarray | list) and np.ndim(found) == 1 and len(found):
+            return [str(one) for one in found]
+    return []
 
 
 def _inputs(inputs: Any) -> tuple[str, list[Feature]]:

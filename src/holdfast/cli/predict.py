@@ -10,7 +10,7 @@ import click
 from holdfast.cli.commands import lists, trust_options
 from holdfast.cli.output import give_json
 from holdfast.errors import EnvironmentMissing, FormatError, NotFound, UnsupportedOperation, quoted
-from holdfast.frameworks.asking import CALLS, METHODS, ways_to_ask
+from holdfast.frameworks.asking import CALLS, METHODS
 
 
 @click.command()
@@ -21,24 +21,15 @@ from holdfast.frameworks.asking import CALLS, METHODS, ways_to_ask
 @trust_options
 def command(file: str, rows: str, method: str | None, as_json: bool, trusted: tuple[str, ...], trusted_functions: tuple[str, ...]) -> int:
     """Load the model in FILE and answer ROWS: a .csv, .parquet or .json file (a list of records), or - for CSV on stdin."""
-    from holdfast.api import inspect, load
+    from holdfast.api import predictor
 
-    arguments = lists(trusted, trusted_functions)
-    signature = inspect(file).signature
     table = read_rows(rows)
-    model = load(file, **arguments)
-    ways = ways_to_ask(model)
-    method = method or next((name for name in ("predict", *CALLS) if name in ways), "predict")
-    ask = ways.get(method)
-    if ask is None:
-        raise UnsupportedOperation(f"{type(model).__name__} has no {method}; it has {', '.join(ways) or 'nothing to ask'}", file=file)
+    model = predictor(file, **lists(trusted, trusted_functions))
     try:
-        answer = ask(shaped(table, signature))
-    except Exception as error:
-        raise UnsupportedOperation(
-            f"the model cannot answer these rows: {type(error).__name__}: {quoted(error, 400)}; compare the columns of {quoted(rows)!r} with: holdfast inspect {file}"
-        ) from None
-    give_answers(answer, method, getattr(model, "classes_", None), as_json)
+        answer = model.ask(method or "predict", table)
+    except UnsupportedOperation as error:
+        raise UnsupportedOperation(f"{error.message}; compare the columns of {quoted(rows)!r} with: holdfast inspect {file}", file=file) from None
+    give_answers(answer, method or "predict", model.classes, as_json)
     return 0
 
 
@@ -72,38 +63,28 @@ def read_rows(rows: str) -> Any:
     raise click.UsageError(f"rows come from a .csv, .tsv, .parquet or .json file, or from - for CSV on stdin; {rows!r} is none of these")
 
 
-def shaped(table: Any, signature: Any) -> Any:
-    """Return the table as the model takes it: its own columns in its own order, or an array."""
-    if signature is None:
-        return table
-    names = [one.name for one in signature.inputs]
-    if signature.kind == "frame" and all(name in table.columns for name in names):
-        return table[names]
-    if signature.kind in ("array", "sparse"):
-        return table.to_numpy()
-    if signature.kind == "rows" and len(table.columns) == 1:
-        return table.iloc[:, 0].tolist()
-    return table
-
-
 def give_answers(answer: Any, method: str, classes: Any, as_json: bool) -> None:
     """Print answers as CSV with a header, or as JSON."""
     import csv
 
     import numpy as np
 
-    dense = answer.toarray() if hasattr(answer, "toarray") else answer
-    array = np.asarray(dense)
+    outputs = answer if isinstance(answer, dict) else {method: answer}
+    arrays = {name: np.asarray(one.toarray() if hasattr(one, "toarray") else one) for name, one in outputs.items()}
     if as_json:
-        give_json({"method": method, "classes": None if classes is None else np.asarray(classes).tolist(), "answers": array.tolist()})
+        given = {name: array.tolist() for name, array in arrays.items()}
+        give_json({"method": method, "classes": classes, "answers": given if isinstance(answer, dict) else given[method]})
         return
-    wide = array.reshape(len(array), -1)
-    if wide.shape[1] == 1:
-        header = [method]
-    elif classes is not None and not isinstance(classes, list) and len(classes) == wide.shape[1]:
-        header = [f"{method}_{label}" for label in classes]
-    else:
-        header = [f"{method}_{i}" for i in range(wide.shape[1])]
+    header, columns = [], []
+    for name, array in arrays.items():
+        wide = array.reshape(len(array), -1)
+        if wide.shape[1] == 1:
+            header.append(name)
+        elif classes is not None and len(classes) == wide.shape[1]:
+            header += [f"{name}_{label}" for label in classes]
+        else:
+            header += [f"{name}_{place}" for place in range(wide.shape[1])]
+        columns.append(wide)
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
-    writer.writerows(wide.tolist())
+    writer.writerows([value for array in row for value in array.tolist()] for row in zip(*columns, strict=True))

@@ -9,7 +9,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from holdfast.frameworks import FAMILIES
+from holdfast.frameworks import FAMILIES, LIBRARIES
 from holdfast.frameworks.adapter import defining_name
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
@@ -20,8 +20,9 @@ CALLS = ("forward", "call")
 def ways_to_ask(model: Any) -> dict[str, Callable[[Any], Any]]:
     """Return what a model can be asked: method -> a function of rows."""
     for owner in type(model).__mro__:
-        library = FAMILIES.get(defining_name(owner))
-        if library is not None:
-            ways: dict[str, Callable[[Any, Any], Any]] = importlib.import_module(library).ASKED
-            return {name: lambda rows, ask=ask: ask(model, rows) for name, ask in ways.items()}  # type: ignore[misc]
+        name = defining_name(owner)
+        library = FAMILIES.get(name) or LIBRARIES.get(name.partition(".")[0])
+        asked: dict[str, dict[str, Callable[[Any, Any], Any]]] = getattr(importlib.import_module(library), "ASKED", {}) if library else {}
+        if name in asked:
+            return {method: lambda rows, ask=ask: ask(model, rows) for method, ask in asked[name].items()}  # type: ignore[misc]
     return {method: ask for method in METHODS if callable(ask := getattr(model, method, None))}

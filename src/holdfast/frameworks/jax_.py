@@ -149,8 +149,8 @@ def call(module: Any, inputs: Any) -> Any:
     return _jax().tree.map(np.asarray, answer)
 
 
-ASKED = {"call": call}
-"""What an nnx module is asked in place of the methods that it does not have."""
+ASKED = {"flax.nnx.pytreelib.Pytree": {"call": call}}
+"""Class -> what models below it are asked in place of the methods that they do not have."""
 
 ADAPTERS: dict[str, Adapter] = {
     "jaxlib._jax.ArrayImpl": Record(_dump_array, _build_array),

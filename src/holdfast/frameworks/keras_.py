@@ -276,8 +276,8 @@ def predict(model: Any, rows: Any) -> Any:
     return model.predict(rows, verbose=0)
 
 
-ASKED = {"predict": predict}
-"""What a model of the family is asked in place of its own methods."""
+ASKED = {"keras.src.layers.layer.Layer": {"predict": predict}}
+"""Class -> what models below it are asked in place of their own methods."""
 
 ADAPTERS: dict[str, Adapter] = {}
 

@@ -9,6 +9,7 @@ The one rule: no path is followed. A model whose data lies in other files is nei
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any
 
 import numpy as np
@@ -51,5 +52,35 @@ def _build(fields: dict[str, Any]) -> Any:
         raise InvalidState("an ONNX model says that its data lies in other files, which are not read; the file was altered.")
     return model
 
+
+def predict(model: Any, rows: Any) -> Any:
+    """Return what a graph answers to rows, run by onnxruntime where it is installed and by ONNX' reference otherwise.
+
+    Args:
+        model: a ``ModelProto``.
+        rows: an array for a graph of one input, or a dict of arrays by the names of its inputs; floats become what the input takes.
+
+    Returns:
+        An array, or a dict of arrays by the names of several outputs.
+    """
+    onnx = importlib.import_module("onnx")
+    known = {one.name for one in model.graph.initializer}
+    inputs = {one.name: one for one in model.graph.input if one.name not in known}
+    outputs = [one.name for one in model.graph.output]
+    given = rows if isinstance(rows, dict) else {next(iter(inputs)): rows}
+    fed = {}
+    for name, value in given.items():
+        kind = inputs[name].type.tensor_type.elem_type
+        fed[name] = np.asarray(value).astype(onnx.helper.tensor_dtype_to_np_dtype(kind))
+    if importlib.util.find_spec("onnxruntime") is not None:
+        session: Any = importlib.import_module("onnxruntime").InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    else:
+        session = importlib.import_module("onnx.reference").ReferenceEvaluator(model)
+    found = dict(zip(outputs, session.run(outputs, fed), strict=True))
+    return found if len(found) > 1 else found[outputs[0]]
+
+
+ASKED = {"onnx.onnx_ml_pb2.ModelProto": {"predict": predict}}
+"""Class -> what models of it are asked, which have no methods of their own for it."""
 
 ADAPTERS: dict[str, Adapter] = {"onnx.onnx_ml_pb2.ModelProto": Record(_dump, _build)}

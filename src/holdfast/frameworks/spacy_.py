@@ -53,6 +53,14 @@ def _language(cls: type) -> Record:
     return Record(_dump, build)
 
 
+def predict(pipeline: Any, texts: Any) -> Any:
+    """Return what a pipeline says about texts: for each its document as a dict, with tokens, entities, categories."""
+    return [{**doc.to_json(), "cats": dict(doc.cats)} for doc in pipeline.pipe([texts] if isinstance(texts, str) else list(texts))]
+
+
+ASKED = {"spacy.language.Language": {"predict": predict}}
+"""Class -> what models below it are asked, which have no methods of their own for it."""
+
 ADAPTERS: dict[str, Adapter] = {}
 FAMILIES = {"spacy.language.Language": _language}
 """Exact name of a class -> what makes the adapter of a class below it."""

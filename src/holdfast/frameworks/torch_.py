@@ -406,8 +406,8 @@ def _arrays(answer: Any) -> Any:
     return tuple(map(_arrays, answer)) if isinstance(answer, tuple | list) else answer
 
 
-ASKED = {"forward": forward}
-"""What a model of the families below is asked instead of the methods that it does not have."""
+ASKED = {"torch.nn.modules.module.Module": {"forward": forward}}
+"""Class -> what models below it are asked in place of the methods that they do not have."""
 
 ADAPTERS: dict[str, Adapter] = {
     "torch.Tensor": Record(_dump_tensor, _build_tensor),

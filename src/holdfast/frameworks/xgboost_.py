@@ -48,4 +48,16 @@ def _fill_booster(booster: Any, fields: dict[str, Any]) -> None:
     booster.__setstate__({"handle": snapshot, **fields["[attributes]"]})
 
 
+def predict(booster: Any, rows: Any) -> Any:
+    """Return what a booster answers to rows: an array, a frame, or a matrix of XGBoost's own."""
+    xgboost = importlib.import_module("xgboost")
+    if not isinstance(rows, xgboost.DMatrix):
+        names = {} if hasattr(rows, "columns") else {"feature_names": booster.feature_names, "feature_types": booster.feature_types}
+        rows = xgboost.DMatrix(rows, enable_categorical=True, **names)
+    return booster.predict(rows)
+
+
+ASKED = {"xgboost.core.Booster": {"predict": predict}}
+"""Class -> what models of it are asked in place of their own methods, which take matrices of XGBoost's."""
+
 ADAPTERS: dict[str, Adapter] = {"xgboost.core.Booster": Shell(_dump_booster, _make_booster, _fill_booster)}

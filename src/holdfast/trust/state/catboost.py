@@ -122,18 +122,19 @@ def _bins(trees: dict[str, Any], floats: list[dict[str, Any]], cats: list[dict[s
         if len(one.get("StringValues", ())) not in (0, groups[-1][0]):
             refuse(where, "a one-hot feature has not one name a value")
     groups += [(_sorted(one.get("Borders", ()), where), False) for one in trees.get("CtrFeatures", [])]
-    packed: list[tuple[int, int, int]] = []
-    bucket = 0
+    packed = np.zeros(sum(count for count, _ in groups), _BIN)
+    bucket = start = 0
     for count, hot in groups:
-        if count > MOST:
-            refuse(where, "a feature has too many borders")
-        for number in range(count):
-            place = number % BINS + 1
-            packed.append((bucket + number // BINS, ~place & 255 if hot else 0, 255 if hot else place))
+        number = np.arange(count)
+        place = number % BINS + 1
+        here = packed[start : start + count]
+        here["feature"] = bucket + number // BINS
+        here["mask"], here["split"] = (~place & 255, 255) if hot else (0, place)
+        start += count
         bucket += -(-count // BINS)
-    if bucket > 65_535:
-        refuse(where, "its features take more than 65535 bytes a row")
-    return len(packed), np.array(packed, _BIN)
+        if bucket > 65_535:
+            refuse(where, "its features take more than 65535 bytes a row")
+    return len(packed), packed
 
 
 def _sorted(borders: Any, where: str) -> int:
@@ -170,8 +171,9 @@ def _check_trees(trees: dict[str, Any], conditions: int, bins: Array, where: str
         leaves = sum(1 << int(size) for size in sizes)
         if len(splits) and not conditions:
             refuse(where, "a tree splits, and there are no conditions")
-        if len(values) != leaves * width or len(weights) not in (0, leaves):
+        if len(values) != leaves * width:
             refuse(where, f"there are {len(values)} values of leaves, {leaves * width} expected")
+        _check_weights(weights, leaves, where)
         return
     if len(steps) != len(splits) or len(leaf_of) != len(splits) or (len(sizes) and int(sizes.min()) < 1):
         refuse(where, "there is not one step and one leaf for each node")
@@ -193,8 +195,13 @@ def _check_trees(trees: dict[str, Any], conditions: int, bins: Array, where: str
         refuse(where, "a leaf has no value, or not one of its own")
     if conditions == 0 and (inner[0].any() or inner[1].any()):
         refuse(where, "a tree splits, and there are no conditions")
-    if len(weights) not in (0, len(leaves)):
-        refuse(where, "there is not one weight for each leaf")
+    _check_weights(weights, len(leaves), where)
+
+
+def _check_weights(weights: Array, leaves: int, where: str) -> None:
+    # exports read the weight of each leaf; none at all has only a model that was read from CoreML, or from JSON without them
+    if len(weights) != leaves:
+        refuse(where, f"there are {len(weights)} weights of leaves, {leaves} expected")
 
 
 # -- statistics of categories ----------------------------------------------------------------------------------------------
