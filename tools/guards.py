@@ -234,6 +234,13 @@ MODULES: dict[str, tuple[str, ...]] = {
             "random_states": "others", "splines": "others", "columns": "others", "linear": "others", "fields": "tree",
         }.items()
     },
+    **{
+        f"{_STATE}{name}.py": (f"tests/trust/test_state_{tests}.py",)
+        for name, tests in {
+            "xgboost": "xgboost", "lightgbm": "lightgbm", "tree_levels": "xgboost", "catboost": "catboost", "catboost_info": "catboost", "flatbuffers": "catboost",
+            "keras": "keras", "torch_layers": "torch",
+        }.items()
+    },
 }  # fmt: skip
 """Modules of which every refusal is tried -> the files of tests that have to notice."""
 

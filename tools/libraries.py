@@ -64,6 +64,9 @@ at each load would take longer than LightGBM takes to read them. Parameters, cla
 default: `trusted=["spacy.lang.en.English"]`.""",
     "statsmodels": """Results hold the model and the training data; `results.remove_data()` before saving leaves it out. A formula is Python that would be
 evaluated: only columns, arithmetic and known functions (`C`, `np.log`, `bs`, ...) are accepted, at save and at load.""",
+    "tensorflow": """Without Keras: variables with their names, shapes and settings, tensors, generators, and `tf.Module` by its attributes; modules of
+your own classes need `trusted=`, and their `tf.function`s are traced anew. **Not kept:** constraints of variables, which are code; sparse and ragged
+tensors (keep their parts); graphs and SavedModels.""",
     "torch": """Tensors are mapped; tied weights stay tied, views of one storage share it again, and a tensor keeps its strides. Modules of your own classes need
 `trusted=`. Optimizers and schedules are kept with the parameters that they step. **Not kept:** hooks, lazy layers without weights yet, results with a
 graph behind them, TorchScript, packed parameters of quantized layers (save the float model or its quantized tensors). `torch.export` programs are not

@@ -114,6 +114,8 @@ _TENSOR = {
     "array": ["any"], "dtype": ["str"], "requires_grad": ["bool"], "attributes": ["dict"], "layout": ["str"], "shape": ["tuple"],
     "indices": ["type:torch.Tensor"], "values": ["type:torch.Tensor"], "indptr": ["type:torch.Tensor"], "coalesced": ["bool"],
 }  # fmt: skip
+_TF_VALUE = {"array": ["any"], "dtype": ["str"], "shape": ["tuple"], "texts": ["list"]}
+_TF_ITEMS = {"shape": ["int"], "texts": ["bytes"]}
 _MODULE_PARTS = {
     "_parameters": ["none", "type:torch.nn.parameter.Parameter"],
     "_buffers": ["none", "type:torch.Tensor"],
@@ -282,6 +284,21 @@ EXTRA: dict[str, Extra] = {
     "keras": Extra(_keras_types, values=_keras_names),
     "lightgbm": Extra(
         {"lightgbm.basic.Booster": Entry("shell", {"model": ["array:u1"], "attributes": ["dict"]}, ["attributes", "model"])},
+    ),
+    "tensorflow": Extra(
+        {
+            "tensorflow.DType": Entry("record", {"name": ["str"]}, ["name"]),
+            "tensorflow.Module": Entry("shell", {"[name]": ["str"], "[attributes]": ["dict"]}, ["[attributes]", "[name]"]),
+            "tensorflow.Tensor": Entry("record", _TF_VALUE, ["dtype"], items=_TF_ITEMS),
+            "tensorflow.TensorShape": Entry("record", {"lengths": ["none", "tuple"]}, ["lengths"], items={"lengths": ["int", "none"]}),
+            "tensorflow.Variable": Entry(
+                "record",
+                {**_TF_VALUE, "aggregation": ["str"], "lengths": ["none", "tuple"], "name": ["str"], "synchronization": ["str"], "trainable": ["bool"]},
+                ["aggregation", "dtype", "lengths", "name", "synchronization", "trainable"],
+                items={**_TF_ITEMS, "lengths": ["int", "none"]},
+            ),
+            "tensorflow.random.Generator": Entry("record", {"algorithm": ["int"], "state": ["array:i1"]}, ["algorithm", "state"]),
+        },
     ),
     "xgboost": Extra(
         {

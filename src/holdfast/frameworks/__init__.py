@@ -34,6 +34,7 @@ LIBRARIES: dict[str, str] = {
     "onnx": "holdfast.frameworks.onnx_",
     "prophet": "holdfast.frameworks.prophet_",
     "statsmodels": "holdfast.frameworks.statsmodels_",
+    "tensorflow": "holdfast.frameworks.tensorflow_",
     "torch": "holdfast.frameworks.torch_",
     "xgboost": "holdfast.frameworks.xgboost_",
 }
@@ -65,6 +66,7 @@ FAMILIES: dict[str, str] = {
     "spacy.language.Language": "holdfast.frameworks.spacy_",
     "transformers.modeling_utils.PreTrainedModel": "holdfast.frameworks.transformers_",
     "transformers.tokenization_utils_tokenizers.TokenizersBackend": "holdfast.frameworks.transformers_",
+    "tensorflow.python.module.module.Module": "holdfast.frameworks.tensorflow_",
     "torch.nn.modules.module.Module": "holdfast.frameworks.torch_",
     "torch.optim.optimizer.Optimizer": "holdfast.frameworks.torch_",
 }

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from holdfast.errors import UnsupportedModel
 from holdfast.frameworks import FAMILIES, LIBRARIES
+from holdfast.frameworks.names import public_name
 
 Fields = Mapping[str, Any]
 
@@ -63,10 +64,9 @@ def type_name(cls: type) -> str:
     >>> type_name(dict)
     'builtins.dict'
     """
-    if cls.__module__.startswith("keras.src."):
-        from holdfast.frameworks.keras_ import public_name
-
-        return public_name(cls) or defining_name(cls)
+    public = public_name(cls)
+    if public is not None:
+        return public
     if cls.__module__ == "torch.nn.utils.parametrize" and cls.__name__.startswith("Parametrized") and cls.__bases__:
         return type_name(cls.__bases__[0])  # a class made for one object, which its parametrizations make again
     return defining_name(cls)

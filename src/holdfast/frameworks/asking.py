@@ -9,12 +9,21 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from holdfast.frameworks import FAMILIES, LIBRARIES
 from holdfast.frameworks.adapter import defining_name
 
 METHODS = ("predict", "predict_proba", "decision_function", "transform", "score_samples")
 CALLS = ("forward", "call")
 """Names of the answers of models that have no method of their own for it; see ``ASKED`` in the module of their library."""
+
+
+def plain_inputs(rows: Any) -> Any:
+    """Return rows as an array, or as a dict of arrays where they are named."""
+    if isinstance(rows, dict):
+        return {name: plain_inputs(value) for name, value in rows.items()}
+    return np.asarray(rows.to_numpy() if hasattr(rows, "to_numpy") else rows)
 
 
 def ways_to_ask(model: Any) -> dict[str, Callable[[Any], Any]]:

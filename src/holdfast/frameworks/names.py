@@ -14,6 +14,18 @@ import numpy as np
 
 from holdfast.errors import LibraryMissing, UntrustedType, quoted
 
+_PUBLIC = {"keras": "holdfast.frameworks.keras_", "tensorflow": "holdfast.frameworks.tensorflow_"}
+"""Library whose modules move -> the module that knows the names that it documents."""
+
+
+def public_name(obj: Any) -> str | None:
+    """Return the documented name of a class or function whose library gives other names inside, or None."""
+    module_name = getattr(obj, "__module__", None)
+    if not isinstance(module_name, str) or not module_name.startswith(("keras.src.", "tensorflow.python.")):
+        return None
+    found: str | None = importlib.import_module(_PUBLIC[module_name.partition(".")[0]]).public_name(obj)
+    return found
+
 
 def name_of(obj: Any) -> str | None:
     """Return the name under which an object is found again, or None.
@@ -29,12 +41,9 @@ def name_of(obj: Any) -> str | None:
                 return f"{module_name}.{obj.__name__}"
         return None
     module_name = getattr(obj, "__module__", None)  # type: ignore[assignment]
-    if isinstance(module_name, str) and module_name.startswith("keras.src."):
-        from holdfast.frameworks.keras_ import public_name
-
-        public = public_name(obj)
-        if public is not None:
-            return public
+    public = public_name(obj)
+    if public is not None:
+        return public
     qualname = getattr(obj, "__qualname__", None) or getattr(obj, "__name__", None)
     if not isinstance(module_name, str) or not isinstance(qualname, str) or "<" in qualname:
         return None

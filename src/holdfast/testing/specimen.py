@@ -35,6 +35,7 @@ ZOOS: dict[str, str] = {
     "spacy": "holdfast.testing.zoo_others",
     "transformers": "holdfast.testing.zoo_others",
     "statsmodels": "holdfast.testing.zoo_statsmodels",
+    "tensorflow": "holdfast.testing.zoo_tensorflow",
     "torch": "holdfast.testing.zoo_torch",
     "xgboost": "holdfast.testing.zoo_xgboost",
 }
