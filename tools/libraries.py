@@ -69,7 +69,8 @@ your own classes need `trusted=`, and their `tf.function`s are traced anew. **No
 tensors (keep their parts); graphs and SavedModels.""",
     "torch": """Tensors are mapped; tied weights stay tied, views of one storage share it again, and a tensor keeps its strides. Modules of your own classes need
 `trusted=`. Optimizers and schedules are kept with the parameters that they step. **Not kept:** hooks, lazy layers without weights yet, results with a
-graph behind them, TorchScript, packed parameters of quantized layers (save the float model or its quantized tensors). `torch.export` programs are not
+graph behind them, TorchScript, layers quantized to 2 or 4 bits. Quantized layers are packed again for the engine of the machine that loads them.
+`torch.export` programs are not
 kept yet: their symbols are text that PyTorch evaluates; save them with `torch.export.save`.""",
     "transformers": """A model is its class, its configuration and its tensors, and is made on no device and given them as they are mapped. Classes of the families
 on the list need no trust; others do, by name. **Never kept:** what fetches code or data (`auto_map`, quantization configurations, kernels or

@@ -113,6 +113,11 @@ def parameters(name: str) -> set[str]:
 _TENSOR = {
     "array": ["any"], "dtype": ["str"], "requires_grad": ["bool"], "attributes": ["dict"], "layout": ["str"], "shape": ["tuple"],
     "indices": ["type:torch.Tensor"], "values": ["type:torch.Tensor"], "indptr": ["type:torch.Tensor"], "coalesced": ["bool"],
+    "scale": ["float", "type:torch.Tensor"], "zero_point": ["int", "type:torch.Tensor"], "axis": ["int"],
+}  # fmt: skip
+_PACKED = {
+    "kind": ["str"], "weight": ["type:torch.Tensor", "type:torch.nn.parameter.Parameter"], "weights": ["tuple"], "biases": ["tuple"],
+    "bias": ["none", "type:torch.Tensor", "type:torch.nn.parameter.Parameter"], "numbers": ["tuple"], "reduced": ["bool"],
 }  # fmt: skip
 _TF_VALUE = {"array": ["any"], "dtype": ["str"], "shape": ["tuple"], "texts": ["list"]}
 _TF_ITEMS = {"shape": ["int"], "texts": ["bytes"]}
@@ -265,6 +270,7 @@ EXTRA: dict[str, Extra] = {
             "torch.Size": Entry("record", {"lengths": ["tuple"]}, ["lengths"], items={"lengths": ["int"]}),
             "torch.dtype": Entry("record", {"name": ["str"]}, ["name"]),
             "torch.device": Entry("record", {"name": ["str"]}, ["name"]),
+            "torch.ScriptObject": Entry("record", _PACKED, ["kind"], items={"numbers": ["int"]}),
             "torch._C.Generator": Entry("record", {"state": ["type:torch.Tensor"]}, ["state"]),
         },
         "shell",

@@ -43,9 +43,11 @@ def main(count: int, seed: int, only: str | None = None) -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     genuine_parameter, genuine_tensor = (torch_.ADAPTERS[name] for name in ("torch.nn.parameter.Parameter", "torch.Tensor"))
+    genuine_packed = torch_.ADAPTERS["torch.ScriptObject"]
     genuine_module = torch_.FAMILIES["torch.nn.modules.module.Module"]
     loaded = refused = 0
-    for name in [one for one in _LAYERS if only is None or only in one]:
+    names = [*_LAYERS, *(name for name in makers("torch") if name.startswith("quantized"))]
+    for name in [one for one in names if only is None or only in one]:
         specimen = makers("torch")[name]()
         for number in range(count):
             rng = random.Random(f"{name} {seed} {number}")
@@ -57,6 +59,15 @@ def main(count: int, seed: int, only: str | None = None) -> None:
                 if state["kind"] == "tensor" and state["which"] < 0 and state["left"] and "array" in fields:
                     state["left"] = 0
                     fields = {**fields, "array": other_shape(fields["array"], rng)}
+                return fields
+
+            def packed(one: Any, state: Any = state, rng: Any = rng) -> Any:
+                fields = genuine_packed.dump(one)
+                numbers = fields.get("numbers")
+                if state["kind"] == "setting" and state["left"] and numbers:
+                    place = rng.randrange(len(numbers))
+                    state["left"] = 0
+                    fields = {**fields, "numbers": (*numbers[:place], rng.choice(NUMBERS), *numbers[place + 1 :])}
                 return fields
 
             def settings(cls: type, state: Any = state, rng: Any = rng) -> Shell:
@@ -76,6 +87,7 @@ def main(count: int, seed: int, only: str | None = None) -> None:
 
             torch_.ADAPTERS["torch.nn.parameter.Parameter"] = Record(lambda one: tensor(one, genuine_parameter.dump), genuine_parameter.build)
             torch_.ADAPTERS["torch.Tensor"] = Record(lambda one: tensor(one, genuine_tensor.dump), genuine_tensor.build)
+            torch_.ADAPTERS["torch.ScriptObject"] = Record(packed, genuine_packed.build)
             torch_.FAMILIES["torch.nn.modules.module.Module"] = settings
             adapter.family_adapter.cache_clear()
             try:
@@ -84,6 +96,7 @@ def main(count: int, seed: int, only: str | None = None) -> None:
                 continue
             finally:
                 torch_.ADAPTERS["torch.nn.parameter.Parameter"], torch_.ADAPTERS["torch.Tensor"] = genuine_parameter, genuine_tensor
+                torch_.ADAPTERS["torch.ScriptObject"] = genuine_packed
                 torch_.FAMILIES["torch.nn.modules.module.Module"] = genuine_module
                 adapter.family_adapter.cache_clear()
             sys.stderr.write(f"{name} {number} {state}\n")

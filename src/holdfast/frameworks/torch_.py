@@ -16,6 +16,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from holdfast.errors import InvalidState, UnsupportedModel
+from holdfast.frameworks import torch_packed
 from holdfast.frameworks.adapter import Adapter, Record, Shell
 from holdfast.frameworks.devices import chosen
 
@@ -113,7 +114,9 @@ def _dump_quantized(tensor: Any) -> dict[str, Any]:
     fields = {"layout": "quantized", "dtype": str(tensor.dtype).removeprefix("torch."), "values": tensor.int_repr()}
     if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
         return {**fields, "scale": tensor.q_scale(), "zero_point": tensor.q_zero_point()}
-    if tensor.qscheme() not in (torch.per_channel_affine, torch.per_channel_symmetric):
+    if tensor.dtype not in (torch.qint8, torch.quint8, torch.qint32):
+        raise UnsupportedModel(f"cannot save a tensor of dtype {fields['dtype']}: several numbers share a byte; save tensor.dequantize()")
+    if tensor.qscheme() not in (torch.per_channel_affine, torch.per_channel_symmetric, torch.per_channel_affine_float_qparams):
         raise UnsupportedModel(f"cannot save a tensor quantized as {tensor.qscheme()}; save tensor.dequantize()")
     return {**fields, "scale": tensor.q_per_channel_scales(), "zero_point": tensor.q_per_channel_zero_points(), "axis": tensor.q_per_channel_axis()}
 
@@ -416,6 +419,7 @@ ADAPTERS: dict[str, Adapter] = {
     "torch.dtype": Record(lambda dtype: {"name": str(dtype).removeprefix("torch.")}, _build_dtype),
     "torch.device": Record(lambda device: {"name": str(device)}, lambda fields: _torch().device(fields["name"])),
     "torch._C.Generator": Record(_dump_generator, _build_generator),
+    **torch_packed.ADAPTERS,
 }
 
 FAMILIES = {

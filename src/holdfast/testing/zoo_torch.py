@@ -215,6 +215,38 @@ def _parametrized(make: Callable[[Any], Any]) -> Specimen:
     return Specimen(module, ask)
 
 
+def _quantized(make: Callable[[Any], Any], *shape: int, dtype: str = "", below: int = 0) -> Specimen:
+    """Make a net quantized for dynamic activations (``dtype``), or for static ones, with its weights packed."""
+    import torch
+
+    torch.manual_seed(0)
+    rows = torch.randint(below, shape) if below else torch.randn(shape)
+    net = make(torch.nn).eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        of = torch.ao.quantization
+        if dtype:
+            kinds = {torch.nn.Linear, torch.nn.LSTM, torch.nn.GRU, torch.nn.GRUCell, torch.nn.LSTMCell}
+            net = of.quantize_dynamic(net, kinds, dtype=getattr(torch, dtype))
+        else:
+            settings = of.float_qparams_weight_only_qconfig if below else of.QConfig(activation=of.default_observer, weight=of.default_per_channel_weight_observer)
+            net = net if below else torch.nn.Sequential(of.QuantStub(), *net, of.DeQuantStub())
+            net.qconfig = settings
+            for one in net.modules():
+                if "Transpose" in type(one).__name__:
+                    one.qconfig = of.default_qconfig  # not by channels
+            of.prepare(net, inplace=True)
+            net(rows)
+            of.convert(net, inplace=True)
+
+    def ask(one: Any) -> Any:
+        with torch.no_grad():
+            answer = one(rows)
+            return answer[0] if isinstance(answer, tuple) else answer
+
+    return Specimen(net, ask)
+
+
 _OPTIMIZERS: dict[str, dict[str, Any]] = {
     "Adam": {}, "AdamW": {"amsgrad": True}, "SGD": {"lr": 0.1, "momentum": 0.9, "nesterov": True}, "RMSprop": {"centered": True}, "Adagrad": {},
     "Adadelta": {}, "Adamax": {}, "NAdam": {}, "RAdam": {}, "ASGD": {}, "Rprop": {}, "LBFGS": {"max_iter": 3}, "Adafactor": {},
@@ -231,6 +263,16 @@ MAKERS: dict[str, Callable[[], Specimen]] = {
     **{name: partial(layer, name) for name in _LAYERS},
     **{f"training with {name}": (lambda name=name, options=options: _training(lambda of, params: getattr(of, name)(params, **options))) for name, options in _OPTIMIZERS.items()},
     **{f"training on a {name}": (lambda make=make: _training(lambda of, params: of.SGD(params, lr=0.1, momentum=0.9), make)) for name, make in _SCHEDULES.items()},
+    "quantized dynamically": lambda: _quantized(lambda nn: nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2, bias=False)), 3, 6, dtype="qint8"),
+    "quantized dynamically to float16": lambda: _quantized(lambda nn: nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 2)), 3, 6, dtype="float16"),
+    "quantized LSTM": lambda: _quantized(lambda nn: nn.Sequential(nn.LSTM(6, 4, 2, bidirectional=True)), 3, 2, 6, dtype="qint8"),
+    "quantized LSTM to float16": lambda: _quantized(lambda nn: nn.Sequential(nn.LSTM(6, 4)), 3, 2, 6, dtype="float16"),
+    "quantized GRU": lambda: _quantized(lambda nn: nn.Sequential(nn.GRU(6, 4, 2, batch_first=True)), 3, 2, 6, dtype="qint8"),
+    "quantized cell": lambda: _quantized(lambda nn: nn.Sequential(nn.GRUCell(6, 4)), 3, 6, dtype="qint8"),
+    "quantized convolutions": lambda: _quantized(lambda nn: nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 1, groups=2, bias=False), nn.Flatten(), nn.Linear(64, 3)), 2, 3, 8, 8),
+    "quantized convolutions of a line": lambda: _quantized(lambda nn: nn.Sequential(nn.Conv1d(3, 4, 3), nn.Hardswish(), nn.Flatten()), 2, 3, 8),
+    "quantized convolutions back": lambda: _quantized(lambda nn: nn.Sequential(nn.ConvTranspose2d(3, 4, 3, stride=2, output_padding=1, groups=1), nn.Conv2d(4, 2, 3)), 2, 3, 5, 5),
+    "quantized embedding": lambda: _quantized(lambda nn: nn.Sequential(nn.EmbeddingBag(10, 4, mode="sum")), 3, 5, below=10),
     "weight norm": lambda: _parametrized(lambda nn: nn.utils.parametrizations.weight_norm(nn.Linear(6, 3))),
     "spectral norm": lambda: _parametrized(lambda nn: nn.utils.parametrizations.spectral_norm(nn.Linear(6, 3))),
     "orthogonal": lambda: _parametrized(lambda nn: nn.utils.parametrizations.orthogonal(nn.Linear(6, 6))),
