@@ -141,11 +141,12 @@ class Extra:
         how: how its classes are rebuilt.
         items: attribute -> kinds that its items may have, for all classes.
         values: makes the names of functions that may be held.
+        operators: makes the names of operators that programs may use.
     """
 
     def __init__(self, types: dict[str, Entry] | Callable[[], dict[str, Entry]] = dict, how: str = "object", items: dict[str, list[str]] | None = None,
-                 values: Callable[[], set[str]] = set) -> None:  # fmt: skip
-        self.types, self.how, self.items, self.values = types, how, items or {}, values
+                 values: Callable[[], set[str]] = set, operators: Callable[[], set[str]] = set) -> None:  # fmt: skip
+        self.types, self.how, self.items, self.values, self.operators = types, how, items or {}, values, operators
 
 
 def _torch_functions() -> set[str]:
@@ -153,6 +154,39 @@ def _torch_functions() -> set[str]:
 
     live = [getattr(owner, name) for owner in (torch.nn.functional, torch) for name in _FUNCTIONS if hasattr(owner, name)]
     return {name for one in live if (name := name_of(one)) is not None}
+
+
+_LEFT_OUT = {"data", "data_ptr", "from_file", "get_device", "is_pinned", "pin_memory", "record_stream", "set", "set_data", "share_memory", "storage", "untyped_storage"}
+"""Operators that no program needs: what opens files, swaps storages or tells addresses. What gives memory as it was left is out as well."""
+_ALSO = {
+    "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "_assert_scalar", "_assert_tensor_metadata", "_log_softmax", "_native_batch_norm_legit", "_native_batch_norm_legit_functional",
+    "_native_batch_norm_legit_no_training", "_softmax", "_to_copy", "_unsafe_view", "cross_entropy_loss", "detach_", "gelu_", "hardswish_", "im2col", "lift_fresh_copy", "log_sigmoid",
+    "matrix_H", "mish_", "nll_loss2d", "nll_loss_forward", "nll_loss_nd", "numpy_T", "pad_sequence", "relu6_", "replication_pad1d", "rrelu_with_noise",
+    "scaled_dot_product_attention", "sym_constrain_range", "sym_constrain_range_for_size", "sym_is_contiguous", "sym_numel", "sym_size", "sym_storage_offset", "sym_stride",
+    "upsample_bicubic2d", "upsample_linear1d", "upsample_nearest1d", "upsample_nearest3d", "upsample_trilinear3d", "zero",
+}  # fmt: skip
+"""Operators of programs that are documented under another name."""
+
+
+def _is_core(name: str) -> bool:
+    """Say whether an operator is one of those that every program can be brought down to."""
+    import torch
+
+    packet = getattr(torch.ops.aten, name, None)
+    return packet is not None and any(torch.Tag.core in getattr(packet, overload).tags for overload in packet.overloads())
+
+
+def _torch_operators() -> set[str]:
+    """Return the operators that PyTorch documents as functions, which check what they are given."""
+    import torch
+
+    documented = {*dir(torch), *dir(torch.Tensor), *dir(torch.nn.functional)}
+    for prefix in ("linalg", "special", "fft"):
+        documented |= {f"{prefix}_{name}" for name in dir(getattr(torch, prefix))}
+    found = {schema.name[6:] for schema in torch._C._jit_get_all_schemas() if schema.name.startswith("aten::")}
+    public = {name for name in found if name in documented or name.rstrip("_") in documented if not name.startswith("_")} | {name for name in found if _is_core(name)}
+    kept = {name for name in public | (_ALSO & found) if name.rstrip("_") not in _LEFT_OUT and "empty" not in name and "resize" not in name}
+    return {f"aten.{name}" for name in kept}
 
 
 def _keras_names() -> set[str]:
@@ -270,12 +304,17 @@ EXTRA: dict[str, Extra] = {
             "torch.Size": Entry("record", {"lengths": ["tuple"]}, ["lengths"], items={"lengths": ["int"]}),
             "torch.dtype": Entry("record", {"name": ["str"]}, ["name"]),
             "torch.device": Entry("record", {"name": ["str"]}, ["name"]),
+            "torch.export.exported_program.ExportedProgram": Entry(
+                "record", {"program": ["str"], "state": ["dict"], "constants": ["dict"], "example": ["none", "tuple"]}, ["constants", "example", "program", "state"],
+                items={"state": ["type:torch.Tensor", "type:torch.nn.parameter.Parameter"], "constants": ["type:torch.Tensor", "type:torch.nn.parameter.Parameter"]},
+            ),
             "torch.ScriptObject": Entry("record", _PACKED, ["kind"], items={"numbers": ["int"]}),
             "torch._C.Generator": Entry("record", {"state": ["type:torch.Tensor"]}, ["state"]),
         },
         "shell",
         _MODULE_PARTS,
         _torch_functions,
+        _torch_operators,
     ),
     "catboost": Extra(
         {
@@ -325,7 +364,7 @@ def propose(library: str) -> int:
         if name not in types:
             types[name] = entry(kinds, always, parameters(name), HOW[name] or extra.how, extra.items)
     version = str(importlib.import_module(library).__version__).partition("+")[0]
-    made = Library(tried_with={library: version}, types=types, values=sorted(extra.values() | functions))
+    made = Library(tried_with={library: version}, types=types, values=sorted(extra.values() | functions), operators=sorted(extra.operators()))
     (DATA / f"{library}.json").write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")
     return len(types)
 

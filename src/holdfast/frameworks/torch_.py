@@ -16,7 +16,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 
 from holdfast.errors import InvalidState, UnsupportedModel
-from holdfast.frameworks import torch_packed
+from holdfast.frameworks import torch_packed, torch_program
 from holdfast.frameworks.adapter import Adapter, Record, Shell
 from holdfast.frameworks.devices import chosen
 
@@ -384,14 +384,15 @@ def forward(module: Any, inputs: Any) -> Any:
         module.eval()
         with torch.inference_mode():
             if isinstance(inputs, dict):
-                return _arrays(module(**{name: _tensor(value, like) for name, value in inputs.items()}))
-            return _arrays(module(_tensor(inputs, like)))
+                return arrays_of(module(**{name: tensor_of(value, like) for name, value in inputs.items()}))
+            return arrays_of(module(tensor_of(inputs, like)))
     finally:
         for one in training:
             one.training = True
 
 
-def _tensor(value: Any, like: Any) -> Any:
+def tensor_of(value: Any, like: Any) -> Any:
+    """Return rows as a tensor on the device of a parameter, floats in its dtype."""
     torch = _torch()
     tensor = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.array(value.to_numpy() if hasattr(value, "to_numpy") else value))
     if like is None:
@@ -399,17 +400,18 @@ def _tensor(value: Any, like: Any) -> Any:
     return tensor.to(like.device, like.dtype) if tensor.is_floating_point() else tensor.to(like.device)
 
 
-def _arrays(answer: Any) -> Any:
+def arrays_of(answer: Any) -> Any:
+    """Return the tensors of an answer as arrays, in the containers that they are in."""
     if isinstance(answer, _torch().Tensor):
         dense = answer.detach().cpu()
         dense = dense if str(dense.dtype).removeprefix("torch.") in _SAME else dense.float()
         return dense.resolve_conj().resolve_neg().numpy()
     if isinstance(answer, dict):
-        return {name: _arrays(value) for name, value in answer.items()}
-    return tuple(map(_arrays, answer)) if isinstance(answer, tuple | list) else answer
+        return {name: arrays_of(value) for name, value in answer.items()}
+    return tuple(map(arrays_of, answer)) if isinstance(answer, tuple | list) else answer
 
 
-ASKED = {"torch.nn.modules.module.Module": {"forward": forward}}
+ASKED = {"torch.nn.modules.module.Module": {"forward": forward}, **torch_program.ASKED}
 """Class -> what models below it are asked in place of the methods that they do not have."""
 
 ADAPTERS: dict[str, Adapter] = {
@@ -420,6 +422,7 @@ ADAPTERS: dict[str, Adapter] = {
     "torch.device": Record(lambda device: {"name": str(device)}, lambda fields: _torch().device(fields["name"])),
     "torch._C.Generator": Record(_dump_generator, _build_generator),
     **torch_packed.ADAPTERS,
+    **torch_program.ADAPTERS,
 }
 
 FAMILIES = {

@@ -247,6 +247,41 @@ def _quantized(make: Callable[[Any], Any], *shape: int, dtype: str = "", below: 
     return Specimen(net, ask)
 
 
+def _program(make: Callable[[Any], Any], *shapes: Shape, free: bool = True, lowered: bool = False) -> Specimen:
+    """Make a program of a net, for any number of rows where it is free, or in core operators where it is lowered."""
+    import torch
+
+    torch.manual_seed(0)
+    net = make(torch.nn).eval()
+    inputs = tuple(torch.randn(shape) for shape in shapes)
+    rows = torch.export.Dim("rows", min=2, max=64)
+    program = torch.export.export(net, inputs, dynamic_shapes=tuple({0: rows} for _ in inputs) if free else None)
+    program = program.run_decompositions() if lowered else program
+    wider = tuple(torch.randn(shape[0] + 3, *shape[1:]) for shape in shapes) if free else inputs
+
+    def ask(one: Any) -> Any:
+        with torch.no_grad():
+            return [one.module()(*wider), str(one.range_constraints), list(one.state_dict)]
+
+    return Specimen(program, ask)
+
+
+def _branching(nn: Any) -> Any:
+    import torch
+
+    class Branching(nn.Module):  # type: ignore[misc, name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.up, self.down = nn.Linear(6, 3), nn.Linear(6, 3)
+            self.register_buffer("scale", torch.ones(3) * 2)
+
+        def forward(self, left: Any, right: Any) -> Any:
+            chosen = torch.cond(left.sum() > 0, self.up, self.down, (left,))
+            return {"chosen": chosen * self.scale, "rows": right.shape[0] * 2, "both": torch.einsum("ij,kj->ik", left, right)}
+
+    return Branching()
+
+
 _OPTIMIZERS: dict[str, dict[str, Any]] = {
     "Adam": {}, "AdamW": {"amsgrad": True}, "SGD": {"lr": 0.1, "momentum": 0.9, "nesterov": True}, "RMSprop": {"centered": True}, "Adagrad": {},
     "Adadelta": {}, "Adamax": {}, "NAdam": {}, "RAdam": {}, "ASGD": {}, "Rprop": {}, "LBFGS": {"max_iter": 3}, "Adafactor": {},
@@ -273,6 +308,11 @@ MAKERS: dict[str, Callable[[], Specimen]] = {
     "quantized convolutions of a line": lambda: _quantized(lambda nn: nn.Sequential(nn.Conv1d(3, 4, 3), nn.Hardswish(), nn.Flatten()), 2, 3, 8),
     "quantized convolutions back": lambda: _quantized(lambda nn: nn.Sequential(nn.ConvTranspose2d(3, 4, 3, stride=2, output_padding=1, groups=1), nn.Conv2d(4, 2, 3)), 2, 3, 5, 5),
     "quantized embedding": lambda: _quantized(lambda nn: nn.Sequential(nn.EmbeddingBag(10, 4, mode="sum")), 3, 5, below=10),
+    "program": lambda: _program(lambda nn: nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2)), (4, 6)),
+    "program in core operators": lambda: _program(lambda nn: nn.Sequential(nn.Conv2d(3, 4, 3), nn.GELU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 2)), (4, 3, 8, 8), lowered=True),
+    "program of a transformer layer": lambda: _program(lambda nn: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), (3, 5, 8)),
+    "program of an LSTM": lambda: _program(lambda nn: nn.LSTM(6, 4, 2), (3, 2, 6), free=False),
+    "program with a branch": lambda: _program(_branching, (4, 6), (4, 6)),
     "weight norm": lambda: _parametrized(lambda nn: nn.utils.parametrizations.weight_norm(nn.Linear(6, 3))),
     "spectral norm": lambda: _parametrized(lambda nn: nn.utils.parametrizations.spectral_norm(nn.Linear(6, 3))),
     "orthogonal": lambda: _parametrized(lambda nn: nn.utils.parametrizations.orthogonal(nn.Linear(6, 6))),

@@ -49,11 +49,12 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fiel
 
 
 class Library(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_fields=True):
-    """One data file: classes, and the functions and classes that may be held as values."""
+    """One data file: classes, the functions and classes that may be held as values, and the operators of programs."""
 
     tried_with: dict[str, str] = {}
     types: dict[str, Entry] = {}
     values: list[str] = []
+    operators: list[str] = []
 
 
 class Catalog:
@@ -62,11 +63,13 @@ class Catalog:
     Attributes:
         types: exact name -> what the list says of the class.
         values: exact names of functions and classes that may be held as values.
+        operators: names of the operators that exported programs may use.
     """
 
     def __init__(self) -> None:
         self.types = _Types(self)
         self.values = _Values(self)
+        self._operators: set[str] = set()
         self._read: set[str] = set()
         for name in ALWAYS:
             self._add(name)
@@ -78,6 +81,12 @@ class Catalog:
         if top in LIBRARIES and top not in self._read:
             self._add(top)
 
+    @property
+    def operators(self) -> set[str]:
+        """Names of operators of PyTorch, such as ``aten.linear``."""
+        self.want("torch")
+        return self._operators
+
     def want_all(self) -> None:
         """Read all lists."""
         for name in LIBRARIES:
@@ -88,6 +97,7 @@ class Catalog:
         read = _decode(get_data("holdfast.trust", f"data/{library}.json") or b"")
         dict.update(self.types, read.types)
         set.update(self.values, read.values)
+        self._operators |= set(read.operators)
         self._read.add(library)
 
 

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.trust.fields_of import Validator, cells_of, where_of
-from holdfast.trust.state.torch_layers import check_packed_recurrent, check_recurrent
+from holdfast.trust.catalog import catalog
+from holdfast.trust.fields_of import Validator, cells_of, rows_as_fields, where_of
+from holdfast.trust.state.torch_layers import MODES, check_attention, check_packed_recurrent, check_recurrent
+from holdfast.trust.state.torch_program import check_program
 from holdfast.trust.view import View
 from holdfast.values.graph import Node
 
@@ -28,7 +30,15 @@ def _recurrent(view: View, index: int) -> None:
             shapes[name] = view.shape(array) if type(array) is Node else _stated(view, held.get("shape"))
         if cells_of(view, cells.get("_modules")).get("parametrizations") is not None:
             fields["parametrizations"] = True
-        check_recurrent(fields, shapes, where(row))
+        check_recurrent(table.type.rpartition(".")[2], fields, shapes, where(row))
+
+
+def _attention(view: View, index: int) -> None:
+    where = where_of(view, index)
+    table: Any = view.graph.tables[index]
+    for row in range(table.rows):
+        cells = cells_of(view, Node(view.graph.bases[index] + row))
+        check_attention({name: view.value(cells[name]) for name in ("embed_dim", "num_heads") if name in cells}, where(row))
 
 
 def _packed_recurrent(view: View, index: int) -> None:
@@ -39,7 +49,8 @@ def _packed_recurrent(view: View, index: int) -> None:
         fields = {name: view.value(cell, 3) for name, cell in cells.items() if name not in ("_parameters", "_buffers", "_modules")}
         held = cells_of(view, cells_of(view, cells.get("_modules")).get("_all_weight_values"))
         parts = [cells_of(view, cells_of(view, one).get("param")) for one in cells_of(view, held.get("_modules")).values()]
-        check_packed_recurrent(fields, [tuple(_packed_shape(view, one) for one in view.items(part.get("weights"))) for part in parts], where(row))
+        shapes = [tuple(_packed_shape(view, one) for one in view.items(part.get("weights"))) for part in parts]
+        check_packed_recurrent(table.type.rpartition(".")[2], fields, shapes, where(row))
 
 
 def _packed_shape(view: View, cell: Any) -> tuple[int, ...] | None:
@@ -55,8 +66,15 @@ def _stated(view: View, cell: Any) -> tuple[int, ...] | None:
     return shape if isinstance(shape, tuple) and all(type(length) is int for length in shape) else None
 
 
+def _program(view: View, index: int) -> None:
+    for row, fields in enumerate(rows_as_fields(view, index)):
+        check_program(fields.get("program"), catalog().operators, where_of(view, index)(row))
+
+
 TORCH: dict[str, Validator] = {
-    **dict.fromkeys((f"torch.nn.modules.rnn.{name}" for name in ("RNN", "LSTM", "GRU")), _recurrent),
+    **dict.fromkeys((f"torch.nn.modules.rnn.{name}" for name in MODES), _recurrent),
+    "torch.nn.modules.activation.MultiheadAttention": _attention,
     **dict.fromkeys((f"torch.ao.nn.quantized.dynamic.modules.rnn.{name}" for name in ("LSTM", "GRU")), _packed_recurrent),
+    "torch.export.exported_program.ExportedProgram": _program,
 }
 """Exact type name -> what checks all rows of a table of it."""

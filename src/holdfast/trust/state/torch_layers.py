@@ -1,7 +1,7 @@
 """Layers of PyTorch whose numbers its kernels believe.
 
 Nearly every kernel compares shapes before it computes. Recurrent ones divide by the number of layers and cut their weights by the
-sizes that the layer states; that of an LSTM reads four gates whatever the weights hold.
+sizes that the layer states; that of an LSTM reads four gates whatever the weights hold. That of attention divides by its heads.
 
 The one rule: a number that sizes a loop is positive, and the weights of a recurrent layer are those that its numbers ask for.
 """
@@ -64,10 +64,26 @@ def check_recurrent(kind: str, fields: Fields, shapes: Mapping[str, tuple[int, .
         refuse(where, "its weights are not those that its numbers ask for")
 
 
-def check_packed_recurrent(fields: Fields, weights: Sequence[tuple[tuple[int, ...] | None, ...]], where: str) -> None:
+def check_attention(fields: Fields, where: str) -> None:
+    """Check a layer of attention.
+
+    Args:
+        fields: its ``embed_dim`` and ``num_heads``.
+        where: what a refusal names.
+
+    Raises:
+        InvalidState: names the attribute.
+    """
+    width, heads = (integer(fields, name, where, 1, MOST) for name in ("embed_dim", "num_heads"))
+    if width % heads:
+        refuse(where, f"embed_dim is {width}, which {heads} heads do not share")
+
+
+def check_packed_recurrent(kind: str, fields: Fields, weights: Sequence[tuple[tuple[int, ...] | None, ...]], where: str) -> None:
     """Check a recurrent layer whose weights are packed.
 
     Args:
+        kind: its class, LSTM or GRU.
         fields: its plain attributes.
         weights: for each layer and direction the shapes of the weights of its inputs and of its hidden state.
         where: what a refusal names.
@@ -75,7 +91,7 @@ def check_packed_recurrent(fields: Fields, weights: Sequence[tuple[tuple[int, ..
     Raises:
         InvalidState: names the attribute or the weight.
     """
-    gates = GATES[choice(fields, "mode", where, ("LSTM", "GRU"))]
+    gates = GATES[choice(fields, "mode", where, MODES[kind])]
     inputs, hidden, layers = (integer(fields, name, where, 1, MOST) for name in ("input_size", "hidden_size", "num_layers"))
     directions = 2 if flag(fields, "bidirectional", where) else 1
     if layers * directions != len(weights):
