@@ -199,6 +199,8 @@ GUARDS = (
     _off("pointers of sparse matrices ascend", SPARSE, "    if (wrong := indptr[1:] < indptr[:-1]).any():", sparse("csr_matrix: pointers that go back and end right")),
     _off("pointers of sparse matrices end with the entries", SPARSE, "    if indptr[-1] != len(indices):", sparse("csr_matrix: pointers that end early")),
     _off("pointers of sparse matrices start at zero", SPARSE, "    if indptr[0] != 0:", sparse("csr_matrix: pointers that start late")),
+    Guard("trees are not too deep", "trust/state/tree_levels.py", '    else:\n        refuse(', "    if False:\n        refuse(", ("tests/trust/test_state_xgboost.py::test_levels_are_counted_and_a_circle_has_no_end",)),
+    Guard("a recurrent layer has a mode of its class", "trust/state/torch_layers.py", 'MODES[kind])]\n    inputs, hidden, layers = (integer(fields, name, where, 1, MOST) for name in ("input_size", "hidden_size", "num_layers"))\n    projected', 'tuple(GATES))]\n    inputs, hidden, layers = (integer(fields, name, where, 1, MOST) for name in ("input_size", "hidden_size", "num_layers"))\n    projected', ("tests/trust/test_state_torch.py::test_a_layer_that_does_not_fit_is_refused[a GRU, plain as LSTM]",)),
     _off("there is no switch that trusts everything", "trust/policy.py", "    if given is True or given is False:", policy("True")),
     _off("a bare string is no list", "trust/policy.py", "    if isinstance(given, str):", policy("'acme.Model'")),
     _off("there are no wildcards", "trust/policy.py", "    if \"*\" in name:", policy("['acme.*']")),
