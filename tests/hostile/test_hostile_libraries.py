@@ -377,3 +377,45 @@ def test_a_form_of_a_booster_that_is_not_known_is_refused_when_it_is_saved(monke
     assert ubj is xgboost_.ubj
     with pytest.raises(UnsupportedModel, match="does not know"):
         holdfast.dumps(booster)
+
+
+def shadowed(kind: str) -> Any:
+    """Return a model with an attribute in the place of one of its methods."""
+    import torch
+
+    if kind == "tensor":
+        made: Any = torch.ones(2)
+        made.add = "x"
+    elif kind == "layer":
+        made = torch.nn.Linear(2, 2)
+        made.__dict__["forward"] = "x"
+    elif kind == "optimizer":
+        made = torch.optim.SGD([torch.nn.Parameter(torch.ones(2))])
+        made.zero_grad = "x"
+    elif kind == "nnx":
+        from flax import nnx
+
+        made = nnx.Linear(2, 2, rngs=nnx.Rngs(0))
+        vars(made)["train"] = "x"
+    elif kind == "tensorflow":
+        import tensorflow as tf
+
+        made = tf.Module()
+        vars(made)["with_name_scope"] = "x"
+    elif kind == "prophet":
+        made = next(make for name, make in makers("prophet").items() if "logistic" in name)().model
+        made.predict = "x"
+    else:
+        made = makers("catboost")["classifier"]().model
+        made.predict = "x"
+    return made
+
+
+@pytest.mark.parametrize("kind", ["tensor", "layer", "optimizer", "nnx", "tensorflow", "prophet", "catboost"])
+def test_an_attribute_in_the_place_of_a_method_is_refused(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from holdfast.frameworks import walk
+
+    monkeypatch.setattr(walk, "misfit", lambda *_: None)  # a save says no as well
+    blob = holdfast.dumps(shadowed(kind))
+    with pytest.raises(InvalidState, match="would shadow a method"):
+        holdfast.loads(blob)

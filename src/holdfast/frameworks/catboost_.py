@@ -16,6 +16,7 @@ import numpy as np
 
 from holdfast.errors import InvalidState, UnsupportedModel
 from holdfast.frameworks.adapter import Adapter, Shell
+from holdfast.frameworks.making import put_attributes
 from holdfast.trust.state.catboost import check_catboost
 
 _KEPT = {"best_iteration": "_get_best_iteration", "best_score": "_get_best_score", "evals_result": "_get_metrics_evals", "test_evals": "_get_test_evals"}
@@ -91,7 +92,7 @@ def _adapter(name: str) -> Shell:
         if "model" in fields:
             state["__model"] = fields["model"].tobytes()
         model.__setstate__(state)
-        model.__dict__.update(known)
+        put_attributes(model, known)
         if "model" in fields and set(fields["training"]) == set(_KEPT):
             model._object.kept = fields["training"]
 

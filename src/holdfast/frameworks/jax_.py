@@ -17,6 +17,7 @@ import numpy as np
 
 from holdfast.errors import InvalidState, UnsupportedModel
 from holdfast.frameworks.adapter import Adapter, Record, Shell
+from holdfast.frameworks.making import put_attributes
 
 _BITS = {
     "bfloat16": "<u2", "float8_e4m3fn": "|u1", "float8_e5m2": "|u1", "float8_e4m3b11fnuz": "|u1", "float8_e4m3fnuz": "|u1", "float8_e5m2fnuz": "|u1",
@@ -103,7 +104,7 @@ def _pytree(cls: type) -> Shell:
         state = vars(module)
         state["_pytree__state"] = lib.PytreeState()
         state["_pytree__nodes"] = importlib.import_module("flax.typing").HashableMapping(fields["[nodes]"])
-        state.update(fields["[state]"])
+        put_attributes(module, fields["[state]"])
 
     return Shell(dump, lambda: object.__new__(cls), fill)
 

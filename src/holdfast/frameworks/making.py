@@ -183,3 +183,16 @@ def check_fields(cls: type, name: str, fields: tuple[str, ...]) -> None:
     wrong = misfit(cls, fields)
     if wrong is not None:
         raise InvalidState(f"{quoted(name)}: {wrong}; the file is damaged or was altered.")
+
+
+def put_attributes(obj: Any, state: dict[str, Any]) -> None:
+    """Give an object attributes, past its class's own ``__setattr__``.
+
+    Raises:
+        InvalidState: one of them would shadow a method or a property of the class.
+    """
+    cls = type(obj)
+    if not all(type(name) is str for name in state):
+        raise InvalidState(f"{quoted(cls.__qualname__)}: an attribute has a name that is no text; the file is damaged or was altered.")
+    check_fields(cls, cls.__qualname__, tuple(state))
+    vars(obj).update(state)

@@ -9,6 +9,7 @@ import importlib
 from typing import Any
 
 from holdfast.frameworks.adapter import Adapter, Shell
+from holdfast.frameworks.making import put_attributes
 
 _LEFT_OUT = ("stan_backend", "stan_fit", "fit_kwargs")
 """What runs Stan, and what it gave, of which the parameters were taken."""
@@ -20,7 +21,7 @@ def _make() -> Any:
 
 
 def _fill(model: Any, fields: dict[str, Any]) -> None:
-    model.__dict__.update({**dict.fromkeys(_LEFT_OUT), "fit_kwargs": {}, "stan_backend": None, **fields["[state]"]})
+    put_attributes(model, {**dict.fromkeys(_LEFT_OUT), "fit_kwargs": {}, "stan_backend": None, **fields["[state]"]})
     if model.history is None:
         model._load_stan_backend(None)
 

@@ -9,7 +9,6 @@ The one rule: a module is an empty ``tf.Module`` and its attributes; its ``__ini
 from __future__ import annotations
 
 import importlib
-import inspect
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ import numpy as np
 from holdfast.errors import InvalidState, UnsupportedModel
 from holdfast.frameworks.adapter import Adapter, Record, Shell
 from holdfast.frameworks.asking import plain_inputs
+from holdfast.frameworks.making import check_fields
 
 PUBLIC = {
     "tensorflow.python.framework.dtypes.DType": "tensorflow.DType",
@@ -181,10 +181,10 @@ def _module(cls: type) -> Shell:
         # past the class's own __setattr__, and through the one that tracks variables
         track = importlib.import_module("tensorflow.python.trackable.autotrackable").AutoTrackable.__setattr__
         attributes = fields["[attributes]"] if public_name(cls) else {name: fields[name] for name in fields if name != "[name]"}
+        if not all(type(name) is str for name in attributes) or any(map(_is_of_tracking, attributes)):
+            raise InvalidState("a tf.Module has an attribute that its tracking makes; the file is damaged or was altered.")
+        check_fields(cls, cls.__qualname__, tuple(attributes))
         for name, value in attributes.items():
-            found = inspect.getattr_static(cls, name, None) if type(name) is str else None
-            if type(name) is not str or _is_of_tracking(name) or callable(found) or hasattr(type(found), "__get__"):
-                raise InvalidState(f"a tf.Module has an attribute {str(name)[:60]!r}, which modules do not keep; the file is damaged or was altered.")
             track(module, name, value)
 
     return Shell(dump, lambda: object.__new__(cls), fill)

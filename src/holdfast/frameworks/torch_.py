@@ -19,6 +19,7 @@ from holdfast.errors import InvalidState, UnsupportedModel
 from holdfast.frameworks import torch_packed, torch_program
 from holdfast.frameworks.adapter import Adapter, Record, Shell
 from holdfast.frameworks.devices import chosen
+from holdfast.frameworks.making import put_attributes
 
 _BITS = {
     "bfloat16": "<u2",
@@ -196,7 +197,7 @@ def _build_here(fields: dict[str, Any]) -> Any:
     if needs_grad:
         made.requires_grad_(True)
     if attributes:
-        made.__dict__.update(attributes)
+        put_attributes(made, attributes)
     return made
 
 
@@ -224,7 +225,7 @@ def _build_parameter(fields: dict[str, Any]) -> Any:
     needs_grad, attributes = fields["requires_grad"], fields.get("attributes")
     made = torch.nn.Parameter(_build_tensor({key: fields[key] for key in fields if key not in ("requires_grad", "attributes")}), needs_grad)
     if attributes:
-        made.__dict__.update(attributes)
+        put_attributes(made, attributes)
     return made
 
 
@@ -317,7 +318,7 @@ def _optimizer_adapter(cls: type) -> Shell:
         attributes.update(defaults=fields["[defaults]"], param_groups=fields["[groups]"])
         attributes.update({name: OrderedDict() for name in _OPTIMIZER_HOOKS})
         attributes["state"] = defaultdict(dict, dict(fields["[state]"]))
-        attributes.update(fields["[attributes]"])
+        put_attributes(optimizer, fields["[attributes]"])
         attributes["_zero_grad_profile_name"] = f"Optimizer.zero_grad#{cls.__name__}.zero_grad"
         optimizer._patch_step_function()
         if fields["[counted]"]:
