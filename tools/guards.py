@@ -243,6 +243,7 @@ MODULES: dict[str, tuple[str, ...]] = {
             "keras": "keras", "torch_layers": "torch",
         }.items()
     },
+    f"{_STATE}torch_program.py": ("tests/hostile/test_hostile_programs.py",),
 }  # fmt: skip
 """Modules of which every refusal is tried -> the files of tests that have to notice."""
 

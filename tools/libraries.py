@@ -71,10 +71,9 @@ tensors (keep their parts); graphs and SavedModels.""",
     "torch": """Tensors are mapped; tied weights stay tied, views of one storage share it again, and a tensor keeps its strides. Modules of your own classes need
 `trusted=`. Optimizers and schedules are kept with the parameters that they step. **Not kept:** hooks, lazy layers without weights yet, results with a
 graph behind them, TorchScript, layers quantized to 2 or 4 bits. Quantized layers are packed again for the engine of the machine that loads them.
-`torch.export` programs are
-kept as their graph and their tensors: their operators are on a list of those that PyTorch documents, and no text of theirs is evaluated that is not
-arithmetic over sizes. Left out are the source lines that operators came from. **Not kept:** programs with operators of other packages, or that
-hand out memory as it was left (`empty`); save them with `torch.export.save`.""",
+`torch.export` programs are kept as their graph and their tensors: their operators are on a list of those that PyTorch documents, and no text of
+theirs is evaluated that is not arithmetic over sizes. Left out are the source lines that operators came from. **Not kept:** programs with operators
+of other packages, or that hand out memory as it was left (`empty`); save them with `torch.export.save`.""",
     "transformers": """A model is its class, its configuration and its tensors, and is made on no device and given them as they are mapped. Classes of the families
 on the list need no trust; others do, by name. **Never kept:** what fetches code or data (`auto_map`, quantization configurations, kernels or
 backbones by name). Chat templates are programs and are left out with a warning. A PEFT model is saved as its adapter alone; `load(path,

@@ -39,7 +39,9 @@ CHOSEN: dict[str, tuple[str, ...]] = {
     "prophet": ("prophet: logistic growth",),
     "spacy": ("spacy: rules",),
     "statsmodels": ("OLS of a frame", "formula OLS", "GLM Poisson", "ARIMA"),
-    "torch": ("LSTM", "BatchNorm2d", "TransformerEncoderLayer", "weight norm", "training with AdamW", "training on a OneCycleLR"),
+    "tensorflow": ("variables", "tf.Module"),
+    "torch": ("LSTM", "BatchNorm2d", "TransformerEncoderLayer", "weight norm", "training with AdamW", "training on a OneCycleLR",
+              "quantized dynamically", "quantized convolutions", "program", "program with a branch"),
     "transformers": ("transformers: BERT, classifier", "transformers: tokenizer", "transformers: LoRA adapter"),
     "xgboost": ("classifier of categories", "regressor of three targets, one tree", "regressor with dropout", "booster of classes"),
 }

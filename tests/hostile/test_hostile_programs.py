@@ -96,7 +96,7 @@ LIES: dict[str, tuple[Callable[[Program], Any], str]] = {
     "a fraction of nothing": (expression("Rational(1, 0)"), "is no arithmetic over sizes"),
     "a tower of powers": (expression("Pow(Pow(Integer(9), Integer(9)), Integer(9))"), "has a power that no size has"),
     "a large power": (expression("Pow(Symbol('s1'), Integer(1000000))"), "has a power that no size has"),
-    "an expression without end": (expression("Add(" * 3000), "is no expression of sizes"),
+    "an expression without end": (expression(f"Add({', '.join(['Integer(1)'] * 300)})"), "is no expression of sizes"),
     "an expression nested deep": (expression("Abs(" * 80 + "Integer(1)" + ")" * 80), "is no arithmetic over sizes"),
     "an operator of another module": (target("torch.os.system"), "is the operator torch.os.system"),
     "an operator that loads": (target("torch.load"), "is the operator torch.load"),
