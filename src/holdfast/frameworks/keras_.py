@@ -38,6 +38,10 @@ def public_name(obj: Any) -> str | None:
     return None if api is None else api.get_name_from_symbol(obj)
 
 
+_SEEN = frozenset({"float16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "bool"})
+"""Dtypes that the buffers of TensorFlow's tensors have."""
+
+
 # -- from a model ----------------------------------------------------------------------------------------------------------
 
 
@@ -148,8 +152,13 @@ def _named_arrays(model: Any) -> dict[str, Any]:
 
 
 def _array(variable: Any) -> Any:
-    """Return the value of a variable; bits where numpy has no such numbers."""
-    array = np.asarray(_keras().ops.convert_to_numpy(variable.value))
+    """Return the value of a variable, over its memory where the backend lets it be seen; bits where numpy has no such numbers."""
+    keras, value = _keras(), variable.value
+    if keras.backend.backend() == "tensorflow" and str(variable.dtype) in _SEEN:
+        # its own conversion copies; a tensor that is looked at is not written to, training gives the variable another one
+        array = np.asarray(memoryview(importlib.import_module("tensorflow").convert_to_tensor(value)))
+    else:
+        array = np.asarray(keras.ops.convert_to_numpy(value))
     return array.view(BITS[str(variable.dtype)]) if str(variable.dtype) in BITS else array
 
 
