@@ -44,3 +44,21 @@ class TwoInputs(torch.nn.Module):
 
     def forward(self, left: Any, right: Any) -> Any:
         return self.one(left) * self.other(right)
+
+
+class Memory(torch.nn.LSTM):
+    """A recurrent layer of a user's own, with a parameter more, that gives the last output."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__(width, hidden, 2, bidirectional=True)
+        self.scale = torch.nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, rows: Any) -> Any:  # type: ignore[override]
+        return super().forward(rows)[0][-1] * self.scale
+
+
+class Looking(torch.nn.MultiheadAttention):
+    """Attention of rows to themselves."""
+
+    def forward(self, rows: Any) -> Any:  # type: ignore[override]
+        return super().forward(rows, rows, rows)[0]

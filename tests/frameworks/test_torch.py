@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 
 import holdfast
-from holdfast.errors import NotFound, UnsupportedModel, UntrustedType
+from holdfast.errors import InvalidState, NotFound, UnsupportedModel, UntrustedType
 
 torch = pytest.importorskip("torch", reason="PyTorch is not installed")
 
 from holdfast.testing.specimen import Specimen  # noqa: E402
 from holdfast.testing.zoo_torch import _LAYERS, layer  # noqa: E402
-from tests.frameworks.nets import Tied, TwoHeads  # noqa: E402
+from tests.frameworks.nets import Looking, Memory, Tied, TwoHeads  # noqa: E402
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 ZOO: dict[str, Specimen] = {name: layer(name) for name in _LAYERS}
@@ -292,3 +292,23 @@ def test_the_tree_and_parts_go_by_the_names_of_layers(tmp_path: Path) -> None:
     assert holdfast.load(path, part="_modules.0").in_features == 3
     with pytest.raises(NotFound, match="there is 0, 1"):
         holdfast.load(path, part="2.weight")
+
+
+@pytest.mark.parametrize("change", [{"num_layers": 0}, {"hidden_size": 7}, {"mode": "GRU"}, {"_flat_weights_names": []}], ids=str)
+def test_a_class_below_a_recurrent_layer_is_checked_as_the_layer_is(change: dict[str, Any]) -> None:
+    net = Memory(3, 4)
+    rows = torch.randn(5, 2, 3)
+    back = holdfast.loads(holdfast.dumps(net), trusted=[Memory])
+    assert torch.equal(back(rows), net(rows))
+    net.__dict__.update(change)
+    with pytest.raises(InvalidState, match="Memory"):
+        holdfast.loads(holdfast.dumps(net), trusted=[Memory])
+
+
+def test_a_class_below_attention_is_checked_as_the_layer_is() -> None:
+    net = Looking(4, 2)
+    rows = torch.randn(3, 2, 4)
+    assert torch.equal(holdfast.loads(holdfast.dumps(net), trusted=[Looking])(rows), net(rows))
+    net.num_heads = 0
+    with pytest.raises(InvalidState, match="num_heads"):
+        holdfast.loads(holdfast.dumps(net), trusted=[Looking])

@@ -20,6 +20,7 @@ from holdfast.frameworks import torch_packed, torch_program
 from holdfast.frameworks.adapter import Adapter, Record, Shell
 from holdfast.frameworks.devices import chosen
 from holdfast.frameworks.making import put_attributes
+from holdfast.trust.state.torch_layers import MODES, check_attention, check_recurrent
 
 _BITS = {
     "bfloat16": "<u2",
@@ -362,9 +363,24 @@ def _module_adapter(cls: type) -> Shell:
         for name, value in vars(torch.nn.Module()).items():
             attributes.setdefault(name, value)
         if isinstance(module, torch.nn.RNNBase):
+            _check_below(module)
             module._init_flat_weights()
+        elif isinstance(module, torch.nn.MultiheadAttention):
+            check_attention(vars(module), cls.__qualname__)
 
     return Shell(_dump_module, make, fill)
+
+
+def _check_below(module: Any) -> None:
+    """Check a recurrent layer of a class of the user's below PyTorch's own, whose kernels believe its numbers as well."""
+    torch, state = _torch(), vars(module)
+    kind = next((name for name in MODES if isinstance(module, getattr(torch.nn, name))), None)
+    if kind is None or type(module) is getattr(torch.nn, kind):
+        return
+    names = state.get("_flat_weights_names", ())
+    shapes = {name: None if one is None else tuple(one.shape) for name, one in state["_parameters"].items() if name in names}
+    more = {"parametrizations": True} if "parametrizations" in state["_modules"] else {}
+    check_recurrent(kind, {**state, **more}, shapes, type(module).__qualname__)
 
 
 # -- asking --------------------------------------------------------------------------------------------------------------
