@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -312,3 +313,53 @@ def test_a_class_below_attention_is_checked_as_the_layer_is() -> None:
     net.num_heads = 0
     with pytest.raises(InvalidState, match="num_heads"):
         holdfast.loads(holdfast.dumps(net), trusted=[Looking])
+
+
+VALUES = {"layout": "quantized", "dtype": "qint8", "values": torch.zeros(2, 3, dtype=torch.int8)}
+CHANNELS = {**VALUES, "scale": torch.ones(2, dtype=torch.float64), "zero_point": torch.zeros(2, dtype=torch.int64), "axis": 0}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {**VALUES, "dtype": "quint8", "scale": 1.0, "zero_point": 0},
+        {**VALUES, "dtype": "qint2", "scale": 1.0, "zero_point": 0},
+        {**VALUES, "scale": 0.0, "zero_point": 0},
+        {**VALUES, "scale": float("inf"), "zero_point": 0},
+        {**VALUES, "scale": float("nan"), "zero_point": 0},
+        {**VALUES, "scale": 1.0, "zero_point": 2**40},
+        {**VALUES, "scale": 1.0, "zero_point": 0.5},
+        {**CHANNELS, "axis": 2},
+        {**CHANNELS, "axis": 1},
+        {**CHANNELS, "scale": torch.ones(3, dtype=torch.float64)},
+        {**CHANNELS, "scale": torch.tensor([1.0, 0.0], dtype=torch.float64)},
+        {**CHANNELS, "scale": torch.tensor([1.0, float("nan")], dtype=torch.float64)},
+        {**CHANNELS, "scale": torch.ones(2, dtype=torch.float32)},
+        {**CHANNELS, "zero_point": torch.zeros(2, dtype=torch.int32)},
+        {**CHANNELS, "zero_point": 0},
+    ],
+)
+def test_a_quantized_tensor_without_its_scales_is_refused(fields: dict[str, Any]) -> None:
+    from holdfast.frameworks.torch_ import _build_here
+
+    with pytest.raises(InvalidState, match="quantized tensor"):
+        _build_here(fields)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda rows: torch.quantize_per_tensor(rows, 0.1, 3, torch.quint8),
+        lambda rows: torch.quantize_per_channel(rows, torch.tensor([0.1, 0.2]), torch.tensor([1, 2]), 0, torch.qint8),
+        lambda rows: torch.quantize_per_channel(rows, torch.tensor([0.1, 0.2, 0.3]), torch.tensor([1.5, 2, 3]), 1, torch.quint8),
+    ],
+    ids=["tensor", "channels", "rows"],
+)
+def test_a_quantized_tensor_comes_back(make: Callable[[Any], Any]) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # PyTorch means to leave them to another package
+        tensor = make(torch.arange(6.0).reshape(2, 3))
+    back = holdfast.loads(holdfast.dumps(tensor))
+    assert back.qscheme() == tensor.qscheme()
+    assert torch.equal(back, tensor)
+    assert torch.equal(back.dequantize(), tensor.dequantize())

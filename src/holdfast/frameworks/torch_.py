@@ -130,14 +130,19 @@ def _build_quantized(fields: dict[str, Any]) -> Any:
     if fields["dtype"] not in kinds or not isinstance(values, torch.Tensor) or values.dtype is not kinds[fields["dtype"]]:
         raise InvalidState("a quantized tensor does not hold integers of its dtype; the file is damaged or was altered.")
     if "axis" not in fields:
-        if type(scale) is not float or type(zero) is not int or not scale > 0:
+        if type(scale) is not float or type(zero) is not int or not 0 < scale < float("inf") or not -(2**31) <= zero < 2**31:
             raise InvalidState("a quantized tensor has no scale; the file is damaged or was altered.")
         return torch._make_per_tensor_quantized_tensor(values, scale, zero)
     axis = fields["axis"]
     if type(axis) is not int or not 0 <= axis < values.dim() or not all(
-        isinstance(one, torch.Tensor) and one.shape == (values.shape[axis],) for one in (scale, zero)
+        isinstance(one, torch.Tensor) and one.shape == (values.shape[axis],) and one.layout is torch.strided and not one.is_quantized for one in (scale, zero)
     ):
         raise InvalidState("a quantized tensor has not one scale for each channel; the file is damaged or was altered.")
+    by_rows = (scale.dtype, zero.dtype) == (torch.float32, torch.float32)
+    if not by_rows and (scale.dtype, zero.dtype) != (torch.float64, torch.int64):
+        raise InvalidState("the scales of a quantized tensor are of another dtype; the file is damaged or was altered.")
+    if not bool((torch.isfinite(scale) & torch.isfinite(zero) & (scale > 0)).all()):
+        raise InvalidState("a channel of a quantized tensor has no scale; the file is damaged or was altered.")
     return torch._make_per_channel_quantized_tensor(values, scale, zero, axis)
 
 
