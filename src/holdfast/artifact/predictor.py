@@ -6,12 +6,13 @@ positions when the names do not fit.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NoReturn
 
 import numpy as np
 
-from holdfast.errors import UnsupportedOperation, quoted
-from holdfast.frameworks.asking import CALLS, ways_to_ask
+from holdfast.errors import HoldfastError, UnsupportedOperation, quoted
+from holdfast.frameworks.asking import CALLS, in_frame, takes_names, ways_to_ask
 from holdfast.values.manifest import Signature
 
 SHOWN = 8
@@ -74,11 +75,22 @@ class ModelPredictor:
         ask = self._ways.get(method)
         if ask is None:
             self._refuse(f"{type(self.model).__name__} has no {method}; it has {', '.join(self.methods)}")
-        given = self._shaped(rows)
+        if rows is None or isinstance(rows, type | Iterator) or (isinstance(rows, dict | list | tuple) and not rows):
+            self._refuse(f"rows are an array, a frame, a list of rows or records, or a dict of columns; {_given(rows)} was given")
         try:
-            return _plain(ask(given))
+            given = self._shaped(rows)
+        except HoldfastError:
+            raise
         except Exception as error:
-            self._refuse(f"the model cannot answer these rows: {type(error).__name__}: {quoted(error, 400)}")
+            self._refuse(f"the rows cannot be put into the form that the model takes: {_said(error)}")
+        try:
+            answer = _plain(ask(given), getattr(self.model, "output_names", None))
+        except Exception as error:
+            self._refuse(f"the model cannot answer these rows: {_said(error)}")
+        count = _length(rows)
+        if count is not None and isinstance(answer, np.ndarray) and answer.ndim and len(answer) != count:
+            self._refuse(f"the model gave {len(answer)} answers to {count} rows, so it takes rows in another form; give them as it was fitted")
+        return answer
 
     def __repr__(self) -> str:
         names = [one.name for one in self.signature.inputs if one.name] if self.signature else []
@@ -92,17 +104,38 @@ class ModelPredictor:
 
     def _shaped(self, rows: Any) -> Any:
         signature = self.signature
-        if isinstance(rows, list) and rows and all(isinstance(one, dict) for one in rows):
-            rows = {name: [one.get(name) for one in rows] for name in dict.fromkeys(name for one in rows for name in one)}
+        if isinstance(rows, list) and all(isinstance(one, dict) for one in rows):
+            rows = self._columns_of(rows)
         if signature is None or not signature.inputs:
-            return rows
+            return self._unknown(rows)
         if signature.kind == "frame":
-            return self._frame(rows, signature)
+            return in_frame(self.model, self._frame(rows, signature))
         if signature.kind == "dict":
             return self._inputs(rows, signature)
         if signature.kind == "rows":
             return self._texts(rows)
         return self._array(rows, signature)
+
+    def _columns_of(self, records: list[dict[Any, Any]]) -> dict[Any, Any]:
+        """Return records as columns."""
+        names = list(dict.fromkeys(name for one in records for name in one))
+        for number, one in enumerate(records):
+            lacking = [name for name in names if name not in one]
+            if lacking:
+                self._refuse(f"record {number} lacks {_some(lacking)}, which others have; give None where nothing is known")
+        return {name: [one[name] for one in records] for name in names}
+
+    def _unknown(self, rows: Any) -> Any:
+        """Return rows for a model that does not know what it takes: named columns as a frame, and one column of texts as texts."""
+        if takes_names(self.model) or not (isinstance(rows, dict) or hasattr(rows, "columns")):
+            return rows
+        if isinstance(rows, dict):
+            import pandas as pd
+
+            rows = pd.DataFrame(_columns(rows))
+        if len(rows.columns) == 1 and all(isinstance(one, str) for one in rows.iloc[:, 0]):
+            return rows.iloc[:, 0].tolist()
+        return in_frame(self.model, rows)
 
     def _frame(self, rows: Any, signature: Signature) -> Any:
         import pandas as pd
@@ -157,7 +190,9 @@ class ModelPredictor:
         elif hasattr(rows, "columns"):
             rows = rows.to_numpy()
         array = rows if hasattr(rows, "shape") else np.asarray(rows)
-        expected = signature.inputs[0].shape
+        expected, wanted = signature.inputs[0].shape, signature.inputs[0].dtype
+        if wanted.startswith("float") and getattr(array.dtype, "kind", "") in "iub":
+            array = array.astype(wanted)
         fits = len(array.shape) == len(expected) and all(want is None or want == have for want, have in zip(expected[1:], array.shape[1:], strict=True))
         if not fits and signature.inputs[0].dtype == "numeric":
             single = "; give a single row as [row]" if len(array.shape) == len(expected) - 1 else ""
@@ -183,18 +218,39 @@ def _form(array: Any) -> str:
     return f"an array of shape {tuple(array.shape)}"
 
 
-def _plain(answer: Any) -> Any:
-    """Return an answer as arrays."""
+def _plain(answer: Any, names: Any = None) -> Any:
+    """Return an answer as arrays: several outputs by their names, or as a tuple where they have none."""
     if hasattr(answer, "columns") and hasattr(answer, "to_numpy"):
         return {str(name): answer[name].to_numpy() for name in answer.columns} if len(answer.columns) > 1 else answer.iloc[:, 0].to_numpy()
     if hasattr(answer, "to_numpy"):
         return answer.to_numpy()
     if isinstance(answer, dict):
         return {name: _plain(value) for name, value in answer.items()}
-    if isinstance(answer, tuple):
-        return tuple(map(_plain, answer))
+    if isinstance(answer, tuple) or (isinstance(answer, list) and answer and all(hasattr(one, "shape") and one.ndim for one in answer)):
+        outputs = tuple(map(_plain, answer))
+        return dict(zip(names, outputs, strict=True)) if isinstance(names, list) and len(names) == len(outputs) else outputs
     if isinstance(answer, list) and answer and isinstance(answer[0], dict):
         return answer
     if hasattr(answer, "toarray"):
         return answer
     return np.asarray(answer)
+
+
+def _length(rows: Any) -> int | None:
+    """Return how many rows a table has; None for what is no table."""
+    if hasattr(rows, "columns"):
+        return len(rows)
+    if isinstance(rows, list) and all(isinstance(one, dict) for one in rows):
+        return len(rows)
+    return None
+
+
+def _given(rows: Any) -> str:
+    if isinstance(rows, dict | list | tuple):
+        return f"an empty {type(rows).__name__}"
+    return "None" if rows is None else f"a {type(rows).__name__}" if not isinstance(rows, type) else f"the class {rows.__name__}"
+
+
+def _said(error: Exception) -> str:
+    """Return what an error of another library says, on one line."""
+    return f"{type(error).__name__}: {quoted(' '.join(str(error).split()), 400)}"

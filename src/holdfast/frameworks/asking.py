@@ -26,12 +26,31 @@ def plain_inputs(rows: Any) -> Any:
     return np.asarray(rows.to_numpy() if hasattr(rows, "to_numpy") else rows)
 
 
-def ways_to_ask(model: Any) -> dict[str, Callable[[Any], Any]]:
-    """Return what a model can be asked: method -> a function of rows."""
+def _of_library(model: Any, table: str) -> Any:
+    """Return what the module of a model's library has for its class, or the nearest above, in one of its tables; or None."""
     for owner in type(model).__mro__:
         name = defining_name(owner)
         library = FAMILIES.get(name) or LIBRARIES.get(name.partition(".")[0])
-        asked: dict[str, dict[str, Callable[[Any, Any], Any]]] = getattr(importlib.import_module(library), "ASKED", {}) if library else {}
-        if name in asked:
-            return {method: lambda rows, ask=ask: ask(model, rows) for method, ask in asked[name].items()}  # type: ignore[misc]
+        found = getattr(importlib.import_module(library), table, {}) if library else {}
+        if name in found:
+            return found[name]
+    return None
+
+
+def ways_to_ask(model: Any) -> dict[str, Callable[[Any], Any]]:
+    """Return what a model can be asked: method -> a function of rows."""
+    asked: dict[str, Callable[[Any, Any], Any]] | None = _of_library(model, "ASKED")
+    if asked is not None:
+        return {method: lambda rows, ask=ask: ask(model, rows) for method, ask in asked.items()}  # type: ignore[misc]
     return {method: ask for method in METHODS if callable(ask := getattr(model, method, None))}
+
+
+def takes_names(model: Any) -> bool:
+    """Say whether a model is asked by its library's function, which takes named inputs as they are."""
+    return _of_library(model, "ASKED") is not None and _of_library(model, "FRAMES") is None
+
+
+def in_frame(model: Any, frame: Any) -> Any:
+    """Return a frame as the library of a model takes it: with categories where it was trained on categories."""
+    prepare = _of_library(model, "FRAMES")
+    return frame if prepare is None or not hasattr(frame, "columns") else prepare(model, frame)

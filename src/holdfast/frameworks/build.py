@@ -142,8 +142,7 @@ class _Builder(Building):
             self.fill_objects(table, rows, shells)
         elif kind is t.Lists:
             for shell, items in zip(shells, self.split(table.lengths, table.items, rows), strict=True):
-                if not shell:
-                    shell.extend(items)
+                shell[:] = items  # one that was filled early may lack what was made after it
         elif kind is t.Sets:
             ask = _has_nodes(table.items)
             for shell, items in zip(shells, self.split(table.lengths, table.items, rows), strict=True):
@@ -221,18 +220,34 @@ class _Builder(Building):
     # -- containers that a one-step value is given -------------------------------------------------------------------
 
     def fill_early(self, table: Any, rows: int) -> None:
+        """Fill the containers that a value made in one step is given, and those inside them, before it is made."""
         kind = type(table)
         if kind not in (t.Records, t.FrozenSets):
             return
-        shells = self.graph.shells
-        for column in t.columns_of(table):
-            for node in _nodes(column, rows):
-                if node >= shells and node not in self.early:
-                    index, row = self.graph.locate(node)
-                    kind_there = type(self.graph.tables[index])
-                    if kind_there in _CONTAINERS or (kind is t.FrozenSets and kind_there is t.Objects):
-                        self.early.add(node)
-                        self.fill_row(index, row)
+        shells, tables = self.graph.shells, self.graph.tables
+        direct = {node for column in t.columns_of(table) for node in _nodes(column, rows) if self.may_hold(node)}
+        waiting = list(direct)
+        while waiting:
+            node = waiting.pop()
+            if node in self.early:
+                continue
+            index, row = self.graph.locate(node)
+            kind_there = type(tables[index])
+            if node >= shells and not (kind_there in _CONTAINERS or (kind is t.FrozenSets and kind_there is t.Objects)):
+                continue
+            self.early.add(node)
+            children = [cell for _, cell in self.paths.children(node) if type(cell) is Node]
+            waiting += filter(self.may_hold, children)
+            # further inside may be what is made later; it is put in then
+            if node >= shells and (node in direct or all(map(self.is_built, children))):
+                self.fill_row(index, row)
+
+    def may_hold(self, node: int) -> bool:
+        """Say whether a node is a shell, or a tuple that may hold one."""
+        if node >= self.graph.shells:
+            return node not in self.early
+        index, _ = self.graph.locate(node)
+        return type(self.graph.tables[index]) in (t.Tuples, t.LongTuples)
 
     def fill_row(self, index: int, row: int) -> None:
         """Fill one container from its row alone."""

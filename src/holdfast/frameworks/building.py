@@ -94,6 +94,10 @@ class Building:
         flat = self.cells(items, ends[-1])
         return [flat[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
+    def is_built(self, node: int) -> bool:
+        """Say whether the object of a node is there."""
+        return self.objects[node] is not _UNBUILT
+
     def built(self, cells: list[Any]) -> list[Any]:
         """Return the objects that cells stand for; each has to be there already."""
         values = [self.objects[cell] if type(cell) is Node else cell for cell in cells]

@@ -77,4 +77,18 @@ def _fill_booster(booster: Any, fields: dict[str, Any]) -> None:
     booster.__setstate__({**kept, **sizes, "_handle": text})
 
 
+def _with_categories(model: Any, frame: Any) -> Any:
+    """Return a frame whose texts are the categories that LightGBM was trained on, which it keeps in the order of the columns."""
+    known = getattr(getattr(model, "booster_", model), "pandas_categorical", None) or []
+    texts = [name for name in frame.columns if frame[name].dtype == object or str(frame[name].dtype) in ("string", "str")]
+    if not texts or len(texts) != len(known):
+        return frame
+    import pandas as pd
+
+    return frame.astype({name: pd.CategoricalDtype(categories) for name, categories in zip(texts, known, strict=True)})
+
+
+FRAMES = {"lightgbm.basic.Booster": _with_categories, "lightgbm.sklearn.LGBMModel": _with_categories}
+"""Class -> what puts a frame into the form that models of it take."""
+
 ADAPTERS: dict[str, Adapter] = {"lightgbm.basic.Booster": Shell(_dump_booster, _make_booster, _fill_booster)}

@@ -57,6 +57,15 @@ def predict(booster: Any, rows: Any) -> Any:
     return booster.predict(rows)
 
 
+def _with_categories(_: Any, frame: Any) -> Any:
+    """Return a frame whose texts are categories; XGBoost finds them again among those that it was trained on."""
+    texts = [name for name in frame.columns if frame[name].dtype == object or str(frame[name].dtype) in ("string", "str")]
+    return frame.astype(dict.fromkeys(texts, "category")) if texts else frame
+
+
+FRAMES = {"xgboost.core.Booster": _with_categories, "xgboost.sklearn.XGBModel": _with_categories}
+"""Class -> what puts a frame into the form that models of it take."""
+
 ASKED = {"xgboost.core.Booster": {"predict": predict}}
 """Class -> what models of it are asked in place of their own methods, which take matrices of XGBoost's."""
 
