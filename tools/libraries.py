@@ -22,6 +22,13 @@ OUT = Path(__file__).resolve().parents[1] / "docs" / "libraries.md"
 
 AGAIN_DIFFERENT = {
     ("statsmodels", "OLS of a frame"): "pandas shares the memory of a frame with its arrays, and a copy does not",
+    ("statsmodels", "OLS of an array and a frame"): "as above",
+    ("statsmodels", "OLS of a series and an array"): "as above",
+    ("statsmodels", "Logit of a series of integers"): "as above",
+    ("statsmodels", "ARIMA of days"): "as above",
+    ("statsmodels", "SARIMAX of months"): "as above",
+    ("statsmodels", "AutoReg of days"): "as above",
+    ("statsmodels", "ExponentialSmoothing of quarters"): "as above",
     ("statsmodels", "formula OLS"): "as above",
     ("statsmodels", "formula GLM"): "as above",
     ("statsmodels", "formula Logit"): "as above",

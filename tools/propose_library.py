@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import re
 import sys
 import warnings
 from collections.abc import Callable
@@ -31,6 +32,12 @@ WIDER = [{"int", "float"}, {"none", "int"}, {"int", "tuple"}, {"list", "tuple"}]
 """Kinds that users give for one another: where one of a set was seen, the others are proposed as well."""
 GIVEN = ["none", "bool", "int", "float", "str", "list", "tuple", "dict", "number:b", "number:i", "number:u", "number:f", "object", "name"]
 """Kinds that users give for parameters of an estimator, whatever was seen."""
+
+GIVEN_DATA = ["none", *(f"array:{kind}{axes}" for kind in "biuf" for axes in (1, 2)), "type:pandas.DataFrame", "type:pandas.Series", "object"]
+"""Forms in which users give data, which models of statsmodels keep as they were given, or drop when they are told to."""
+
+NEVER = {"torch.export.exported_program.ExportedProgram"}
+"""Classes of the zoos that are not trusted by default: kernels believe what a program gives them."""
 
 HOW: dict[str, str] = {}
 """Class -> how it is rebuilt, when that was seen."""
@@ -83,9 +90,13 @@ def belongs(name: str, library: str) -> bool:
     return SHARED.get(top, top) == library
 
 
-def entry(kinds: dict[str, set[str]], always: set[str], params: set[str], how: str, items: dict[str, list[str]]) -> Entry:
+def entry(kinds: dict[str, set[str]], always: set[str], params: set[str], how: str, items: dict[str, list[str]], wide: bool = False) -> Entry:
     """Return the line of one class."""
     for name, allowed in kinds.items():
+        if wide and any(one.startswith(("array:", "type:pandas.")) for one in allowed):
+            allowed |= set(GIVEN_DATA)
+        if wide and allowed & {"bool", "str"}:
+            allowed |= {"none"}
         for wider in WIDER:
             if allowed & wider:
                 allowed |= wider
@@ -156,10 +167,15 @@ def _torch_functions() -> set[str]:
     return {name for one in live if (name := name_of(one)) is not None}
 
 
-_LEFT_OUT = {"data", "data_ptr", "from_file", "get_device", "is_pinned", "pin_memory", "record_stream", "set", "set_data", "share_memory", "storage", "untyped_storage"}
-"""Operators that no program needs: what opens files, swaps storages or tells addresses. What gives memory as it was left is out as well."""
+_LEFT_OUT = re.compile(
+    r"(fbgemm|mkldnn|miopen|cudnn|quantized|sparse|segment|fused|batch_norm_|choose_qparams|ctc|_fft|_foreach|_cudnn|_mkldnn|_sparse|_nested|rename|align_|refine_names).*"
+    r"|.*(backward|empty|resize|_csr|_csc|_bsr|_bsc|_coo|storage|qparams).*"
+    r"|(Generator|as_tensor|as_strided_|backward|data|data_ptr|device|fill_diagonal_|from_file|get_device|grad|hash|is_pinned|load|manual_seed|pin_memory|put_?|record_stream|save|seed|set_?|"
+    r"set_data|set_grad_enabled|share_memory|tensor|to_mkldnn|to_sparse|untyped_storage|wait|lift_fresh|bin|split_with_sizes_copy|q_.*|int_repr)"
+)
+"""Operators that no forward pass needs: what opens files, swaps storages, tells addresses, gives memory as it was left, or believes indices."""
 _ALSO = {
-    "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "_assert_scalar", "_assert_tensor_metadata", "_log_softmax", "_native_batch_norm_legit", "_native_batch_norm_legit_functional",
+    "_adaptive_avg_pool2d", "_adaptive_avg_pool3d", "_assert_async", "_assert_scalar", "_linalg_check_errors", "_assert_tensor_metadata", "_log_softmax", "_native_batch_norm_legit", "_native_batch_norm_legit_functional",
     "_native_batch_norm_legit_no_training", "_softmax", "_to_copy", "_unsafe_view", "cross_entropy_loss", "detach_", "gelu_", "hardswish_", "im2col", "lift_fresh_copy", "log_sigmoid",
     "matrix_H", "mish_", "nll_loss2d", "nll_loss_forward", "nll_loss_nd", "numpy_T", "pad_sequence", "relu6_", "replication_pad1d", "rrelu_with_noise",
     "scaled_dot_product_attention", "sym_constrain_range", "sym_constrain_range_for_size", "sym_is_contiguous", "sym_numel", "sym_size", "sym_storage_offset", "sym_stride",
@@ -185,7 +201,7 @@ def _torch_operators() -> set[str]:
         documented |= {f"{prefix}_{name}" for name in dir(getattr(torch, prefix))}
     found = {schema.name[6:] for schema in torch._C._jit_get_all_schemas() if schema.name.startswith("aten::")}
     public = {name for name in found if name in documented or name.rstrip("_") in documented if not name.startswith("_")} | {name for name in found if _is_core(name)}
-    kept = {name for name in public | (_ALSO & found) if name.rstrip("_") not in _LEFT_OUT and "empty" not in name and "resize" not in name}
+    kept = {name for name in public | (_ALSO & found) if name in _ALSO or not _LEFT_OUT.fullmatch(name)}
     return {f"aten.{name}" for name in kept}
 
 
@@ -304,10 +320,6 @@ EXTRA: dict[str, Extra] = {
             "torch.Size": Entry("record", {"lengths": ["tuple"]}, ["lengths"], items={"lengths": ["int"]}),
             "torch.dtype": Entry("record", {"name": ["str"]}, ["name"]),
             "torch.device": Entry("record", {"name": ["str"]}, ["name"]),
-            "torch.export.exported_program.ExportedProgram": Entry(
-                "record", {"program": ["str"], "state": ["dict"], "constants": ["dict"], "example": ["none", "tuple"]}, ["constants", "example", "program", "state"],
-                items={"state": ["type:torch.Tensor", "type:torch.nn.parameter.Parameter"], "constants": ["type:torch.Tensor", "type:torch.nn.parameter.Parameter"]},
-            ),
             "torch.ScriptObject": Entry("record", _PACKED, ["kind"], items={"numbers": ["int"]}),
             "torch._C.Generator": Entry("record", {"state": ["type:torch.Tensor"]}, ["state"]),
         },
@@ -361,8 +373,8 @@ def propose(library: str) -> int:
     types: dict[str, Any] = dict(extra.types() if callable(extra.types) else extra.types)
     found, functions = seen(library)
     for name, (kinds, always) in sorted(found.items()):
-        if name not in types:
-            types[name] = entry(kinds, always, parameters(name), HOW[name] or extra.how, extra.items)
+        if name not in types and name not in NEVER:
+            types[name] = entry(kinds, always, parameters(name), HOW[name] or extra.how, extra.items, library == "statsmodels")
     version = str(importlib.import_module(library).__version__).partition("+")[0]
     made = Library(tried_with={library: version}, types=types, values=sorted(extra.values() | functions), operators=sorted(extra.operators()))
     (DATA / f"{library}.json").write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import holdfast
-from holdfast.errors import HoldfastError, InvalidState, UnsupportedModel, VersionMismatch
+from holdfast.errors import HoldfastError, InvalidState, UnsupportedModel, UntrustedType, VersionMismatch
 from holdfast.frameworks import torch_program
 from holdfast.frameworks.adapter import Record
 from holdfast.testing.specimen import makers
@@ -80,6 +80,19 @@ def constant(value: Any) -> Callable[[Program], None]:
     return put
 
 
+def sum_of(count: int) -> str:
+    return ", ".join(f"Symbol('s{number}')" for number in range(count))
+
+
+def keyword(name: str) -> Callable[[Program], None]:
+    leaf = {"type": None, "context": None, "children_spec": []}
+    return spec(lambda s: s["children_spec"][1].update(context=json.dumps([name]), children_spec=[leaf]))
+
+
+def argument(name: str, value: dict[str, Any]) -> Callable[[Program], None]:
+    return lambda program: graph(program)["nodes"][0]["inputs"].append({"name": name, "arg": value, "kind": 2})
+
+
 def deep(program: Program) -> None:
     program["opset_version"] = json.loads('{"a":' * 70 + "1" + "}" * 70)
 
@@ -135,6 +148,21 @@ LIES: dict[str, tuple[Callable[[Program], Any], str]] = {
     "a tuple with names": (lambda p: p["graph_module"].update(treespec_namedtuple_fields={"a": {"field_names": ["a"]}}), "holds objects of code"),
     "a key that is code": (lambda p: graph(p)["tensor_values"].update({f"a\n{CODE}": {}}), "has a key that is no plain name"),
     "a number beyond 64 bits": (lambda p: p["range_constraints"].update(s1={"min_val": 2**64, "max_val": None}), "is a number beyond 64 bits"),
+    "a symbol that is counted up to": (lambda p: p["range_constraints"].update(u999999999999={"min_val": 0, "max_val": None}), "has a key that is no plain name"),
+    "a power of a sum": (expression(f"Pow(Add({sum_of(40)}), Integer(8))"), "has a power that no size has"),
+    "a product of sums": (expression(f"Mul({', '.join([f'Add({sum_of(12)})'] * 4)})"), "has more than 1000 terms"),
+    "a keyword that holds code": (keyword("x,y:[0 for torch.a in [torch.b]]"), "has keys that are no plain names"),
+    "a keyword of Python": (keyword("lambda"), "has keys that are no plain names"),
+    "no names of arguments": (lambda p: p["graph_module"]["module_call_graph"][0]["signature"].update(forward_arg_names=[]), "has other names of arguments"),
+    "two arguments of one name": (lambda p: p["graph_module"]["module_call_graph"][0]["signature"].update(forward_arg_names=["left", "left"]), "has other names of arguments"),
+    "a signature without inputs": (lambda p: p["graph_module"]["module_call_graph"][0]["signature"].update(in_spec="[1, 2]"), "does not say how values are nested"),
+    "a number in the place of a dtype": (argument("dtype", {"as_int": 1000}), "is not a dtype"),
+    "a number in the place of a memory format": (argument("memory_format", {"as_int": 4}), "is not a memory_format"),
+    "an operator that writes into another": (target("torch.ops.aten.add.out"), "is the operator torch.ops.aten.add.out"),
+    "an operator of another engine": (target("torch.ops.aten.fbgemm_pack_gemm_matrix_fp16.default"), "is the operator"),
+    "an operator of training": (target("torch.ops.aten.max_pool2d_with_indices_backward.default"), "is the operator"),
+    "an operator that makes sparse tensors": (target("torch.ops.aten.sparse_csr_tensor.crow_col_value"), "is the operator"),
+    "an operator that saves": (target("torch.ops.aten.save.default"), "is the operator"),
     "a text with control characters": (lambda p: p.update(torch_version="2\n"), "is a text with other characters"),
     "nesting without end": (deep, "is nested too deep"),
 }
@@ -154,9 +182,55 @@ def test_an_altered_program_is_refused_before_pytorch_reads_it(name: str) -> Non
 def test_a_recurrent_layer_of_no_layers_is_refused() -> None:
     program = json.loads(genuine("program of an LSTM"))
     node = next(node for node in graph(program)["nodes"] if "lstm" in node["target"])
-    next(one for one in node["inputs"] if one["name"] == "num_layers")["arg"]["as_int"] = 0
-    with pytest.raises(InvalidState, match="is a number of layers below one"):
-        check_program(json.dumps(program), catalog().operators, "model")
+    held = next(one for one in node["inputs"] if one["name"] == "num_layers")
+    for value, said in (({"as_int": 0}, "is a number of layers that no layer has"), ({"as_sym_int": {"as_int": 0}}, "is not a num_layers")):
+        held["arg"] = value
+        with pytest.raises(InvalidState, match=said):
+            check_program(json.dumps(program), catalog().operators, "model")
+
+
+def built(kind: str, **changes: Any) -> Any:
+    adapter = torch_program.ADAPTERS[torch_program.NAME]
+    assert isinstance(adapter, Record)
+    return adapter.build({**adapter.dump(makers("torch")[kind]().model), **changes})
+
+
+@pytest.mark.parametrize("which", ["a key", "a text", "a number of another kind", "rows", "no arguments", "nested", "state", "constants", "a method"])
+def test_what_stands_beside_a_program_is_looked_at(which: str) -> None:
+    import torch
+
+    rows = torch.empty(4, 6, device="meta")
+    nested: Any = rows
+    for _ in range(30):
+        nested = [nested]
+    changes: dict[str, Any] = {
+        "a key": {"example": (({'a", print(), "b': rows},), {})},
+        "a text": {"example": (("' + print() + '",), {})},
+        "a number of another kind": {"example": ((1j,), {})},
+        "rows": {"example": ((torch.ones(4, 6),), {})},
+        "no arguments": {"example": (rows,)},
+        "nested": {"example": ((nested,), {})},
+        "state": {"state": {"more": torch.ones(1)}},
+        "constants": {"constants": {"forward": torch.ones(1)}},
+        "a method": {"state": {"0.weight": "x"}},
+    }[which]
+    with pytest.raises(InvalidState, match="exported program"):
+        built("program", **changes)
+
+
+def test_a_program_is_not_trusted_by_default_and_keeps_no_row() -> None:
+    import torch
+
+    row = torch.tensor([[123456.789, 42.0]])
+    program = torch.export.export(torch.nn.Linear(2, 1), (row,))
+    blob = holdfast.dumps(program)
+    assert row.numpy().tobytes()[:4] not in blob
+    with pytest.raises(UntrustedType, match="ExportedProgram"):
+        holdfast.loads(blob)
+    back = holdfast.loads(blob, trusted=[torch_program.NAME])
+    assert torch.equal(back.module()(row), program.module()(row))
+    with pytest.raises(AssertionError, match="Guard failed"):
+        back.module()(torch.ones(3, 2))
 
 
 @pytest.mark.parametrize("text", [None, "x" * (64 * 2**20 + 1), "{", "[]", '{"a": NaN}', "[" * 100_000], ids=["none", "too long", "no JSON", "a list", "NaN", "nested"])
@@ -185,7 +259,7 @@ def test_the_check_is_made_when_a_file_is_loaded(monkeypatch: pytest.MonkeyPatch
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     with pytest.raises(InvalidState, match="is no arithmetic over sizes"):
-        holdfast.loads(blob)
+        holdfast.loads(blob, trusted=[torch_program.NAME])
     assert not (tmp_path / "executed").exists()
     assert isinstance(torch.nn.Linear(1, 1), torch.nn.Module)
 
@@ -241,7 +315,10 @@ def mutated(text: str, rng: random.Random) -> str:
 
 
 def ask(count: int, seed: int) -> None:
-    """Load altered programs that the check lets through, and run them: run in a process of its own, which has to live."""
+    """Load altered programs that the check lets through, and run them: run in a process of its own, which has to live.
+
+    Kernels of recurrent layers believe the sizes that they are given, which is why no program is trusted by default; it is left out here.
+    """
     import logging
 
     import torch
@@ -251,7 +328,7 @@ def ask(count: int, seed: int) -> None:
     adapter = torch_program.ADAPTERS[torch_program.NAME]
     assert isinstance(adapter, Record)
     ran = 0
-    for kind in KINDS:
+    for kind in [kind for kind in KINDS if "LSTM" not in kind]:
         specimen = makers("torch")[kind]()
         fields = adapter.dump(specimen.model)
         for number in range(count):

@@ -83,6 +83,8 @@ VARIABLE = {"dtype": "float32", "array": np.ones(2, "<f4"), "name": "w", "traina
         ("Tensor", {"dtype": "string", "texts": ["text"], "shape": (1,)}),
         ("Tensor", {"dtype": "string", "texts": [b"a"], "shape": (2,)}),
         ("Tensor", {"dtype": "string", "texts": [], "shape": (-1, 0)}),
+        ("Tensor", {"dtype": "string", "texts": [b"a"], "shape": (1,) * 33}),
+        ("Tensor", {"dtype": "string", "texts": [], "shape": (2**33, 2**31)}),
         ("Variable", {**VARIABLE, "lengths": (3,)}),
         ("Variable", {**VARIABLE, "synchronization": "SOMETIMES"}),
         ("Variable", {**VARIABLE, "aggregation": "__class__"}),

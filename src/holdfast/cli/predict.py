@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
@@ -69,11 +70,11 @@ def give_answers(answer: Any, method: str, classes: Any, as_json: bool) -> None:
 
     import numpy as np
 
-    outputs = answer if isinstance(answer, dict) else {method: answer}
+    outputs = answer if isinstance(answer, dict) else {f"{method}_{place}": one for place, one in enumerate(answer)} if isinstance(answer, tuple) else {method: answer}
     arrays = {name: np.asarray(one.toarray() if hasattr(one, "toarray") else one) for name, one in outputs.items()}
     if as_json:
-        given = {name: array.tolist() for name, array in arrays.items()}
-        give_json({"method": method, "classes": classes, "answers": given if isinstance(answer, dict) else given[method]})
+        given = {name: _without_nan(array.tolist()) for name, array in arrays.items()}
+        give_json({"method": method, "classes": classes, "answers": given if isinstance(answer, dict | tuple) else given[method]})
         return
     header, columns = [], []
     for name, array in arrays.items():
@@ -88,3 +89,10 @@ def give_answers(answer: Any, method: str, classes: Any, as_json: bool) -> None:
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(header)
     writer.writerows([value for array in row for value in array.tolist()] for row in zip(*columns, strict=True))
+
+
+def _without_nan(value: Any) -> Any:
+    """Return an answer with null where JSON has no number."""
+    if isinstance(value, list):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

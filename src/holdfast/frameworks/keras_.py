@@ -277,12 +277,37 @@ def _layer_adapter(cls: type) -> Record:
 
 
 def predict(model: Any, rows: Any) -> Any:
-    """Return what a model predicts for rows: an array, or a dict or list of arrays for several inputs; without a progress bar."""
-    if hasattr(rows, "to_numpy"):
-        rows = rows.to_numpy()
+    """Return what a model predicts for rows: an array, or a dict or list of arrays for several outputs; without a progress bar.
+
+    Args:
+        model: a model or a layer.
+        rows: an array or a frame for one input; for several a dict or a frame with a column each, or a list of arrays.
+    """
+    inputs = {one.name: one for one in getattr(model, "inputs", None) or ()}
+    if hasattr(rows, "columns"):
+        rows = {str(name): rows[name].to_numpy() for name in rows.columns} if len(inputs) > 1 else rows.to_numpy()
+    if isinstance(rows, dict):
+        if len(inputs) == 1 and set(rows) != set(inputs):
+            rows = np.column_stack([np.asarray(value) for value in rows.values()])  # columns of one input
+        else:
+            rows = {name: _as_input(value, inputs.get(name)) for name, value in rows.items()}
+    elif isinstance(rows, list | tuple) and len(inputs) > 1 and len(rows) == len(inputs):
+        rows = [_as_input(value, one) for value, one in zip(rows, inputs.values(), strict=True)]
+    else:
+        rows = _as_input(rows, next(iter(inputs.values()), None))
     if not hasattr(model, "predict"):
         return np.asarray(_keras().ops.convert_to_numpy(model(rows, training=False)))
     return model.predict(rows, verbose=0)
+
+
+def _as_input(value: Any, wanted: Any) -> Any:
+    """Return an array as an input takes it: texts as a tensor of texts, a plain column with an axis of its own."""
+    array = value if hasattr(value, "shape") else np.asarray(value)
+    if wanted is not None and len(array.shape) == len(wanted.shape) - 1 and wanted.shape[-1] == 1:
+        array = array[..., None]
+    if isinstance(array, np.ndarray) and (array.dtype.kind in "US" or (array.dtype == object and all(isinstance(one, str | bytes) for one in array.ravel()))):
+        return importlib.import_module("tensorflow").constant(array.astype(object))
+    return array
 
 
 ASKED = {"keras.src.layers.layer.Layer": {"predict": predict}}

@@ -9,6 +9,7 @@ The one rule: a module is an empty ``tf.Module`` and its attributes; its ``__ini
 from __future__ import annotations
 
 import importlib
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -37,6 +38,9 @@ def public_name(cls: Any) -> str | None:
 _BITS = {"bfloat16": "<u2", "float8_e5m2": "|u1", "float8_e4m3fn": "|u1"}
 """Dtypes that numpy does not have -> the unsigned integers that their bits are kept as."""
 
+AXES = 8
+"""Most axes of a tensor of texts; of more than 32, TensorFlow ends the process."""
+
 _DTYPES = {
     "float64": "<f8", "float32": "<f4", "float16": "<f2", "int64": "<i8", "int32": "<i4", "int16": "<i2", "int8": "|i1",
     "uint64": "<u8", "uint32": "<u4", "uint16": "<u2", "uint8": "|u1", "bool": "|b1", "complex64": "<c8", "complex128": "<c16", **_BITS,
@@ -53,6 +57,8 @@ def _tf() -> Any:
 def _dump_value(value: Any) -> dict[str, Any]:
     name = value.dtype.name
     if name == "string":
+        if len(value.shape) > AXES:
+            raise UnsupportedModel(f"cannot save a tensor of texts with more than {AXES} axes")
         array = value.numpy()
         return {"dtype": name, "texts": np.asarray(array, object).ravel().tolist(), "shape": tuple(value.shape)}
     if name not in _DTYPES:
@@ -66,7 +72,8 @@ def _build_value(fields: dict[str, Any]) -> Any:
     name = fields["dtype"]
     if name == "string":
         texts, shape = fields["texts"], fields["shape"]
-        if not all(type(one) is bytes for one in texts) or not all(type(one) is int and one >= 0 for one in shape) or len(texts) != int(np.prod(shape, dtype=np.int64)):
+        lengths = len(shape) <= AXES and all(type(one) is int and 0 <= one < 2**31 for one in shape)
+        if not lengths or not all(type(one) is bytes for one in texts) or len(texts) != prod(shape):
             raise InvalidState("a tensor of texts does not hold texts of its shape; the file is damaged or was altered.")
         flat = np.empty(len(texts), object)
         flat[:] = texts

@@ -402,24 +402,35 @@ def forward(module: Any, inputs: Any) -> Any:
     torch = _torch()
     like = next((one for one in module.parameters() if one.is_floating_point()), None)
     training = [one for one in module.modules() if one.training]
+    ids = any(isinstance(one, torch.nn.Embedding | torch.nn.EmbeddingBag) for one in module.modules()) or type(module).__module__.startswith(("transformers.", "peft."))
     try:
         module.eval()
         with torch.inference_mode():
+            if isinstance(inputs, dict) and not _takes(module, inputs):
+                inputs = np.column_stack([np.asarray(value) for value in inputs.values()])  # columns of one input
             if isinstance(inputs, dict):
-                return arrays_of(module(**{name: tensor_of(value, like) for name, value in inputs.items()}))
-            return arrays_of(module(tensor_of(inputs, like)))
+                return arrays_of(module(**{name: tensor_of(value, like, ids) for name, value in inputs.items()}))
+            return arrays_of(module(tensor_of(inputs, like, ids)))
     finally:
         for one in training:
             one.training = True
 
 
-def tensor_of(value: Any, like: Any) -> Any:
-    """Return rows as a tensor on the device of a parameter, floats in its dtype."""
+def _takes(module: Any, inputs: dict[str, Any]) -> bool:
+    """Say whether a module's ``forward`` has arguments of these names."""
+    import inspect
+
+    known = inspect.signature(module.forward).parameters
+    return set(inputs) <= set(known) or any(one.kind is inspect.Parameter.VAR_KEYWORD for one in known.values())
+
+
+def tensor_of(value: Any, like: Any, ids: bool = True) -> Any:
+    """Return rows as a tensor on the device of a parameter, floats in its dtype; whole numbers too, unless they may be ids."""
     torch = _torch()
     tensor = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.array(value.to_numpy() if hasattr(value, "to_numpy") else value))
     if like is None:
         return tensor
-    return tensor.to(like.device, like.dtype) if tensor.is_floating_point() else tensor.to(like.device)
+    return tensor.to(like.device, like.dtype) if tensor.is_floating_point() or not ids else tensor.to(like.device)
 
 
 def arrays_of(answer: Any) -> Any:

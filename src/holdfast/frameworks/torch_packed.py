@@ -83,6 +83,8 @@ def _convolution(fields: dict[str, Any]) -> Any:
     channels = weight.shape[0] if not transposed else weight.shape[1] * groups
     if min(*stride, *dilation, groups) < 1 or weight.shape[0] % groups or transposed not in (0, 1):
         _refuse("have a stride, dilation or number of groups that no convolution has")
+    if max(more) >= max(*stride, *dilation) if transposed else any(more):
+        _refuse("have an output_padding that no convolution has")
     bias = _bias(fields.get("bias"), channels)
     ops = _torch().ops.quantized
     try:

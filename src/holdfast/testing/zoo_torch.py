@@ -263,7 +263,7 @@ def _program(make: Callable[[Any], Any], *shapes: Shape, free: bool = True, lowe
         with torch.no_grad():
             return [one.module()(*wider), str(one.range_constraints), list(one.state_dict)]
 
-    return Specimen(program, ask)
+    return Specimen(program, ask, ("torch.export.exported_program.ExportedProgram",))
 
 
 def _branching(nn: Any) -> Any:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.trust.catalog import catalog
-from holdfast.trust.fields_of import Validator, cells_of, rows_as_fields, where_of
+from holdfast.trust.fields_of import Validator, cells_of, where_of
 from holdfast.trust.state.torch_layers import MODES, check_attention, check_packed_recurrent, check_recurrent
-from holdfast.trust.state.torch_program import check_program
 from holdfast.trust.view import View
 from holdfast.values.graph import Node
 
@@ -66,15 +64,9 @@ def _stated(view: View, cell: Any) -> tuple[int, ...] | None:
     return shape if isinstance(shape, tuple) and all(type(length) is int for length in shape) else None
 
 
-def _program(view: View, index: int) -> None:
-    for row, fields in enumerate(rows_as_fields(view, index)):
-        check_program(fields.get("program"), catalog().operators, where_of(view, index)(row))
-
-
 TORCH: dict[str, Validator] = {
     **dict.fromkeys((f"torch.nn.modules.rnn.{name}" for name in MODES), _recurrent),
     "torch.nn.modules.activation.MultiheadAttention": _attention,
     **dict.fromkeys((f"torch.ao.nn.quantized.dynamic.modules.rnn.{name}" for name in ("LSTM", "GRU")), _packed_recurrent),
-    "torch.export.exported_program.ExportedProgram": _program,
 }
 """Exact type name -> what checks all rows of a table of it."""

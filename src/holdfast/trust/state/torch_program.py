@@ -4,6 +4,9 @@ PyTorch turns the graph into Python source, its symbols into expressions that ar
 attribute of ``torch`` they name. So no text of a program is taken on trust: names are plain, expressions are arithmetic over
 symbols, operators are on a list, and every other text is free of what could end a quotation.
 
+And still the kernels of some operators believe the tensors that they are given, which nobody but PyTorch can look at. So a program is
+loaded only by a caller who trusts it by name; what is here keeps a program from being more than a program.
+
 The one rule: what is not known here is refused, even where PyTorch would take it.
 """
 
@@ -14,6 +17,7 @@ import json
 import keyword
 import re
 from collections.abc import Container
+from math import prod
 from typing import Any, NoReturn
 
 from holdfast.trust.state.fields import refuse
@@ -21,15 +25,25 @@ from holdfast.trust.state.fields import refuse
 BYTES = 64 * 2**20
 """Longest program. A large transformer has some megabytes."""
 DEEPEST = 60
+LAYERS = 10_000
+TERMS = 1000
+"""Most terms of an expression of sizes when it is multiplied out."""
 EXPRESSION = 2000
 """Longest expression; those of real programs have some dozens of characters."""
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,200}")
 _PATH = re.compile(r"[A-Za-z0-9_.]{0,400}")
+_KEY = re.compile(r"[A-Za-z0-9_ .-]{1,200}")
 _TEXT = re.compile(r"[A-Za-z0-9_.,:;@$<>\[\] /+*-]{0,400}")
 _MODULES = re.compile(r"[A-Za-z0-9_.,:;@$<>\[\] '-]{0,20000}")
-_OVERLOAD = re.compile(r"[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
-_SYMBOL = re.compile(r"[a-z]{1,6}[0-9]{1,6}")
+_ARGUMENTS = {
+    "num_layers": {"as_int"}, "dtype": {"as_scalar_type", "as_none"}, "layout": {"as_layout", "as_none"}, "device": {"as_device", "as_none"},
+    "memory_format": {"as_memory_format", "as_none"},
+}  # fmt: skip
+"""Arguments that kernels take for what they say -> the ways in which they may be given."""
+_OVERLOAD = re.compile(r"(?!out|data$|names|dimname|float$|str$|bool$|complex$)(?!.*(_out|_names|_dimname)$)[A-Za-z][A-Za-z0-9]*(_[A-Za-z0-9]+)*")
+"""Overloads, but those that write into an argument, and the scalar ones of TorchScript."""
+_SYMBOL = re.compile(r"[a-z]{1,6}[0-9]{1,4}")
 
 _PYTHON = {
     f"_operator.{name}"
@@ -99,6 +113,8 @@ class _Check:
             self.names_of(value, key, place)
             for name, one in value.items():
                 self.any(one, key if key == "metadata" else name, f"{place}.{name}", depth + 1)
+            if key == "module_call_graph" and value.get("fqn") == "":
+                self.arguments(value.get("signature"), place)
         elif type(value) is list:
             for number, one in enumerate(value):
                 self.any(one, key, f"{place}[{number}]", depth + 1)
@@ -114,15 +130,30 @@ class _Check:
         if key in ("custom_obj", "custom_obj_values", "as_custom_obj", "treespec_namedtuple_fields") and value:
             self.refuse(place, "holds objects of code that is not in the program")
         for name in value:
-            if not _PATH.fullmatch(name) or "__" in name.strip("_"):
+            if not _PATH.fullmatch(name) or "__" in name.strip("_") or (key == "range_constraints" and not _SYMBOL.fullmatch(name)):
                 self.refuse(place, "has a key that is no plain name")
-        if value.get("name") == "num_layers" and type(value.get("arg")) is dict and value["arg"].get("as_int", 1) < 1:
-            self.refuse(place, "is a number of layers below one")
+        wanted = _ARGUMENTS.get(str(value.get("name"))) if "arg" in value else None
+        if wanted is not None and (type(value["arg"]) is not dict or not set(value["arg"]) <= wanted):
+            self.refuse(place, f"is not a {value['name']}")
+        if wanted == {"as_int"} and value["arg"].get("as_int") not in range(1, LAYERS + 1):
+            self.refuse(place, "is a number of layers that no layer has")
+
+    def arguments(self, signature: Any, place: str) -> None:
+        """Check that the arguments of the whole program are as many plain names as its inputs, those given by name at their end."""
+        names = signature.get("forward_arg_names") if type(signature) is dict else None
+        try:
+            positional, keywords = json.loads(signature["in_spec"])[1]["children_spec"]
+            given = json.loads(keywords["context"]) if type(keywords["context"]) is str else keywords["context"]
+            count = len(positional["children_spec"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            self.refuse(place, "does not say how values are nested")
+        if type(names) is not list or type(given) is not list or len(set(map(str, names))) != len(names) or names[count:] != given or len(names) != count + len(given):
+            self.refuse(place, "has other names of arguments than inputs")
 
     def text(self, value: str, key: str, place: str) -> None:
         """Check a text by the key that it stands under."""
         check = {
-            "target": self.target, "as_operator": self.target, "expr_str": self.expression, "in_spec": self.containers, "out_spec": self.containers,
+            "target": self.target, "as_operator": self.target, "expr_str": self.expression, "in_spec": self.inputs, "out_spec": self.containers,
             "name": self.name, "as_name": self.name, "forward_arg_names": self.name, "metadata": self.modules, "fqn": self.path, "class_fqn": self.path,
         }.get(key)  # fmt: skip
         if check is not None:
@@ -137,7 +168,7 @@ class _Check:
             self.refuse(place, "is no plain name")
 
     def path(self, value: str, place: str) -> None:
-        if not _PATH.fullmatch(value) or "__" in value.replace("_", "", 1).strip("_"):
+        if not _PATH.fullmatch(value) or "__" in value:
             self.refuse(place, "is no plain path of names")
 
     def modules(self, value: str, place: str) -> None:
@@ -158,37 +189,46 @@ class _Check:
             tree = ast.parse(value, mode="eval")
         except (ValueError, SyntaxError, RecursionError, MemoryError):
             self.refuse(place, "is no expression of sizes")
-        self.term(tree.body, place, 0)
+        if self.term(tree.body, place, 0) > TERMS:
+            self.refuse(place, f"has more than {TERMS} terms when it is multiplied out")
 
-    def term(self, node: ast.expr, place: str, depth: int) -> None:
-        """Check one term of an expression, as SymPy writes it out: calls of known names, all the way down."""
+    def term(self, node: ast.expr, place: str, depth: int) -> int:
+        """Check one term of an expression, as SymPy writes it out: calls of known names, all the way down.
+
+        Returns:
+            How many terms it has when it is multiplied out, as SymPy may do.
+        """
         match node:
             case _ if depth > DEEPEST:
                 pass
             case ast.Name(id="true" | "false"):
-                return
+                return 1
             case ast.Call(func=ast.Name(id="Symbol"), args=[ast.Constant(value=str(name))], keywords=facts) if _SYMBOL.fullmatch(name):
                 if all(fact.arg in _FACTS and isinstance(fact.value, ast.Constant) and type(fact.value.value) is bool for fact in facts):
-                    return
+                    return 1
             case ast.Call(func=ast.Name(id="Integer"), args=[one], keywords=[]) if _whole(one) is not None:
-                return
+                return 1
             case ast.Call(func=ast.Name(id="Rational"), args=[one, other], keywords=[]) if _whole(one) is not None and _whole(other):
-                return
+                return 1
             case ast.Call(func=ast.Name(id="Float"), args=[ast.Constant(value=str(text))], keywords=[ast.keyword(arg="precision", value=ast.Constant(value=53))]) if _FLOAT.fullmatch(text):
-                return
+                return 1
             case ast.Call(func=ast.Name(id="Pow"), args=[base, ast.Call(func=ast.Name(id="Integer"), args=[power], keywords=[])], keywords=[]):
-                # a tower of powers would not end
-                if not isinstance(base, ast.Call) or not isinstance(base.func, ast.Name) or base.func.id not in ("Symbol", "Add") or abs(_whole(power) or 99) > 8:
+                # a tower of powers would not end, and a power of a sum is long when it is multiplied out
+                if not isinstance(base, ast.Call) or not isinstance(base.func, ast.Name) or base.func.id != "Symbol" or abs(_whole(power) or 99) > 8:
                     self.refuse(place, "has a power that no size has")
-                self.term(base, place, depth + 1)
-                return
+                return self.term(base, place, depth + 1)
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]) if name in _FUNCTIONS:
-                for one in args:
-                    self.term(one, place, depth + 1)
-                return
-        self.refuse(place, "is no arithmetic over sizes")
+                counts = [self.term(one, place, depth + 1) for one in args]
+                return min(prod(counts) if name == "Mul" else sum(counts), 2 * TERMS)
+            case _:
+                pass
+        return self.refuse(place, "is no arithmetic over sizes")
 
-    def containers(self, value: str, place: str) -> None:
+    def inputs(self, value: str, place: str) -> None:
+        """Check how inputs are nested; their keys become names of arguments."""
+        self.containers(value, place, _NAME)
+
+    def containers(self, value: str, place: str, keys: re.Pattern[str] = _KEY) -> None:
         """Check how inputs or outputs are nested."""
         try:
             protocol, spec = json.loads(value)
@@ -196,9 +236,9 @@ class _Check:
             self.refuse(place, "does not say how values are nested")
         if protocol != 1:
             self.refuse(place, f"is of protocol {str(protocol)[:20]}")
-        self.container(spec, place, 0)
+        self.container(spec, place, keys, 0)
 
-    def container(self, spec: Any, place: str, depth: int) -> None:
+    def container(self, spec: Any, place: str, plain: re.Pattern[str], depth: int) -> None:
         if type(spec) is not dict or set(spec) != {"type", "context", "children_spec"} or type(spec["children_spec"]) is not list or depth > DEEPEST:
             self.refuse(place, "does not say how values are nested")
         kind, context, children = spec["type"], spec["context"], spec["children_spec"]
@@ -215,11 +255,11 @@ class _Check:
         if expected is list and (
             type(keys) is not list
             or len(keys) != len(children)
-            or not all(type(key) is int or (type(key) is str and _TEXT.fullmatch(key) and "__" not in key) for key in keys)
+            or not all(type(key) is int or (type(key) is str and plain.fullmatch(key) and "__" not in key and not keyword.iskeyword(key)) for key in keys)
         ):
             self.refuse(place, "has keys that are no plain names")
         for child in children:
-            self.container(child, place, depth + 1)
+            self.container(child, place, plain, depth + 1)
 
     def context(self, context: Any, place: str) -> Any:
         if type(context) is not str:
