@@ -61,7 +61,7 @@ arguments; states of Optax. **Not kept:** closures, such as an initialiser that 
     "keras": """A model is its description, the names that it uses, and its variables; it is made without being initialised. The same files load on
 TensorFlow, PyTorch and JAX. **Never kept:** a `Lambda` layer, or another that holds code or a path (`TorchModuleWrapper`, `TFSMLayer`, `JaxLayer`,
 `FlaxLayer`). A class of your own needs `get_config`, a `build` that makes its variables, and `trusted=`; a function of your own needs
-`@keras.saving.register_keras_serializable`. On PyTorch, dropout without a seed draws from PyTorch's own generator, so training goes on to other
+`@keras.saving.register_keras_serializable`. An optimizer is kept with its model and not alone. On PyTorch, dropout without a seed draws from PyTorch's own generator, so training goes on to other
 losses than uninterrupted training would, as with `.keras`; give the layer a seed.""",
     "lightgbm": """LightGBM's own text is kept as it is and read line by line before LightGBM sees it: half of its numbers have 17 digits, and to write them anew
 at each load would take longer than LightGBM takes to read them. Parameters, classes, best iteration, scores, categories and names are kept.
@@ -71,16 +71,20 @@ at each load would take longer than LightGBM takes to read them. Parameters, cla
     "spacy": """A pipeline is the files that spaCy writes, which only it can read and nobody else can check; so it is the one library that is never trusted by
 default: `trusted=["spacy.lang.en.English"]`.""",
     "statsmodels": """Results hold the model and the training data; `results.remove_data()` before saving leaves it out. A formula is Python that would be
-evaluated: only columns, arithmetic and known functions (`C`, `np.log`, `bs`, ...) are accepted, at save and at load.""",
+evaluated: only columns, arithmetic and known functions (`C`, `np.log`, `bs`, ...) are accepted, at save and at load. Models beyond those listed here,
+such as mixed linear ones, ask for `trusted=`.""",
     "tensorflow": """Without Keras: variables with their names, shapes and settings, tensors, generators, and `tf.Module` by its attributes; modules of
 your own classes need `trusted=`, and their `tf.function`s are traced anew. **Not kept:** constraints of variables, which are code; sparse and ragged
-tensors (keep their parts); graphs and SavedModels.""",
-    "torch": """Tensors are mapped; tied weights stay tied, views of one storage share it again, and a tensor keeps its strides. Modules of your own classes need
-`trusted=`. Optimizers and schedules are kept with the parameters that they step. **Not kept:** hooks, lazy layers without weights yet, results with a
-graph behind them, TorchScript, layers quantized to 2 or 4 bits. Quantized layers are packed again for the engine of the machine that loads them.
-`torch.export` programs are kept as their graph and their tensors: their operators are on a list of those that PyTorch documents, and no text of
-theirs is evaluated that is not arithmetic over sizes. Left out are the source lines that operators came from. **Not kept:** programs with operators
-of other packages, or that hand out memory as it was left (`empty`); save them with `torch.export.save`.""",
+tensors (keep their parts); lookup tables; a `tf.function` in an attribute; graphs and SavedModels.""",
+    "torch": """Tensors are mapped; tied weights stay tied, views of one storage share it again, and a tensor keeps its strides (quantized ones lie in
+rows). Modules of your own classes need `trusted=`. Optimizers and schedules are kept with the parameters that they step. Quantized layers are packed
+again for the engine of the machine that loads them. **Not kept:** hooks, lazy layers without weights yet, results with a graph behind them,
+TorchScript, graph modules of FX, layers quantized to 2 or 4 bits.
+
+`torch.export` programs are their graph and their tensors, without source lines and without the rows that they were traced with. They are never
+trusted by default, `trusted=["torch.export.exported_program.ExportedProgram"]`: no text of a program is evaluated that is not arithmetic over sizes
+and its operators are on a list of those that forward passes need, but kernels of PyTorch believe the tensors that a program gives them.
+**Not kept:** programs with operators of other packages, or that hand out memory as it was left (`empty`).""",
     "transformers": """A model is its class, its configuration and its tensors, and is made on no device and given them as they are mapped. Classes of the families
 on the list need no trust; others do, by name. **Never kept:** what fetches code or data (`auto_map`, quantization configurations, kernels or
 backbones by name). Chat templates are programs and are left out with a warning. A PEFT model is saved as its adapter alone; `load(path,

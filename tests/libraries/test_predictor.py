@@ -219,3 +219,123 @@ def test_a_regression_of_statsmodels_answers_to_a_frame() -> None:
     predictor = holdfast.predictor(holdfast.dumps(fitted))
     assert (predictor.predict(FRAME[:3]) == fitted.predict(FRAME[:3]).to_numpy()).all()
     assert (predictor.predict({"age": 1.0, "income": 2.0}) == fitted.predict(pd.DataFrame({"age": [1.0], "income": [2.0]})).to_numpy()).all()
+
+
+@pytest.mark.parametrize("rows", [None, [], {}, (one for one in [1]), pd.DataFrame, iter([1.0])], ids=["None", "list", "dict", "generator", "class", "iterator"])
+@pytest.mark.parametrize("named", [True, False])
+def test_what_is_no_rows_is_named(rows: Any, named: bool) -> None:
+    with pytest.raises(UnsupportedOperation, match=r"rows are an array, a frame, a list of rows or records, or a dict of columns; .* was given"):
+        kept("scikit-learn", named).predict(rows)
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ({"age": [1.0, 2.0], "income": [1.0], "debt": [1.0], "years": [1.0]}, "the rows cannot be put into the form that the model takes: ValueError: All arrays must be of the same length"),
+        ([{"age": 1.0, "income": 1.0, "debt": 1.0, "years": 1.0}, {"age": 1.0}], "record 1 lacks 'income', 'debt', 'years', which others have; give None where nothing is known"),
+        ([[1.0, 2.0], [3.0]], "the rows cannot be put into the form that the model takes: ValueError"),
+        ([{}], "has"),
+    ],
+    ids=["columns of other lengths", "a record that lacks columns", "ragged rows", "an empty record"],
+)
+def test_rows_without_a_form_are_refused(rows: Any, said: str) -> None:
+    with pytest.raises(UnsupportedOperation) as caught:
+        kept("scikit-learn", True).predict(rows)
+    assert said in str(caught.value) or said == "has"
+
+
+def test_texts_in_a_column_are_texts_without_an_example_too() -> None:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+
+    texts = ["good fine", "bad worse", "fine good good", "worse bad bad"]
+    predictor = holdfast.predictor(make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, ["y", "n", "y", "n"]))
+    frame = pd.DataFrame({"text": texts})
+    for rows in (frame, frame.to_dict("records"), {"text": texts}):
+        assert predictor.predict(rows).tolist() == ["y", "n", "y", "n"]
+    with pytest.raises(UnsupportedOperation, match="the model gave 2 answers to 4 rows"):
+        predictor.predict(frame.assign(more=1))
+
+
+CITIES = pd.DataFrame({"size": RNG.normal(size=90), "city": RNG.choice(["rome", "oslo", "lima"], 90)})
+
+
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm"])
+@pytest.mark.parametrize("native", [False, True], ids=["classifier", "booster"])
+def test_texts_are_found_among_the_categories_of_training(library: str, native: bool) -> None:
+    frame, target = CITIES.astype({"city": "category"}), (CITIES.city == "oslo").astype(int)
+    if library == "xgboost":
+        import xgboost
+
+        model: Any = xgboost.XGBClassifier(n_estimators=5, n_jobs=1, enable_categorical=True).fit(frame, target)
+        model = model.get_booster() if native else model
+    else:
+        import lightgbm
+
+        model = lightgbm.LGBMClassifier(n_estimators=5, verbose=-1, min_child_samples=2, min_data_per_group=2, n_jobs=1).fit(frame, target)
+        model = model.booster_ if native else model
+    predictor = holdfast.predictor(holdfast.dumps(model))
+    method = "predict" if native else "predict_proba"
+    expected = predictor.ask(method, frame[:6])
+    assert len(np.unique(expected.round(6), axis=0)) > 1
+    assert (predictor.ask(method, CITIES[:6].to_dict("records")) == expected).all()
+    assert (predictor.ask(method, CITIES[:6]) == expected).all()
+    assert (predictor.ask(method, CITIES.iloc[0].to_dict()) == expected[:1]).all()
+
+
+def test_a_formula_takes_records() -> None:
+    import statsmodels.formula.api as formulas
+
+    table = FRAME.assign(city=["a", "b"] * 30)
+    fitted = formulas.ols("debt ~ age + C(city) + np.log(income ** 2)", table).fit()
+    predictor = holdfast.predictor(holdfast.dumps(fitted))
+    assert (predictor.predict(table[:4].to_dict("records")) == fitted.predict(table[:4]).to_numpy()).all()
+
+
+def test_whole_numbers_become_what_a_net_takes() -> None:
+    import torch
+
+    torch.manual_seed(0)
+    net = torch.nn.Sequential(torch.nn.Linear(2, 3), torch.nn.ReLU())
+    expected = net(torch.tensor([[1.0, 2.0], [3.0, 4.0]])).detach().numpy()
+    predictor = holdfast.predictor(holdfast.dumps(net))
+    for rows in ([[1, 2], [3, 4]], np.array([[1, 2], [3, 4]]), pd.DataFrame({"a": [1, 3], "b": [2, 4]}), [{"a": 1, "b": 2}, {"a": 3, "b": 4}]):
+        assert (predictor.predict(rows) == expected).all()
+    ids = torch.nn.Sequential(torch.nn.Embedding(5, 2))
+    assert holdfast.predictor(ids).predict([[1, 2]]).shape == (1, 2, 2)
+
+
+def test_a_program_takes_its_inputs_by_name_or_in_order() -> None:
+    import torch
+
+    from holdfast.frameworks.torch_program import NAME
+    from tests.frameworks.nets import TwoInputs
+
+    torch.manual_seed(0)
+    rows = torch.randn(4, 3)
+    program = torch.export.export(TwoInputs().eval(), (rows, rows))
+    predictor = holdfast.predictor(holdfast.dumps(program), trusted=[NAME])
+    expected = program.module()(rows, rows).detach().numpy()
+    assert (predictor.predict({"left": rows.numpy(), "right": rows.numpy()}) == expected).all()
+    assert (predictor.predict((rows.numpy(), rows.numpy())) == expected).all()
+    assert predictor.predict({"left": np.ones((4, 3), int), "right": np.ones((4, 3))}).shape == (4, 2)
+    with pytest.raises(UnsupportedOperation, match="the program takes left, right; there is no right"):
+        predictor.predict({"left": rows.numpy()})
+
+
+def test_a_keras_model_of_several_inputs_and_outputs() -> None:
+    import keras
+
+    keras.utils.set_random_seed(0)
+    a, b = keras.Input((1,), name="a"), keras.Input((1,), name="b")
+    both = keras.layers.Concatenate()([a, b])
+    model = keras.Model([a, b], [keras.layers.Dense(1, name="price")(both), keras.layers.Dense(2, name="kind")(both)])
+    predictor = holdfast.predictor(holdfast.dumps(model))
+    table = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [0.5, 1.5, 2.5]})
+    price, kind = model.predict({name: table[[name]].to_numpy() for name in table}, verbose=0)
+    for rows in (table, table.to_dict("records"), table.to_dict("list"), {name: table[name].to_numpy() for name in table}):
+        answer = predictor.predict(rows)
+        assert list(answer) == ["price", "kind"]
+        assert (answer["price"] == price).all()
+        assert (answer["kind"] == kind).all()

@@ -215,7 +215,7 @@ def _parametrized(make: Callable[[Any], Any]) -> Specimen:
     return Specimen(module, ask)
 
 
-def _quantized(make: Callable[[Any], Any], *shape: int, dtype: str = "", below: int = 0) -> Specimen:
+def _quantized(make: Callable[[Any], Any], *shape: int, dtype: str = "", below: int = 0, fuse: list[list[str]] | None = None) -> Specimen:
     """Make a net quantized for dynamic activations (``dtype``), or for static ones, with its weights packed."""
     import torch
 
@@ -232,6 +232,8 @@ def _quantized(make: Callable[[Any], Any], *shape: int, dtype: str = "", below: 
             settings = of.float_qparams_weight_only_qconfig if below else of.QConfig(activation=of.default_observer, weight=of.default_per_channel_weight_observer)
             net = net if below else torch.nn.Sequential(of.QuantStub(), *net, of.DeQuantStub())
             net.qconfig = settings
+            if fuse:
+                net = of.fuse_modules(net, fuse)
             for one in net.modules():
                 if "Transpose" in type(one).__name__:
                     one.qconfig = of.default_qconfig  # not by channels
@@ -307,6 +309,9 @@ MAKERS: dict[str, Callable[[], Specimen]] = {
     "quantized convolutions": lambda: _quantized(lambda nn: nn.Sequential(nn.Conv2d(3, 4, 3, stride=2, padding=1), nn.ReLU(), nn.Conv2d(4, 4, 1, groups=2, bias=False), nn.Flatten(), nn.Linear(64, 3)), 2, 3, 8, 8),
     "quantized convolutions of a line": lambda: _quantized(lambda nn: nn.Sequential(nn.Conv1d(3, 4, 3), nn.Hardswish(), nn.Flatten()), 2, 3, 8),
     "quantized convolutions back": lambda: _quantized(lambda nn: nn.Sequential(nn.ConvTranspose2d(3, 4, 3, stride=2, output_padding=1, groups=1), nn.Conv2d(4, 2, 3)), 2, 3, 5, 5),
+    "quantized convolutions with their norms": lambda: _quantized(lambda nn: nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Conv2d(4, 4, 1), nn.ReLU(), nn.BatchNorm2d(4)), 2, 3, 6, 6, fuse=[["1", "2", "3"], ["4", "5"]]),
+    "quantized layers with their activations": lambda: _quantized(lambda nn: nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 4), nn.LeakyReLU(), nn.ELU(), nn.Sigmoid(), nn.LayerNorm(4)), 3, 6, fuse=[["1", "2"]]),
+    "quantized LSTM cell": lambda: _quantized(lambda nn: nn.Sequential(nn.LSTMCell(6, 4)), 3, 6, dtype="qint8"),
     "quantized embedding": lambda: _quantized(lambda nn: nn.Sequential(nn.EmbeddingBag(10, 4, mode="sum")), 3, 5, below=10),
     "program": lambda: _program(lambda nn: nn.Sequential(nn.Linear(6, 5), nn.BatchNorm1d(5), nn.ReLU(), nn.Linear(5, 2)), (4, 6)),
     "program in core operators": lambda: _program(lambda nn: nn.Sequential(nn.Conv2d(3, 4, 3), nn.GELU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(36, 2)), (4, 3, 8, 8), lowered=True),
