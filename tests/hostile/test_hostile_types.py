@@ -551,3 +551,14 @@ def test_an_inspection_says_what_the_tree_says_and_not_what_the_manifest_claims(
     assert found.type != lies["type"]
     assert found.types == ["acme.Evil"]
     assert found.functions == ["acme.f"]
+
+
+@pytest.mark.parametrize(("state", "said"), [({1: "x"}, "has a name that is no text"), ({"keep": 1}, "would shadow a method"), ({"__class__": 1}, "is never loaded")])
+def test_attributes_that_are_put_on_an_object_are_looked_at(state: Any, said: str) -> None:
+    from holdfast.frameworks.making import put_attributes
+
+    class Kept:
+        def keep(self) -> None: ...
+
+    with pytest.raises(InvalidState, match=said):
+        put_attributes(Kept(), state)
