@@ -133,7 +133,7 @@ def measure(workload: Workload, folder: Path, quick: bool, skip: set[str]) -> di
                         _child("load", workload.name, reader.name, path, quick, saved["modules"])
                     )
         except (RuntimeError, subprocess.TimeoutExpired) as error:
-            found.setdefault(system.name, {})["problem"] = str(error)[:300]
+            found.setdefault(system.name, {})["problem"] = str(error).replace(f"{folder}/", "")[:300]
         finally:
             remove(path)
     return found
