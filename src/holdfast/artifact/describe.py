@@ -87,11 +87,19 @@ def _fitted_inputs(model: Any) -> tuple[str, list[Feature]]:
         return "frame", [Feature(name, "any", [None]) for name in names]
     count = _get(model, "n_features_in_")
     if count is None and type(model).__module__ == "xgboost.core":
-        count = model.num_features()
+        count = _called(_get(model, "num_features"))
     count = len(names) or None if count is None else count
     if isinstance(count, int | np.integer) and not isinstance(count, bool):
         return "array", [Feature(None, "numeric", [None, int(count)])]
     return "array", []
+
+
+def _called(method: Any) -> Any:
+    """Return what a booster says, or None where it has no model yet."""
+    try:
+        return method()
+    except Exception:
+        return None
 
 
 def _names(model: Any) -> list[str]:
@@ -99,10 +107,7 @@ def _names(model: Any) -> list[str]:
     for name in ("feature_names_in_", "feature_names_", "feature_names", "feature_name"):
         found = _get(model, name)
         if name == "feature_name" and type(model).__module__ == "lightgbm.basic":
-            try:
-                found = found()
-            except Exception:
-                continue
+            found = _called(found)
         if isinstance(found, np.ndarray | list) and np.ndim(found) == 1 and len(found):
             return [str(one) for one in found]
     return []

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from holdfast.errors import HoldfastError, UnsupportedOperation, quoted
-from holdfast.frameworks.asking import CALLS, in_frame, takes_names, ways_to_ask
+from holdfast.frameworks.asking import CALLS, in_frame, stacked, takes_names, ways_to_ask
 from holdfast.values.manifest import Signature
 
 SHOWN = 8
@@ -186,7 +186,7 @@ class ModelPredictor:
                 self._refuse(f"the model takes one array, and {_some(list(rows))} are given")
             columns = _columns(rows)
             only = next(iter(columns.values()))
-            rows = only if len(columns) == 1 and np.ndim(only) > 1 else np.column_stack(list(columns.values()))
+            rows = only if len(columns) == 1 and np.ndim(only) > 1 else stacked(columns)
         elif hasattr(rows, "columns"):
             rows = rows.to_numpy()
         array = rows if hasattr(rows, "shape") else np.asarray(rows)
@@ -207,7 +207,7 @@ def _columns(rows: dict[Any, Any]) -> dict[Any, Any]:
 
 def _some(names: list[Any]) -> str:
     shown = ", ".join(repr(quoted(name, 60)) if not isinstance(name, str) else f"'{quoted(name, 60)}'" for name in names[:SHOWN])
-    return shown + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
+    return (shown or "none") + (f" and {len(names) - SHOWN} more" if len(names) > SHOWN else "")
 
 
 def _shape(lengths: Any) -> str:

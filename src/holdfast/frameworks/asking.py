@@ -26,6 +26,16 @@ def plain_inputs(rows: Any) -> Any:
     return np.asarray(rows.to_numpy() if hasattr(rows, "to_numpy") else rows)
 
 
+def stacked(columns: dict[str, Any]) -> Any:
+    """Return named columns as the one array of a model that takes one."""
+    return np.column_stack([np.asarray(value) for value in columns.values()])
+
+
+def text_columns(frame: Any) -> list[Any]:
+    """Return the names of the columns of a frame that hold texts, or objects such as texts."""
+    return [name for name in frame.columns if frame[name].dtype == object or str(frame[name].dtype) in ("string", "str")]
+
+
 def _of_library(model: Any, table: str) -> Any:
     """Return what the module of a model's library has for its class, or the nearest above, in one of its tables; or None."""
     for owner in type(model).__mro__:

@@ -21,6 +21,7 @@ import numpy as np
 
 from holdfast.errors import HoldfastError, InvalidState, UnsupportedModel, VersionMismatch
 from holdfast.frameworks.adapter import Adapter, Record
+from holdfast.frameworks.asking import stacked
 from holdfast.frameworks.names import find_live, name_of
 from holdfast.trust.state.keras import check_keras, name_of_part, parts
 
@@ -288,7 +289,7 @@ def predict(model: Any, rows: Any) -> Any:
         rows = {str(name): rows[name].to_numpy() for name in rows.columns} if len(inputs) > 1 else rows.to_numpy()
     if isinstance(rows, dict):
         if len(inputs) == 1 and set(rows) != set(inputs):
-            rows = np.column_stack([np.asarray(value) for value in rows.values()])  # columns of one input
+            rows = stacked(rows)  # columns of one input
         else:
             rows = {name: _as_input(value, inputs.get(name)) for name, value in rows.items()}
     elif isinstance(rows, list | tuple) and len(inputs) > 1 and len(rows) == len(inputs):

@@ -16,6 +16,7 @@ import numpy as np
 
 from holdfast.errors import UnsupportedModel
 from holdfast.frameworks.adapter import Adapter, Shell
+from holdfast.frameworks.asking import text_columns
 
 _LEFT_OUT = ("_handle", "train_set", "valid_sets")
 """Attributes that are of the process, which LightGBM's own pickling leaves out too."""
@@ -80,7 +81,7 @@ def _fill_booster(booster: Any, fields: dict[str, Any]) -> None:
 def _with_categories(model: Any, frame: Any) -> Any:
     """Return a frame whose texts are the categories that LightGBM was trained on, which it keeps in the order of the columns."""
     known = getattr(getattr(model, "booster_", model), "pandas_categorical", None) or []
-    texts = [name for name in frame.columns if frame[name].dtype == object or str(frame[name].dtype) in ("string", "str")]
+    texts = text_columns(frame)
     if not texts or len(texts) != len(known):
         return frame
     import pandas as pd

@@ -18,6 +18,7 @@ import numpy as np
 from holdfast.errors import InvalidState, UnsupportedModel
 from holdfast.frameworks import torch_packed, torch_program
 from holdfast.frameworks.adapter import Adapter, Record, Shell
+from holdfast.frameworks.asking import stacked
 from holdfast.frameworks.devices import chosen
 from holdfast.frameworks.making import put_attributes
 from holdfast.trust.state.torch_layers import MODES, check_attention, check_recurrent
@@ -407,7 +408,7 @@ def forward(module: Any, inputs: Any) -> Any:
         module.eval()
         with torch.inference_mode():
             if isinstance(inputs, dict) and not _takes(module, inputs):
-                inputs = np.column_stack([np.asarray(value) for value in inputs.values()])  # columns of one input
+                inputs = stacked(inputs)  # columns of one input
             if isinstance(inputs, dict):
                 return arrays_of(module(**{name: tensor_of(value, like, ids) for name, value in inputs.items()}))
             return arrays_of(module(tensor_of(inputs, like, ids)))

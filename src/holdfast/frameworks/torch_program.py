@@ -13,8 +13,6 @@ import json
 import re
 from typing import Any
 
-import numpy as np
-
 from holdfast.errors import HoldfastError, InvalidState, UnsupportedModel, VersionMismatch, quoted
 from holdfast.frameworks.adapter import Adapter, Record
 from holdfast.trust.catalog import catalog
@@ -186,10 +184,12 @@ def forward(program: Any, inputs: Any) -> Any:
 
 def _as_traced(value: Any, like: Any) -> Any:
     """Return a value as the tensor that an input was when the program was traced."""
+    from holdfast.frameworks.torch_ import tensor_of
+
     torch = importlib.import_module("torch")
     if not isinstance(like, torch.Tensor):
         return value
-    tensor = value if isinstance(value, torch.Tensor) else torch.as_tensor(np.array(value.to_numpy() if hasattr(value, "to_numpy") else value))
+    tensor = tensor_of(value, None)
     if like.is_floating_point() or not tensor.is_floating_point() or bool((tensor == tensor.round()).all()):
         tensor = tensor.to(like.dtype)
     return tensor.to(like.device)

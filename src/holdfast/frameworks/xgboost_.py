@@ -15,6 +15,7 @@ from typing import Any
 from holdfast.errors import InvalidState, UnsupportedModel
 from holdfast.frameworks import ubj
 from holdfast.frameworks.adapter import Adapter, Shell
+from holdfast.frameworks.asking import text_columns
 
 
 def _dump_booster(booster: Any) -> dict[str, Any]:
@@ -59,7 +60,7 @@ def predict(booster: Any, rows: Any) -> Any:
 
 def _with_categories(_: Any, frame: Any) -> Any:
     """Return a frame whose texts are categories; XGBoost finds them again among those that it was trained on."""
-    texts = [name for name in frame.columns if frame[name].dtype == object or str(frame[name].dtype) in ("string", "str")]
+    texts = text_columns(frame)
     return frame.astype(dict.fromkeys(texts, "category")) if texts else frame
 
 
