@@ -10,12 +10,16 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from holdfast.artifact import save as _save
+from holdfast.artifact.environment import python_version
 from holdfast.artifact.inspect import Inspection
 from holdfast.artifact.load import Opening, open_buffer, replayed
 from holdfast.artifact.replay import Proof
 from holdfast.artifact.save import Saved
+from holdfast.artifact.source import Source, buffer_source, open_source
+from holdfast.artifact.stranger import Stranger, kind_of
 from holdfast.artifact.verify import verify_opening
 from holdfast.errors import FormatError, HoldfastError, UnsupportedTarget
+from holdfast.foreign.sniff import SUFFIXES, WORDS, check_suffix
 from holdfast.trust.policy import policy
 
 if TYPE_CHECKING:
@@ -24,15 +28,6 @@ if TYPE_CHECKING:
 
 PathOrFile = Any
 
-FOREIGN = {
-    ".pkl": "pickle", ".pickle": "pickle", ".joblib": "joblib", ".dill": "dill", ".cloudpickle": "cloudpickle", ".skops": "skops",
-    ".npz": "npz", ".npy": "npy", ".pt": "torch", ".pth": "torch", ".pt2": "torch.export", ".keras": "Keras", ".h5": "HDF5", ".hdf5": "HDF5",
-    ".ubj": "XGBoost", ".cbm": "CatBoost", ".pmml": "PMML", ".onnx": "ONNX", ".gguf": "GGUF", ".tflite": "LiteRT", ".zip": "zip", ".tar": "tar",
-    ".gz": "gzip", ".json": "JSON", ".txt": "text", ".csv": "CSV",
-}  # fmt: skip
-"""Suffixes that say that a file is something else."""
-
-
 def _path(path: Any) -> str:
     name = os.fspath(path)
     if not isinstance(name, str):
@@ -40,17 +35,6 @@ def _path(path: Any) -> str:
     if "\0" in name:
         raise FormatError("a path holds no NUL character", file=name)
     return name
-
-
-def _check_suffix(name: str, writing: bool) -> None:
-    known = FOREIGN.get(os.path.splitext(name)[1].lower())
-    if known is None:
-        return
-    if writing:
-        raise UnsupportedTarget(f"holdfast does not write {known} files yet; save as .safetensors", file=name)
-    raise FormatError(
-        f"the content is a safetensors file and the suffix says {known}; rename it to .safetensors if you trust where it is from", file=name
-    )
 
 
 @overload
@@ -121,7 +105,7 @@ def save(  # type: ignore[misc]
         manifest = opening.opened.manifest
         return Saved(opening.id, manifest.content.digest, len(blob), None, manifest.training_rows, [])
     name = _path(path)
-    _check_suffix(name, writing=True)
+    _check_target(name)
     if keep_last is not None:
         _check_kept(name, keep_last)
 
@@ -194,22 +178,33 @@ def dumps(
     return _save.dumps(model, example=example, metrics=metrics, extra=extra, compress=compress)
 
 
-def _open(path: PathOrFile) -> Opening:
+def _check_target(name: str) -> None:
+    kinds = SUFFIXES.get(os.path.splitext(name)[1].lower())
+    if kinds is not None and kinds[0] != "safetensors":
+        raise UnsupportedTarget(f"holdfast does not write {WORDS.get(kinds[0], kinds[0])} yet; save as .safetensors", file=name)
+
+
+def _open(path: PathOrFile) -> Opening | Stranger:
     if hasattr(path, "read"):
         data = path.read()
         if isinstance(data, str):
             raise TypeError("the file is open as text; open it with mode 'rb'")
-        return open_buffer(bytearray(data))
+        return _of_source(buffer_source(bytearray(data)))
     if isinstance(path, bytes | bytearray | memoryview):
         raise TypeError("this is bytes and not a path; use holdfast.loads")
-    name = _path(path)
-    opening = Opening.of_path(name)
+    return _of_source(open_source(_path(path)), checked=True)
+
+
+def _of_source(source: Source, checked: bool = False) -> Opening | Stranger:
+    """Open bytes as what they are; ``checked`` compares that with the suffix of the name."""
     try:
-        _check_suffix(name, writing=False)
-    except FormatError:
-        opening.source.close()
-        raise
-    return opening
+        kind = kind_of(source)
+        if checked:
+            check_suffix(source.name, kind)
+    except HoldfastError as error:
+        source.close()
+        raise error.at(source.name) from None
+    return Opening(source) if kind == "safetensors" else Stranger(source, kind)
 
 
 def load(
@@ -311,7 +306,7 @@ def loads(
     if digests not in ("needed", "all"):
         raise ValueError(f"digests={digests!r} is not known; give 'needed' or 'all'")
     allowed = policy(trusted, trusted_functions)
-    with open_buffer(buffer, copy) as opening:
+    with _of_source(buffer_source(buffer, copy)) as opening:
         model = opening.load(allowed, part, digests, max_memory)
         return replayed(opening, model) if replay else model
 
@@ -326,12 +321,11 @@ def inspect(path: PathOrFile) -> Inspection:
         FormatError: the file is damaged, truncated, or something else.
     """
     from holdfast.artifact.inspect import inspect_opening
+    from holdfast.artifact.inspect_foreign import inspect_stranger
 
-    if isinstance(path, bytes | bytearray | memoryview):
-        with open_buffer(path) as opening:
-            return inspect_opening(opening)
-    with _open(path) as opening:
-        return inspect_opening(opening)
+    is_bytes = isinstance(path, bytes | bytearray | memoryview)
+    with _of_source(buffer_source(path)) if is_bytes else _open(path) as opening:
+        return inspect_opening(opening) if isinstance(opening, Opening) else inspect_stranger(opening)
 
 
 def verify(
@@ -359,9 +353,12 @@ def verify(
         UntrustedType, InvalidState, FormatError: as `load`.
     """
     allowed = policy(trusted, trusted_functions)
-    opening = open_buffer(path) if isinstance(path, bytes | bytearray | memoryview) else _open(path)
+    opening = _of_source(buffer_source(path)) if isinstance(path, bytes | bytearray | memoryview) else _open(path)
     with opening:
-        return verify_opening(opening, allowed, tolerance, on_bytes)
+        if isinstance(opening, Opening):
+            return verify_opening(opening, allowed, tolerance, on_bytes)
+        opening.load(allowed)
+        return Proof("", "no example", tolerance=tolerance, python=python_version())
 
 
 def predictor(
@@ -398,7 +395,7 @@ def predictor(
     from holdfast.artifact.predictor import ModelPredictor
 
     if isinstance(source, bytes | bytearray | memoryview):
-        opening = open_buffer(source)
+        opening = _of_source(buffer_source(source))
     elif isinstance(source, str | os.PathLike) or hasattr(source, "read"):
         opening = _open(source)
     else:
@@ -418,7 +415,10 @@ def compare(a: PathOrFile, b: PathOrFile) -> Any:
     from holdfast.artifact.compare import compare_openings
 
     with _open(a) as left, _open(b) as right:
-        return compare_openings(left, right)
+        for one in (left, right):
+            if not isinstance(one, Opening):
+                raise FormatError("only files of holdfast are compared without loading; convert it first: holdfast convert", file=one.source.name)
+        return compare_openings(left, right)  # type: ignore[arg-type]
 
 
 def register(

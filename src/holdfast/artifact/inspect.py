@@ -119,6 +119,9 @@ VERDICTS = {
     "needs trust": "loads once the types below are trusted; no code is in it",
     "refused": "is refused: it names what no genuine model needs",
     "plain arrays": "a plain safetensors file; loads as a dict of arrays",
+    "loads as data": "loads without trusting anything more; it is read as data, and nothing in it is run",
+    "unread": "cannot be read as data; whoever unpickles it runs what it names",
+    "dangerous": "DANGEROUS: whoever unpickles it runs what no genuine model needs",
 }
 
 
@@ -204,7 +207,7 @@ def _native(opening: Opening) -> Inspection:
         id=opening.id,
         content=manifest.content.digest,
         format=manifest.format,
-        type=_root_type(graph),
+        type=root_type(graph),
         nbytes=opening.source.size,
         tensors=[(one.name, one.dtype, list(one.shape), one.nbytes) for one in opened.content.tensors],
         types=types,
@@ -225,7 +228,7 @@ def _native(opening: Opening) -> Inspection:
     )
 
 
-def _root_type(graph: Graph) -> str:
+def root_type(graph: Graph) -> str:
     """Return the type of what would be built, and not what the manifest says it is."""
     root = graph.root
     if type(root) is not Node:

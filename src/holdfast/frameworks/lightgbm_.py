@@ -18,10 +18,10 @@ from holdfast.errors import UnsupportedModel
 from holdfast.frameworks.adapter import Adapter, Shell
 from holdfast.frameworks.asking import text_columns
 
-_LEFT_OUT = ("_handle", "train_set", "valid_sets")
+LEFT_OUT = ("_handle", "train_set", "valid_sets")
 """Attributes that are of the process, which LightGBM's own pickling leaves out too."""
 
-_SIZES: dict[str, Any] = {
+SIZES: dict[str, Any] = {
     "_Booster__init_predictor": None, "_Booster__inner_predict_buffer": [], "_Booster__is_predicted_cur_iter": [], "_Booster__num_dataset": 0,
     "_Booster__num_inner_eval": 0, "_Booster__name_inner_eval": [], "_Booster__higher_better_inner_eval": [],
     "_Booster__need_reload_eval_info": True, "_Booster__num_class": 1,
@@ -51,7 +51,7 @@ def _text(booster: Any) -> bytes:
 def _dump_booster(booster: Any) -> dict[str, Any]:
     if booster._handle is None:
         raise UnsupportedModel("cannot save a LightGBM booster without a model in it")
-    state = {name: value for name, value in vars(booster).items() if name not in _LEFT_OUT and name not in _SIZES}
+    state = {name: value for name, value in vars(booster).items() if name not in LEFT_OUT and name not in SIZES}
     text = _text(booster)
     if not text.startswith(KNOWN):
         import lightgbm
@@ -72,8 +72,8 @@ def _make_booster() -> Any:
 
 def _fill_booster(booster: Any, fields: dict[str, Any]) -> None:
     text = fields["model"].tobytes().decode()
-    kept = {name: value for name, value in fields["attributes"].items() if name not in _LEFT_OUT and name not in _SIZES}
-    sizes = {name: list(value) if type(value) is list else value for name, value in _SIZES.items()}
+    kept = {name: value for name, value in fields["attributes"].items() if name not in LEFT_OUT and name not in SIZES}
+    sizes = {name: list(value) if type(value) is list else value for name, value in SIZES.items()}
     sizes["_Booster__num_class"] = int(text.partition("num_class=")[2].partition("\n")[0])
     booster.__setstate__({**kept, **sizes, "_handle": text})
 

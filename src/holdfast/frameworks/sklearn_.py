@@ -48,14 +48,14 @@ def _build_tree(f: dict[str, Any]) -> Any:
     return made
 
 
-_BINARY_TREE = (
+BINARY_TREE = (
     "data", "idx_array", "node_data", "node_bounds", "leaf_size", "n_levels", "n_nodes", "n_trims", "n_leaves", "n_splits", "n_calls",
     "dist_metric", "sample_weight",
 )  # fmt: skip
 
 
 def _dump_binary_tree(tree: Any) -> dict[str, Any]:
-    fields = dict(zip(_BINARY_TREE, tree.__getstate__(), strict=True))
+    fields = dict(zip(BINARY_TREE, tree.__getstate__(), strict=True))
     # What queries have cost so far: answering a question must not make another model of it.
     fields.update(n_trims=0, n_leaves=0, n_splits=0, n_calls=0)
     return {key: np.asarray(value) if isinstance(value, np.ndarray | memoryview) else value for key, value in fields.items()}
@@ -65,7 +65,7 @@ def _binary_tree(name: str) -> Record:
     def build(f: dict[str, Any]) -> Any:
         cls = _class(name)
         made = cls.__new__(cls)
-        made.__setstate__(tuple(f[key] for key in _BINARY_TREE))
+        made.__setstate__(tuple(f[key] for key in BINARY_TREE))
         return made
 
     return Record(_dump_binary_tree, build)
@@ -138,7 +138,9 @@ _METRICS = (
     "HammingDistance", "CanberraDistance", "BrayCurtisDistance", "JaccardDistance", "MatchingDistance", "DiceDistance",
     "RogersTanimotoDistance", "RussellRaoDistance", "SokalMichenerDistance", "SokalSneathDistance", "HaversineDistance",
 )  # fmt: skip
-_BINARY_TREES = tuple(
+LOSSES = (*(f"sklearn._loss._loss.{loss}" for loss in _LOSSES), *(f"sklearn.linear_model._sgd_fast.{loss}" for loss in _SGD_LOSSES))
+DIST_METRICS = tuple(f"sklearn.metrics._dist_metrics.{metric}{bits}" for metric in _METRICS for bits in ("", "32", "64"))
+BINARY_TREES = tuple(
     f"sklearn.neighbors.{module}.{kind}{bits}"
     for module, kind in (("_kd_tree", "KDTree"), ("_ball_tree", "BallTree"))
     for bits in ("", "32", "64")
@@ -146,14 +148,9 @@ _BINARY_TREES = tuple(
 
 ADAPTERS: dict[str, Adapter] = {
     "sklearn.tree._tree.Tree": Record(_dump_tree, _build_tree),
-    **{name: _binary_tree(name) for name in _BINARY_TREES},
-    **{
-        f"sklearn.metrics._dist_metrics.{m}{bits}": _metric(f"sklearn.metrics._dist_metrics.{m}{bits}")
-        for m in _METRICS
-        for bits in ("", "32", "64")
-    },
-    **{f"sklearn._loss._loss.{loss}": _loss(f"sklearn._loss._loss.{loss}") for loss in _LOSSES},
-    **{f"sklearn.linear_model._sgd_fast.{loss}": _loss(f"sklearn.linear_model._sgd_fast.{loss}") for loss in _SGD_LOSSES},
+    **{name: _binary_tree(name) for name in BINARY_TREES},
+    **{name: _metric(name) for name in DIST_METRICS},
+    **{name: _loss(name) for name in LOSSES},
     "sklearn.isotonic.IsotonicRegression": Shell(
         lambda obj: {key: value for key, value in vars(obj).items() if key != "f_"},
         _new("sklearn.isotonic.IsotonicRegression"),

@@ -74,10 +74,12 @@ def dump(model: Any, prefix: str = "", careful: bool = False) -> Dumped:
     Raises:
         UnsupportedModel: a part of the model cannot be saved; names it and the path to it.
     """
-    return _Walker(plain_only=not careful).run(model, prefix)
+    return Walker(plain_only=not careful).run(model, prefix)
 
 
-class _Walker(Walking):
+class Walker(Walking):
+    """A walk over live objects."""
+
     def __init__(self, plain_only: bool) -> None:
         super().__init__(plain_only)
         self.maps = 0
@@ -90,10 +92,12 @@ class _Walker(Walking):
     # -- the pass ------------------------------------------------------------------------------------------------
 
     def run(self, model: Any, prefix: str) -> Dumped:
+        """Return the tree of a model."""
         root = self.value(model)
         done = 0
         while done < len(self.queue):
             wave = range(done, len(self.queue))
+            self.settle(wave)
             if len(wave) >= 2 * MANY and self.plain_only:
                 self.expand_together(wave)
             else:
@@ -101,6 +105,9 @@ class _Walker(Walking):
                     self.expand(number)
             done = wave.stop
         return self.finish(root, prefix)
+
+    def settle(self, wave: range) -> None:
+        """Look at the objects of a wave before they are expanded; live objects are what they are."""
 
     def expand(self, number: int) -> None:
         """Make the row of one object."""

@@ -21,6 +21,7 @@ from holdfast.trust.view import Tensors, View
 from holdfast.values import limits
 from holdfast.values import tree as t
 from holdfast.values.graph import Graph
+from holdfast.values.outline import CALL
 
 NEVER = frozenset(
     f"{module}.{name}"
@@ -177,7 +178,9 @@ def check_names(view: View, policy: Policy, path: str) -> dict[str, Any]:
     for index, table in enumerate(graph.tables):
         if type(table) is t.Objects or type(table) is t.Records:
             name = table.type
-            if name in NEVER:
+            if CALL in table.fields:
+                refused.setdefault((name, "call"), graph.bases[index])
+            elif name in NEVER:
                 refused.setdefault((name, "class"), graph.bases[index])
             elif name in policy.classes:
                 given[name] = policy.classes[name]
@@ -203,7 +206,7 @@ def check_names(view: View, policy: Policy, path: str) -> dict[str, Any]:
 def _refusal(view: View, refused: dict[tuple[str, str], int], path: str) -> UntrustedType:
     count = len(refused)
     lines = [f"needs {count} type{'s' * (count > 1)} that {'are' if count > 1 else 'is'} not on the trusted list; nothing was loaded."]
-    allowed: dict[str, list[str]] = {"class": [], "callable": []}
+    allowed: dict[str, list[str]] = {"class": [], "callable": [], "call": []}
     for number, ((name, what), node) in enumerate(sorted(refused.items()), 1):
         if number > limits.SHOWN_TYPES:
             lines.append(f"  … and {count - limits.SHOWN_TYPES} more")
@@ -214,6 +217,8 @@ def _refusal(view: View, refused: dict[tuple[str, str], int], path: str) -> Untr
             note = "never trusted; a genuine model does not need it"
         elif odd:
             note = odd
+        elif what == "call":
+            note = "the file would call it; holdfast calls nothing that a file names"
         elif name.startswith("__main__."):
             note = "made in somebody's notebook or script; define the class here and give it as an object"
         else:
@@ -225,10 +230,13 @@ def _refusal(view: View, refused: dict[tuple[str, str], int], path: str) -> Untr
         arguments.append(f"trusted=[{', '.join(repr(name) for name in allowed['class'])}]")
     if allowed["callable"]:
         arguments.append(f"trusted_functions=[{', '.join(repr(name) for name in allowed['callable'])}]")
-    if arguments:
+    calls = any(what == "call" for _, what in refused)
+    if arguments and not calls:
         lines.append(f"To allow {'them' if count > 1 else 'it'} after reviewing the code:  holdfast.load({path!r}, {', '.join(arguments)})")
+    if calls and not any(name in NEVER for name, _ in refused):
+        lines.append(f"To run what it calls all the same, in a child process without network:  holdfast convert --allow-pickle {path} new.safetensors")
     mains = [name.rpartition(".")[2] for (name, what), _ in refused.items() if name.startswith("__main__.") and what == "class"]
-    if mains and len(mains) <= limits.SHOWN_TYPES and all(name.isidentifier() for name in mains):
+    if mains and not calls and len(mains) <= limits.SHOWN_TYPES and all(name.isidentifier() for name in mains):
         lines.append(f"Where the class is defined:  holdfast.load({path!r}, trusted=[{', '.join(sorted(mains))}])")
     return UntrustedType("\n".join(lines), names=tuple(name for name, _ in refused))
 

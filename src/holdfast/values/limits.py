@@ -85,3 +85,12 @@ DECODED_BYTES_PER_STORED = 1000
 
 SMALL_DECODED = 64 * 1024 * 1024
 """Bytes below which the ratio of a compressed tensor is not looked at."""
+
+LZMA_MEMORY = 512 * 1024 * 1024
+"""Bytes that decompressing LZMA may take for itself; the dictionary of its highest preset takes 64 MiB."""
+
+NPY_HEADER = 1024 * 1024
+"""Bytes of the header of one .npy file; numpy's own readers stop at 10,000 characters unless told otherwise."""
+
+ARCHIVE_MEMBERS = 100_000
+"""Members of one zip archive: the largest checkpoints have a few thousand."""

@@ -1,0 +1,257 @@
+"""What a pickle says it makes: names, and calls that were never made.
+
+A `Made` becomes a stand-in of the tree, or a plain value, when the walk meets it: by the rule of its name in one of the
+modules of `RULES`, or as an object that is its attributes.
+
+The one rule: a name is text until the plan has looked at it. No rule imports, and none calls what a file names.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from holdfast.errors import FormatError, UnsupportedModel, quoted
+from holdfast.trust.catalog import catalog
+from holdfast.values import limits
+from holdfast.values.outline import CALL, Members, Named, Outline, Pairs, Unfinished
+
+HELD = 1024
+"""Bytes from which the content of a byte string is not copied out of the file before somebody needs it."""
+
+RULES: dict[str, str] = {
+    **dict.fromkeys(
+        ("builtins", "collections", "datetime", "decimal", "fractions", "functools", "pathlib", "random", "re", "types", "uuid", "zoneinfo", "copyreg", "_codecs"),
+        "holdfast.foreign.rules_python",
+    ),
+    "numpy": "holdfast.foreign.rules_numpy",
+    "scipy": "holdfast.foreign.rules_scipy",
+    "sklearn": "holdfast.foreign.rules_sklearn",
+    "pandas": "holdfast.foreign.rules_pandas",
+    "xgboost": "holdfast.foreign.rules_boosters",
+    "lightgbm": "holdfast.foreign.rules_boosters",
+    "catboost": "holdfast.foreign.rules_boosters",
+    "torch": "holdfast.foreign.rules_torch",
+}  # fmt: skip
+"""First part of a name -> the module with the table ``RULES`` of what its library's pickles mean. To add a library: a line and a module."""
+
+_MOVED = {
+    "__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle", "UserDict": "collections", "exceptions": "builtins",
+}  # fmt: skip
+_ALIASES = {"numpy.core.": "numpy._core."}
+"""Beginnings of names that libraries have moved since, with nothing else changed."""
+
+
+class NameTable:
+    """What a stream names, and what it would call.
+
+    Attributes:
+        found: name -> its one stand-in.
+        offsets: name -> where in the stream it is met first.
+        calls: name -> where it is called first; calls of classes that make an empty object count as well.
+        versions: distribution -> versions that objects in the stream say they were made with.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, Named] = {}
+        self.offsets: dict[str, int] = {}
+        self.calls: dict[str, int] = {}
+        self.versions: dict[str, set[str]] = {}
+
+    def named(self, module: str, name: str, at: int, protocol: int) -> Named:
+        """Return the stand-in for a name."""
+        if protocol < 3:
+            module = _MOVED.get(module, module)
+        whole = f"{module}.{name}"
+        for old, new in _ALIASES.items():
+            if whole.startswith(old):
+                whole = new + whole[len(old) :]
+        found = self.found.get(whole)
+        if found is None:
+            if len(whole) > limits.TYPE_NAME_BYTES:
+                raise FormatError(f"the pickle names something in {len(whole)} characters, more than {limits.TYPE_NAME_BYTES} (TYPE_NAME_BYTES)")
+            found = self.found[whole] = Named(whole)
+            self.offsets[whole] = at
+        return found
+
+    def called(self, name: str, at: int) -> None:
+        """Note a call."""
+        self.calls.setdefault(name, at)
+
+
+class HeldBytearray(Unfinished):
+    """A bytearray whose content is still in the file."""
+
+    __slots__ = ("made", "view")
+
+    def __init__(self, view: memoryview) -> None:
+        self.view = view
+        self.made: bytearray | None = None
+
+    def finish(self) -> bytearray:
+        """Return it."""
+        if self.made is None:
+            self.made = bytearray(self.view)
+        return self.made
+
+
+_OPEN = object()
+
+
+class Made(Unfinished):
+    """What a call in a pickle would have made.
+
+    Attributes:
+        names: the table of the stream.
+        name: what would have been called.
+        how: ``new`` for an object made empty, ``reduce`` for a call.
+        args: with what.
+        options: keyword arguments, or None.
+        states: what it was given as its state, in order.
+        items: items that were put into it.
+        pairs: keys and values that were put into it.
+    """
+
+    __slots__ = ("args", "how", "items", "name", "names", "options", "pairs", "result", "states")
+
+    def __init__(self, names: NameTable, name: str, how: str, args: tuple[Any, ...]) -> None:
+        self.names = names
+        self.name = name
+        self.how = how
+        self.args = args
+        self.options: Pairs | None = None
+        self.states: list[Any] = []
+        self.items: list[Any] = []
+        self.pairs = Pairs()
+        self.result: Any = None
+
+    def finish(self) -> Any:
+        """Return what it stands for."""
+        if self.result is None:
+            self.result = _OPEN
+            self.result = self._finish()
+        elif self.result is _OPEN:
+            raise FormatError(f"{quoted(self.name)} holds itself in a way that no object of its type can; the file is damaged or was altered.")
+        return self.result
+
+    def _finish(self) -> Any:
+        rules = RULES.get(self.name.partition(".")[0])
+        if rules is not None:
+            module = importlib.import_module(rules)
+            rule = module.RULES.get(self.name)
+            if rule is None and hasattr(module, "otherwise"):
+                rule = module.otherwise(self)
+            if rule is not None:
+                try:
+                    return rule(self)
+                except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
+                    raise FormatError(
+                        f"the pickled {quoted(self.name)} is not one ({type(error).__name__}: {quoted(error)}); the file is damaged or was altered."
+                    ) from None
+        return plain_object(self)
+
+    # -- what rules ask ---------------------------------------------------------------------------------------------------
+
+    def state(self) -> Any:
+        """Return the one state it was given, or None."""
+        if len(self.states) > 1:
+            raise FormatError(f"{quoted(self.name)} is given a state twice; the file is damaged or was altered.")
+        return self.states[0] if self.states else None
+
+    def fields(self) -> dict[str, Any]:
+        """Return its attributes, those of slots included, without what a library adds to them for pickle alone."""
+        state = self.state()
+        slots: Any = None
+        if type(state) is tuple and len(state) == 2 and all(type(part) in (Pairs, type(None)) for part in state):
+            state, slots = state
+        found: dict[str, Any] = {}
+        for part in (slots, state):
+            if type(part) is Pairs:
+                found.update(part.fields(self.name))
+            elif part is not None:
+                raise FormatError(f"the state of {quoted(self.name)} is a {kind_of(part)} and not its attributes; the file is damaged or was altered.")
+        version = found.pop("_sklearn_version", None)
+        if type(version) is str:
+            self.names.versions.setdefault("scikit-learn", set()).add(version)
+        return found
+
+    def only(self, *, items: bool = False, pairs: bool = False, state: bool = False) -> None:
+        """Refuse parts that objects of its type do not have."""
+        if (self.items and not items) or (self.pairs.keys and not pairs) or (self.states and not state) or self.options is not None:
+            raise FormatError(f"{quoted(self.name)} is given what no object of its type takes; the file is damaged or was altered.")
+
+
+def kind_of(value: Any) -> str:
+    """Say what kind of value something is, for a message."""
+    if type(value) is Made:
+        return quoted(value.name, 60)
+    return {Pairs: "dict", Members: "set", Named: "name", memoryview: "bytes"}.get(type(value), type(value).__name__)
+
+
+def plain_object(made: Made) -> Any:
+    """Return the stand-in of an object that is its attributes.
+
+    A call of anything else is kept under its name with a field that nothing builds: the plan refuses the name, and says where.
+    """
+    entry = catalog().types.get(made.name)
+    if made.how == "new" and not made.args and made.options is None and not made.items and not made.pairs.keys:
+        if entry is None or entry.how == "object":
+            return Outline(made.name, made.fields())
+        raise UnsupportedModel(f"holdfast does not know how {quoted(made.name)} is pickled; {NEXT}")
+    if entry is not None:
+        raise UnsupportedModel(f"holdfast does not know how {quoted(made.name)} is pickled; {NEXT}")
+    return Outline(made.name, {CALL: made.args}, True)
+
+
+NEXT = "load it with the library that wrote it, and save the model with holdfast; or: holdfast convert --allow-pickle, which runs it in a child process"
+"""What to do with a pickle that cannot be read as data."""
+
+
+# -- what has its value at once -------------------------------------------------------------------------------------------
+
+
+def _encoded(args: tuple[Any, ...]) -> Any:
+    text, encoding = args if len(args) == 2 else (*args, "utf-8")
+    if type(text) is not str or encoding not in ("latin1", "latin-1", "utf-8", "ascii"):
+        raise TypeError("text in an encoding that pickle does not use")
+    return text.encode(encoding)
+
+
+def _bytes(args: tuple[Any, ...]) -> Any:
+    if not args:
+        return b""
+    return bytes(args[0]) if len(args) == 1 and type(args[0]) in (bytes, bytearray, memoryview) else None
+
+
+def _bytearray(args: tuple[Any, ...]) -> Any:
+    if not args:
+        return bytearray()
+    if type(args[0]) is str:
+        return bytearray(_encoded(args))
+    return bytearray(args[0]) if len(args) == 1 and type(args[0]) in (bytes, memoryview) else None
+
+
+def _complex(args: tuple[Any, ...]) -> Any:
+    return complex(*args) if len(args) == 2 and all(type(one) in (float, int) for one in args) else None
+
+
+def _set(frozen: bool) -> Callable[[tuple[Any, ...]], Any]:
+    return lambda args: Members(list(args[0]) if args else [], frozen) if not args or (len(args) == 1 and type(args[0]) in (list, tuple)) else None
+
+
+def _empty(make: Callable[[], Any]) -> Callable[[tuple[Any, ...]], Any]:
+    return lambda args: make() if not args else None
+
+
+NOW: dict[str, Callable[[tuple[Any, ...]], Any]] = {
+    "_codecs.encode": _encoded,
+    "builtins.bytes": _bytes,
+    "builtins.bytearray": _bytearray,
+    "builtins.complex": _complex,
+    "builtins.set": _set(False),
+    "builtins.frozenset": _set(True),
+    "builtins.dict": _empty(Pairs),
+    "builtins.list": _empty(list),
+}
+"""Calls that are plain values; each gives None for arguments that no pickler writes."""

@@ -1,0 +1,108 @@
+"""scipy: how sparse matrices, splines and frozen distributions are pickled.
+
+The one rule: what comes out has exactly the fields of `holdfast.frameworks.scipy_`, and index arrays are checked there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from holdfast.foreign.made import Made
+from holdfast.values.outline import Outline, Pairs
+
+
+def _array(value: Any) -> Any:
+    made = value.finish() if type(value) is Made else value
+    if not isinstance(made, np.ndarray):
+        raise TypeError("an attribute that is no array")
+    return made
+
+
+def _lengths(value: Any) -> tuple[int, ...]:
+    parts = tuple(one.finish() if type(one) is Made else one for one in value)
+    return tuple(int(one) for one in parts if isinstance(one, int | np.integer))
+
+
+def _compressed(made: Made) -> Any:
+    state = made.fields()
+    indptr = _array(state["indptr"])
+    used = int(indptr[-1])
+    fields = {"shape": _lengths(state["_shape"]), "data": _array(state["data"]), "indices": _array(state["indices"]), "indptr": indptr}
+    for name in ("data", "indices"):
+        if 0 <= used < len(fields[name]):
+            fields[name] = fields[name][:used]
+    return Outline(made.name, fields, True)
+
+
+def _coo(made: Made) -> Any:
+    state = made.fields()
+    coords = state["coords"] if "coords" in state else (state["row"], state["col"])
+    return Outline(made.name, {"shape": _lengths(state["_shape"]), "data": _array(state["data"]), "coords": tuple(map(_array, coords))}, True)
+
+
+def _dia(made: Made) -> Any:
+    state = made.fields()
+    return Outline(made.name, {"shape": _lengths(state["_shape"]), "data": _array(state["data"]), "offsets": _array(state["offsets"])}, True)
+
+
+def _lil(made: Made) -> Any:
+    state = made.fields()
+    return Outline(made.name, {"shape": _lengths(state["_shape"]), "dtype": state["dtype"], "rows": state["rows"], "data": state["data"]}, True)
+
+
+def _dok(made: Made) -> Any:
+    state = made.fields()
+    items = Pairs()
+    for key, value in zip(state["_dict"].keys, state["_dict"].values, strict=True):
+        items.keys.append(_lengths(key) if type(key) is tuple else int(key.finish() if type(key) is Made else key))
+        items.values.append(value)
+    return Outline(made.name, {"shape": _lengths(state["_shape"]), "dtype": state["dtype"], "items": items}, True)
+
+
+def _spline(made: Made) -> Any:
+    state = made.fields()
+    t, c = (state["_t"], state["_c"]) if "_t" in state else (state["t"], state["c"])
+    fields = {"t": np.ascontiguousarray(_array(t)), "c": np.ascontiguousarray(_array(c)), "k": int(state["k"]), "extrapolate": state["extrapolate"], "axis": int(state["axis"])}
+    return Outline(made.name, fields, True)
+
+
+def _frozen(made: Made) -> Any:
+    state = made.fields()
+    dist = state["dist"]
+    told = dist.fields() if dist.how == "new" and dist.states else {}
+    name = told.get("name") or dist.name.rpartition(".")[2].removesuffix("_gen")
+    return Outline(made.name, {"name": name, "args": tuple(state["args"]), "kwds": state["kwds"], "random_state": None}, True)
+
+
+_COMPRESSED = ("csr", "csc", "bsr")
+_OTHERS = {"coo": _coo, "dia": _dia, "lil": _lil, "dok": _dok}
+
+RULES: dict[str, Callable[[Made], Any]] = {
+    **{
+        f"scipy.sparse._{name}.{name}_{suffix}": _OTHERS.get(name, _compressed)
+        for name in (*_COMPRESSED, *_OTHERS)
+        for suffix in ("matrix", "array")
+    },
+    "scipy.interpolate._bsplines.BSpline": _spline,
+    "scipy.stats._distn_infrastructure.rv_continuous_frozen": _frozen,
+    "scipy.stats._distn_infrastructure.rv_discrete_frozen": _frozen,
+    "scipy.optimize._optimize.OptimizeResult": lambda made: Outline(made.name, {"[items]": made.pairs}),
+}
+
+
+def otherwise(made: Made) -> Callable[[Made], Any] | None:
+    """Return the rule for a name without one: before scipy 1.8 the modules of sparse matrices had no underscore."""
+    parts = made.name.split(".")
+    renamed = ".".join([*parts[:2], f"_{parts[2]}", *parts[3:]]) if len(parts) == 4 else ""
+    if renamed not in RULES:
+        return None
+
+    def again(old: Made) -> Any:
+        found = RULES[renamed](old)
+        found.type = renamed
+        return found
+
+    return again
