@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from holdfast.errors import FormatError, UnsupportedModel, quoted
+from holdfast.errors import FormatError, HoldfastError, UnsupportedModel, quoted
 from holdfast.trust.catalog import catalog
 from holdfast.values import limits
 from holdfast.values.outline import CALL, Members, Named, Outline, Pairs, Unfinished
@@ -39,6 +39,14 @@ RULES: dict[str, str] = {
 _MOVED = {
     "__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle", "UserDict": "collections", "exceptions": "builtins",
 }  # fmt: skip
+VALUES = frozenset(
+    f"torch.{name}"
+    for name in (
+        "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool", "complex64", "complex128",
+        "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
+    )
+)  # fmt: skip
+"""Names that are neither classes nor functions: PyTorch pickles its dtypes so."""
 _ALIASES = {"numpy.core.": "numpy._core."}
 """Beginnings of names that libraries have moved since, with nothing else changed."""
 
@@ -47,19 +55,19 @@ class NameTable:
     """What a stream names, and what it would call.
 
     Attributes:
-        found: name -> its one stand-in.
+        found: name -> its one stand-in: a `Named`, or a `Made` for the names of values.
         offsets: name -> where in the stream it is met first.
         calls: name -> where it is called first; calls of classes that make an empty object count as well.
         versions: distribution -> versions that objects in the stream say they were made with.
     """
 
     def __init__(self) -> None:
-        self.found: dict[str, Named] = {}
+        self.found: dict[str, Any] = {}
         self.offsets: dict[str, int] = {}
         self.calls: dict[str, int] = {}
         self.versions: dict[str, set[str]] = {}
 
-    def named(self, module: str, name: str, at: int, protocol: int) -> Named:
+    def named(self, module: str, name: str, at: int, protocol: int) -> Any:
         """Return the stand-in for a name."""
         if protocol < 3:
             module = _MOVED.get(module, module)
@@ -68,6 +76,9 @@ class NameTable:
             if whole.startswith(old):
                 whole = new + whole[len(old) :]
         found = self.found.get(whole)
+        if found is None and whole in VALUES:
+            found = self.found[whole] = Made(self, whole, "value", ())
+            self.offsets[whole] = at
         if found is None:
             if len(whole) > limits.TYPE_NAME_BYTES:
                 raise FormatError(f"the pickle names something in {len(whole)} characters, more than {limits.TYPE_NAME_BYTES} (TYPE_NAME_BYTES)")
@@ -145,6 +156,8 @@ class Made(Unfinished):
             if rule is not None:
                 try:
                     return rule(self)
+                except HoldfastError:
+                    raise
                 except (TypeError, ValueError, KeyError, IndexError, AttributeError, OverflowError) as error:
                     raise FormatError(
                         f"the pickled {quoted(self.name)} is not one ({type(error).__name__}: {quoted(error)}); the file is damaged or was altered."
@@ -170,7 +183,7 @@ class Made(Unfinished):
             if type(part) is Pairs:
                 found.update(part.fields(self.name))
             elif part is not None:
-                raise FormatError(f"the state of {quoted(self.name)} is a {kind_of(part)} and not its attributes; the file is damaged or was altered.")
+                raise UnsupportedModel(f"{quoted(self.name)} is given a {kind_of(part)} and not its attributes as its state, which holdfast does not read; {NEXT}")
         version = found.pop("_sklearn_version", None)
         if type(version) is str:
             self.names.versions.setdefault("scikit-learn", set()).add(version)
@@ -195,6 +208,11 @@ def plain_object(made: Made) -> Any:
     A call of anything else is kept under its name with a field that nothing builds: the plan refuses the name, and says where.
     """
     entry = catalog().types.get(made.name)
+    if entry is None and made.how == "new" and not made.args and type(made.state()) is Pairs and "_parameters" in made.state().keys:
+        from holdfast.foreign.rules_torch import is_module, module_fields
+
+        if is_module(made.fields()):  # a module of the user's own class
+            return Outline(made.name, module_fields(made.fields()))
     if made.how == "new" and not made.args and made.options is None and not made.items and not made.pairs.keys:
         if entry is None or entry.how == "object":
             return Outline(made.name, made.fields())

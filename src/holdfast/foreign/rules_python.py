@@ -44,7 +44,7 @@ def _items(made: Made) -> Pairs:
 
 
 def _mapping(made: Made) -> Any:
-    made.only(pairs=True)
+    made.only(pairs=True, state=True)  # a state dict of PyTorch's has attributes of no consequence, which a native file leaves out too
     return Outline(made.name, {"[items]": _items(made)})
 
 

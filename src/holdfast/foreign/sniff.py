@@ -40,7 +40,7 @@ _REFUSED: tuple[tuple[bytes, Refused], ...] = (
 )
 
 _MAGIC: tuple[tuple[bytes, str], ...] = (
-    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "torch legacy"),
+    (b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.", "torch"),
     (b"\x80\x00", "pickle"), (b"\x80\x01", "pickle"), (b"\x80\x02", "pickle"), (b"\x80\x03", "pickle"), (b"\x80\x04", "pickle"), (b"\x80\x05", "pickle"),
     (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (b"\x93NUMPY", "npy"), (b"\x89HDF\r\n\x1a\n", "hdf5"), (b"GGUF", "gguf"),
     (b"CBM1", "catboost"), (b"tree\nversion=", "lightgbm"), (b"{L\x00\x00\x00\x00\x00\x00", "xgboost"), (b"{l\x00\x00", "xgboost"),
@@ -140,7 +140,7 @@ def check_suffix(name: str, found: str) -> None:
 
 
 WORDS: dict[str, str] = {
-    "pickle": "a pickle", "npz": "a .npz archive of numpy", "npy": "a .npy file of numpy", "torch": "a file of torch.save", "torch legacy": "an old file of torch.save",
+    "pickle": "a pickle", "npz": "a .npz archive of numpy", "npy": "a .npy file of numpy", "torch": "a file of torch.save",
     "torch script": "a TorchScript archive", "torch program": "an exported program of PyTorch", "skops": "a skops file", "keras": "a Keras model",
     "hdf5": "an HDF5 file", "xgboost": "an XGBoost model", "xgboost json": "an XGBoost model in JSON", "lightgbm": "a LightGBM model", "catboost": "a CatBoost model",
     "pmml": "an XML document", "onnx": "an ONNX model", "gguf": "a GGUF file", "json": "JSON", "safetensors": "a safetensors file", "zip": "a zip archive",

@@ -39,7 +39,7 @@ _SAME = {
 }  # fmt: skip
 """Names of dtypes -> numpy's, where both mean the same bytes."""
 
-_DTYPES = {**_SAME, **_BITS}
+DTYPES = {**_SAME, **_BITS}
 
 HOOKS = (
     "_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks", "_forward_pre_hooks_with_kwargs",
@@ -65,10 +65,10 @@ def _array(tensor: Any) -> tuple[Any, str]:
     """Return the array over a dense tensor's memory, and the name of its dtype."""
     torch = _torch()
     name = str(tensor.dtype).removeprefix("torch.")
-    if name not in _DTYPES:
+    if name not in DTYPES:
         raise UnsupportedModel(f"cannot save a tensor of dtype {name}: it has no form in the file; convert it, for example with .float()")
     plain = tensor.detach().cpu().resolve_conj().resolve_neg()
-    dtype = np.dtype(_DTYPES[name])
+    dtype = np.dtype(DTYPES[name])
     if not plain.numel():
         return np.zeros(tuple(plain.shape), dtype), name
     storage = plain.untyped_storage()
@@ -154,7 +154,7 @@ def _COMPRESSED() -> tuple[Any, ...]:
 
 def _dense(array: Any, name: str) -> Any:
     torch = _torch()
-    wanted = _DTYPES.get(name)
+    wanted = DTYPES.get(name)
     if wanted is None or type(array) is not np.ndarray or array.dtype.str != wanted:
         raise InvalidState("a tensor does not hold an array of its dtype; the file is damaged or was altered.")
     if not array.size:
@@ -190,7 +190,7 @@ def _build_here(fields: dict[str, Any]) -> Any:
         if not all(type(length) is int and length >= 0 for length in shape):
             raise InvalidState("the shape of a tensor is not made of lengths; the file is damaged or was altered.")
         if layout == "meta":
-            if fields["dtype"] not in _DTYPES:
+            if fields["dtype"] not in DTYPES:
                 raise InvalidState("a tensor has an unknown dtype; the file is damaged or was altered.")
             made = torch.empty(shape, dtype=getattr(torch, fields["dtype"]), device="meta")
         elif layout == "sparse_coo":
