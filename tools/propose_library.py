@@ -360,7 +360,7 @@ EXTRA: dict[str, Extra] = {
     "xgboost": Extra(
         {
             "xgboost.core.Booster": Entry(
-                "shell", {"Model": ["dict"], "Config": ["dict"], "[attributes]": ["dict"]}, ["Config", "Model", "[attributes]"]
+                "shell", {"Model": ["dict"], "Config": ["dict"], "[attributes]": ["dict"]}, ["Model", "[attributes]"]
             )
         },
     ),

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
 
 from holdfast.artifact import save as _save
+from holdfast.artifact.convert import Converted
 from holdfast.artifact.environment import python_version
 from holdfast.artifact.inspect import Inspection
 from holdfast.artifact.load import Opening, open_buffer, replayed
@@ -18,7 +19,7 @@ from holdfast.artifact.save import Saved
 from holdfast.artifact.source import Source, buffer_source, open_source
 from holdfast.artifact.stranger import Stranger, kind_of
 from holdfast.artifact.verify import verify_opening
-from holdfast.errors import FormatError, HoldfastError, UnsupportedTarget
+from holdfast.errors import FormatError, HoldfastError, UnsupportedModel, UnsupportedTarget, UntrustedType
 from holdfast.foreign.sniff import SUFFIXES, WORDS, check_suffix
 from holdfast.trust.policy import policy
 
@@ -406,6 +407,111 @@ def predictor(
         return ModelPredictor(model, signature or signature_of(model), opening.source.name)
 
 
+def convert(
+    source: PathOrFile,
+    target: PathOrFile,
+    *,
+    trusted: Iterable[Any] | None = None,
+    trusted_functions: Iterable[Any] | None = None,
+    allow_pickle: bool = False,
+    replace: bool = False,
+    durable: bool = True,
+) -> Converted:
+    """Turn a foreign file into a native one, and prove that it holds the same model. The old file is only read.
+
+    Args:
+        source: a pickle, joblib, skops, torch.save, npz, booster or other foreign file, or a model folder of MLflow.
+        target: the new file.
+        trusted: see `load`.
+        trusted_functions: see `load`.
+        allow_pickle: run a pickle that cannot be read as data, in a child process without network, programs or files to write.
+        replace: write over a file that is there already.
+        durable: see `save`.
+
+    Returns:
+        A `Converted`: what the old file was, and what was proven: the same content, and the same answers to the same rows.
+
+    Raises:
+        UntrustedType, InvalidState, FormatError, UnsupportedModel: as `load` of the old file.
+        AlreadyExists: there is a file of that name.
+        ProofFailed: the new file does not give the same model; it is not left behind.
+        PolicyRefused: a pickle that was run tried to start programs, to connect or to write.
+
+    Examples:
+        >>> import holdfast, pickle, tempfile, os
+        >>> folder = tempfile.mkdtemp()
+        >>> with open(os.path.join(folder, "old.pkl"), "wb") as file:
+        ...     pickle.dump({"mean": 2.5, "words": ["a", "b"]}, file)
+        >>> holdfast.convert(os.path.join(folder, "old.pkl"), os.path.join(folder, "new.safetensors")).proof
+        'same content'
+    """
+    from holdfast.artifact import convert as converting
+
+    name = _path(target)
+    _check_target(name)
+    allowed = policy(trusted, trusted_functions)
+    with _open(source) as opening:
+        if isinstance(opening, Opening):
+            raise FormatError("this is a safetensors file already; load it and save the model in another format", file=opening.source.name)
+        try:
+            return converting.convert_stranger(opening, name, allowed, durable, replace)
+        except (UntrustedType, UnsupportedModel):
+            if not allow_pickle or opening.kind not in ("pickle", "torch"):
+                raise
+        return converting.run_pickle(opening, name, replace)
+
+
+def convert_folder(
+    old: str | os.PathLike[str],
+    new: str | os.PathLike[str],
+    *,
+    workers: int | None = None,
+    dry_run: bool = False,
+    on_done: Callable[[Converted, int], None] | None = None,
+    **options: Any,
+) -> list[Converted]:
+    """Convert every model below a folder into a folder beside it, several at a time. Nothing in the old folder is touched.
+
+    Args:
+        old: the folder.
+        new: where to; the same tree is made there.
+        workers: processes; as many as there are cores unless told.
+        dry_run: only say what would be converted.
+        on_done: called with the record of each file that is done, and how many there are in all.
+        options: those of `convert`.
+
+    Returns:
+        A `Converted` for every file: converted, refused with the reason, or skipped because it is no model.
+
+    Raises:
+        NotFound: there is no such folder.
+        FormatError: one of the folders lies in the other.
+    """
+    from holdfast.artifact import convert_tree as trees
+
+    jobs, skipped = trees.jobs_of(_path(old), _path(new))
+    if dry_run:
+        return [Converted(job.source, job.target) for job in jobs] + skipped
+    for folder in sorted({os.path.dirname(job.target) for job in jobs}):
+        os.makedirs(folder, exist_ok=True)
+    tell = (lambda one: on_done(one, len(jobs))) if on_done is not None else lambda one: None
+    return trees.convert_all(jobs, _convert_job, options, os.cpu_count() or 1 if workers is None else workers, tell) + skipped
+
+
+def _convert_job(source: str, target: str, **options: Any) -> Converted:
+    """Convert one file of a folder; a refusal is a record like any other."""
+    import warnings
+
+    from holdfast.artifact.convert import refused
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return convert(source, target, **options)
+    except HoldfastError as error:
+        return refused(source, error)
+
+
 def compare(a: PathOrFile, b: PathOrFile) -> Any:
     """Say how two saved models differ, without loading them.
 
@@ -453,4 +559,4 @@ def register(
     register_class(cls, name, dump, build, fields, required, validate)
 
 
-__all__ = ["compare", "dumps", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
+__all__ = ["compare", "convert", "convert_folder", "dumps", "inspect", "load", "loads", "predictor", "register", "save", "verify"]

@@ -13,6 +13,7 @@ import click
 COMMANDS = {
     "compare": "Say how two saved models differ; exit code 1 when they do.",
     "completion": "Print the script that completes holdfast commands in a shell.",
+    "convert": "Turn pickles, joblib, skops and other files into native ones, proven to be the same models.",
     "demo": "Train, save, reload in a fresh process and prove some models on real data.",
     "inspect": "Say what is in a file, without loading it.",
     "predict": "Answer rows from a table with a saved model.",

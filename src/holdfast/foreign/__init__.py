@@ -17,6 +17,7 @@ READERS: dict[str, str] = {
     "skops": "holdfast.foreign.skops_",
     "keras": "holdfast.foreign.keras_",
     "xgboost": "holdfast.foreign.boosters_",
+    "xgboost json": "holdfast.foreign.boosters_",
     "lightgbm": "holdfast.foreign.boosters_",
     "catboost": "holdfast.foreign.boosters_",
 }

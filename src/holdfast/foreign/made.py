@@ -71,7 +71,7 @@ class NameTable:
         """Return the stand-in for a name."""
         if protocol < 3:
             module = _MOVED.get(module, module)
-        whole = f"{module}.{name}"
+        whole = f"{module}.{name}" if module else name
         for old, new in _ALIASES.items():
             if whole.startswith(old):
                 whole = new + whole[len(old) :]

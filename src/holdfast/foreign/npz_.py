@@ -84,11 +84,25 @@ def _header(raw: bytes) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
     return dtype, fortran, shape
 
 
+def _structured(described: list[Any]) -> np.dtype[Any]:
+    """Return the dtype of a list of fields; those without a name are the room between others, which a list cannot say otherwise."""
+    names, formats, offsets, at = [], [], [], 0
+    for name, inner, *shape in described:
+        part = _structured(inner) if type(inner) is list else np.dtype(inner)
+        whole = np.dtype((part, shape[0])) if shape else part
+        if name != "" or part.kind != "V" or part.names is not None:
+            names.append(name[1] if type(name) is tuple else name)
+            formats.append(whole)
+            offsets.append(at)
+        at += whole.itemsize
+    return np.dtype({"names": names, "formats": formats, "offsets": offsets, "itemsize": at})
+
+
 def _dtype(described: Any) -> np.dtype[Any]:
     if described in ("|O", "O", "|O8"):
         return np.dtype(object)
     try:
-        dtype = np.dtype([tuple(part) for part in described] if type(described) is list else described)
+        dtype = _structured(described) if type(described) is list else np.dtype(described)
     except (TypeError, ValueError, RecursionError) as error:
         raise FormatError(f"the dtype of a .npy file is none ({quoted(error)}); it is damaged or was altered") from None
     text = None if dtype.hasobject else dtype_text(dtype)

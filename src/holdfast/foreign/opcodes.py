@@ -353,7 +353,8 @@ def _call(m: Machine, callable_: Any, args: Any, how: str) -> None:
         raise TypeError("arguments that are no tuple")
     if type(callable_) is not Named:
         # a result of a call that is called itself: kept as a call of something without a name
-        callable_ = m.names.named("", f"<a {type(callable_).__name__}>", m.pos, 4)
+        inner = f"of {callable_.name}" if type(callable_) is Made else f"that is a {type(callable_).__name__}"
+        callable_ = m.names.named("", f"<a result {inner}>"[: limits.TYPE_NAME_BYTES - 1], m.pos, 4)
     m.names.called(callable_.name, m.pos)
     now = NOW.get(callable_.name) if how == "reduce" else None
     made = now(args) if now is not None else None
@@ -432,8 +433,10 @@ def _proto(m: Machine) -> None:
 
 def _frame(m: Machine) -> None:
     length = _u8(m)
-    if m.pos - 9 < m.frame_end or m.pos + length > m.size:
-        raise FormatError(f"the frame at byte {m.pos} is inside another one, or ends after the file; it is damaged or was altered")
+    if m.pos + length > m.size:
+        raise Truncated(f"the frame at byte {m.pos - 9} of the pickle announces {length} bytes, and the file ends at {m.size}: truncated")
+    if m.pos - 9 < m.frame_end:
+        raise FormatError(f"the frame at byte {m.pos - 9} of the pickle is inside another one; it is damaged or was altered")
     m.frame_end = m.pos + length
 
 

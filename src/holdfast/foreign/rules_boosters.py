@@ -65,12 +65,17 @@ def _catboost(made: Made) -> Any:
     raw = state.pop("__model", None)
     evals = state.pop("_test_evals", [])
     attributes = {name: state.pop(name) for name in ("_prediction_values_change", "_loss_value_change") if name in state}
-    fields: dict[str, Any] = {"params": state, "attributes": attributes}
+    return Outline(made.name, catboost_fields(state, raw, evals, attributes))
+
+
+def catboost_fields(params: dict[str, Any], raw: Any, evals: Any, attributes: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a CatBoost model from its bytes, None for one that is not fitted."""
+    fields: dict[str, Any] = {"params": params, "attributes": attributes}
     if raw is not None:
         fields["model"] = np.frombuffer(bytearray(raw_view(raw)), np.uint8)
-        # what training found out is not in a pickle of CatBoost's, but for this
+        # what training found out is not in CatBoost's bytes
         fields["training"] = {"best_iteration": None, "best_score": {}, "evals_result": {}, "test_evals": evals}
-    return Outline(made.name, fields)
+    return fields
 
 
 RULES: dict[str, Callable[[Made], Any]] = {

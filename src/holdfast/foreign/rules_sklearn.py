@@ -95,6 +95,9 @@ RULES: dict[str, Callable[[Made], Any]] = {
         ("sklearn.neighbors._kd_tree.newObj", "sklearn.neighbors._ball_tree.newObj"), _new(dict.fromkeys(BINARY_TREES, _binary_tree))
     ),
     "sklearn.metrics._dist_metrics.newObj": _new(dict.fromkeys(DIST_METRICS, _metric)),
+    # skops tells their state under their own names
+    **{name: lambda made: _binary_tree(made, made.name) for name in BINARY_TREES},
+    **{name: lambda made: _metric(made, made.name) for name in DIST_METRICS},
     **dict.fromkeys(LOSSES, _loss),
     **{f"sklearn._loss._loss.__pyx_unpickle_{name.rpartition('.')[2]}": _unpickled_loss for name in LOSSES},
     "sklearn.isotonic.IsotonicRegression": _isotonic,

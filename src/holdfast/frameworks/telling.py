@@ -14,7 +14,7 @@ import numpy as np
 
 from holdfast.errors import HoldfastError
 from holdfast.frameworks.set_order import canonical_order
-from holdfast.frameworks.walk import Dumped, Walker
+from holdfast.frameworks.walk import Dumped, _Walker
 from holdfast.frameworks.walking import SCALARS, alike
 from holdfast.values import tree as t
 from holdfast.values.outline import Members, Named, Outline, Pairs, Unfinished
@@ -36,7 +36,7 @@ def dump_told(root: Any, careful: bool = False) -> Dumped:
     return _Teller(plain_only=not careful).run(root, "")
 
 
-class _Teller(Walker):
+class _Teller(_Walker):
     """A walk over stand-ins."""
 
     def __init__(self, plain_only: bool) -> None:

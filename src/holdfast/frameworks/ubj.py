@@ -5,7 +5,7 @@ are all alike, as trees are, becomes one array a key for all of them together, a
 follow from the number of nodes, as they do without categories, the places are computed and not read; what `write` makes of
 it is compared with what was read, so a wrong guess is noticed.
 
-The one rule: ``write(read(raw)) == raw``, or it is `Unknown`. Nothing here reads bytes of a stranger: a file holds arrays.
+The one rule: ``write(read(raw)) == raw``, or it is `Unknown`; and no count is believed that is larger than the bytes that are there.
 
 Source: the specification at ubjson.org, draft 12; counts are 64-bit here, as in XGBoost's ``src/common/json.cc``.
 """
@@ -99,6 +99,8 @@ class _Reader:
             key, at = self.text(at)
             if key == TREES and self.raw[at : at + 2] == b"[#":
                 count, at = self.count(at + 2)
+                if count > len(self.raw):
+                    raise Unknown("it claims more trees than it has bytes")
                 made[key], at = self.trees(self, at, count) if count else ({ALL: 0}, at)
             else:
                 made[key], at = self.value(at)
@@ -136,6 +138,18 @@ def _read_alike(reader: _Reader, at: int, count: int) -> tuple[dict[str, Any], i
     for _ in range(count):
         one, at = reader.value(at)
         found.append(one)
+    return columns_of(found), at
+
+
+def columns_of(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return objects that have the same keys as columns.
+
+    Raises:
+        Unknown: they are not alike.
+    """
+    if not all(type(one) is dict for one in found):
+        raise Unknown("its trees are no objects")
+    count = len(found)
     keys = list(found[0])
     if any(list(one) != keys for one in found):
         raise Unknown("its trees are not alike")
@@ -153,7 +167,9 @@ def _read_alike(reader: _Reader, at: int, count: int) -> tuple[dict[str, Any], i
             made[key] = {name: [value[name] for value in values] for name in inner}
         else:
             made[key] = values
-    return _with_lengths(made, lengths), at
+    if not lengths:
+        raise Unknown("its trees have no nodes")
+    return _with_lengths(made, lengths)
 
 
 def _with_lengths(made: dict[str, Any], lengths: dict[str, Any]) -> dict[str, Any]:

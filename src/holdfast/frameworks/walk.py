@@ -74,10 +74,10 @@ def dump(model: Any, prefix: str = "", careful: bool = False) -> Dumped:
     Raises:
         UnsupportedModel: a part of the model cannot be saved; names it and the path to it.
     """
-    return Walker(plain_only=not careful).run(model, prefix)
+    return _Walker(plain_only=not careful).run(model, prefix)
 
 
-class Walker(Walking):
+class _Walker(Walking):
     """A walk over live objects."""
 
     def __init__(self, plain_only: bool) -> None:

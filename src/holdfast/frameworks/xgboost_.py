@@ -43,9 +43,15 @@ def _make_booster() -> Any:
 
 def _fill_booster(booster: Any, fields: dict[str, Any]) -> None:
     try:
-        snapshot = ubj.write({key: fields[key] for key in fields if key != "[attributes]"})
+        alone = "Config" not in fields
+        snapshot = ubj.write(fields["Model"] if alone else {key: fields[key] for key in fields if key != "[attributes]"})
     except (ubj.Unknown, KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
         raise InvalidState(f"xgboost.Booster: its state has no form ({error}); the file is damaged or was altered.") from None
+    if alone:
+        booster.__init__()
+        booster.load_model(snapshot)
+        vars(booster).update(fields["[attributes]"])
+        return
     booster.__setstate__({"handle": snapshot, **fields["[attributes]"]})
 
 

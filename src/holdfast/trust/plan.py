@@ -215,10 +215,10 @@ def _refusal(view: View, refused: dict[tuple[str, str], int], path: str) -> Untr
         odd = _odd(name)
         if name in NEVER:
             note = "never trusted; a genuine model does not need it"
-        elif odd:
-            note = odd
         elif what == "call":
             note = "the file would call it; holdfast calls nothing that a file names"
+        elif odd:
+            note = odd
         elif name.startswith("__main__."):
             note = "made in somebody's notebook or script; define the class here and give it as an object"
         else:

@@ -94,3 +94,6 @@ NPY_HEADER = 1024 * 1024
 
 ARCHIVE_MEMBERS = 100_000
 """Members of one zip archive: the largest checkpoints have a few thousand."""
+
+SKOPS_DEPTH = 900
+"""Nesting of the nodes of a skops schema; Python follows about a thousand calls, and skops writes no deeper than that itself."""

@@ -50,18 +50,19 @@ def check_xgboost(fields: Fields, where: str) -> None:
     """Check a booster.
 
     Args:
-        fields: ``Model`` and ``Config``, nested dicts as XGBoost has them, with the columns of `frameworks.ubj` for trees.
+        fields: ``Model`` and ``Config``, nested dicts as XGBoost has them, with the columns of `frameworks.ubj` for trees. A model
+            file of XGBoost's has no ``Config``, which says how to go on training.
 
     Raises:
         InvalidState: names the field.
     """
-    if set(fields) != {"Model", "Config", "[attributes]"}:
+    if set(fields) - {"Config"} != {"Model", "[attributes]"}:
         refuse(where, "its parts are not Model and Config")
     attributes = field(fields, "[attributes]", where)
     if type(attributes) is not dict or "handle" in attributes:
         refuse(where, "its attributes are not ones that a booster has")
-    model, config = _part(fields, "Model", where), _part(fields, "Config", where)
-    _check_shared([model, config], where)
+    model, config = _part(fields, "Model", where), _part(fields, "Config", where) if "Config" in fields else None
+    _check_shared([model, config or {}], where)
     _keys(model, {"learner", "version"}, where, "Model")
     if not all(type(n) is int and 0 <= n < 10_000 for n in sequence(model, "version", where, 3)):
         refuse(where, "version is not three numbers")
@@ -83,7 +84,8 @@ def check_xgboost(fields: Fields, where: str) -> None:
     _objective(_part(learner, "objective", where), classes, targets, where)
     booster = _part(learner, "gradient_booster", where)
     trees = _booster(booster, features, groups, where)
-    _config(config, trees, params, where)
+    if config is not None:
+        _config(config, trees, params, where)
 
 
 def _check_shared(parts: list[Any], where: str) -> None:
