@@ -193,7 +193,25 @@ def _open(path: PathOrFile) -> Opening | Stranger:
         return _of_source(buffer_source(bytearray(data)))
     if isinstance(path, bytes | bytearray | memoryview):
         raise TypeError("this is bytes and not a path; use holdfast.loads")
-    return _of_source(open_source(_path(path)), checked=True)
+    name = _path(path)
+    if os.path.isdir(name):
+        return _folder(name)
+    return _of_source(open_source(name), checked=True)
+
+
+def _folder(name: str) -> Stranger:
+    """Open a folder that is one model."""
+    if os.path.isfile(os.path.join(name, "MLmodel")):
+        from holdfast.artifact.mlflow import MlflowFolder
+
+        return MlflowFolder(name)
+    if os.path.isfile(os.path.join(name, "saved_model.pb")):
+        raise UnsupportedModel(
+            "this is a SavedModel of TensorFlow, which is a program; load it with tf.saved_model.load where you trust it, or take the Keras model "
+            "that it was made from and save that with holdfast.save",
+            file=name,
+        )
+    raise FormatError("this is a folder; a model is one file, or a folder with an MLmodel file; for a folder of files: holdfast convert", file=name)
 
 
 def _of_source(source: Source, checked: bool = False) -> Opening | Stranger:
@@ -403,7 +421,7 @@ def predictor(
         return ModelPredictor(source, signature_of(source))
     with opening:
         model = opening.load(policy(trusted, trusted_functions), None, "needed", None, device)
-        signature = opening.opened.manifest.signature if opening.opened is not None else None
+        signature = opening.opened.manifest.signature if opening.opened is not None else getattr(opening, "signature", None)
         return ModelPredictor(model, signature or signature_of(model), opening.source.name)
 
 

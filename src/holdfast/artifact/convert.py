@@ -22,6 +22,7 @@ from holdfast.artifact.same import same
 from holdfast.artifact.stranger import Stranger, told
 from holdfast.artifact.synthetic import synthetic_rows
 from holdfast.errors import AlreadyExists, HoldfastError, ProofFailed, UnsupportedModel
+from holdfast.foreign.reading import Reading
 from holdfast.frameworks.walk import Dumped
 from holdfast.native.codec import encode_tree
 from holdfast.trust.policy import Policy
@@ -96,7 +97,7 @@ def convert_stranger(stranger: Stranger, target: str, policy: Policy, durable: b
     model = stranger.load_reading(reading, policy)
     digest = told_digest(told(reading)[0])
     extra = {"converted_from": reading.format, **reading.extra}
-    ready = saving.prepare(model, reading.example, None, extra)
+    ready = _prepared(model, reading, extra)
     same_content: bool | None = None
     rows, same_answers = 0, None
     with saving.replacing(target, durable) as sink:
@@ -110,6 +111,19 @@ def convert_stranger(stranger: Stranger, target: str, policy: Policy, durable: b
         stranger.source.name, target, "converted", reading.format, ready.manifest.type, same_content, rows, same_answers,
         old_bytes=stranger.source.size, new_bytes=written.nbytes, needs_trust=ready.needs_trust,
     )  # fmt: skip
+
+
+def _prepared(model: Any, reading: Reading, extra: dict[str, Any]) -> saving.Prepared:
+    """Return what will be written; an example that the model cannot answer to is left behind, and not the model."""
+    try:
+        ready = saving.prepare(model, reading.example, None, extra)
+    except UnsupportedModel:
+        if reading.example is None:
+            raise
+        ready = saving.prepare(model, None, None, extra)
+    if ready.kept is None and reading.signature is not None:
+        ready = ready._replace(manifest=msgspec.structs.replace(ready.manifest, signature=reading.signature))
+    return ready
 
 
 def run_pickle(stranger: Stranger, target: str, replace: bool = False) -> Converted:

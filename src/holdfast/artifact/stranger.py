@@ -59,6 +59,7 @@ class Stranger:
 
     opened = None
     id = ""
+    signature: Any = None
 
     def __init__(self, source: Source, kind: str) -> None:
         self.source = source
@@ -126,7 +127,9 @@ class Stranger:
             raise FormatError("a part can be loaded of a native file only; load the whole, or convert it first: holdfast convert", file=self.source.name)
         if max_memory is not None and self.source.size > max_memory:
             raise LimitExceeded(f"the file alone has {self.source.size} bytes, more than max_memory={max_memory}", file=self.source.name)
-        return self.load_reading(self.read(), policy, max_memory, device)
+        reading = self.read()
+        self.signature = reading.signature
+        return self.load_reading(reading, policy, max_memory, device)
 
     def load_reading(self, reading: Reading, policy: Policy, max_memory: int | None = None, device: Any = None) -> Any:
         """Return the model of what was read."""

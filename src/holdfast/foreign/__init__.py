@@ -16,6 +16,7 @@ READERS: dict[str, str] = {
     "torch": "holdfast.foreign.torch_",
     "skops": "holdfast.foreign.skops_",
     "keras": "holdfast.foreign.keras_",
+    "hdf5": "holdfast.foreign.hdf5_",
     "xgboost": "holdfast.foreign.boosters_",
     "xgboost json": "holdfast.foreign.boosters_",
     "lightgbm": "holdfast.foreign.boosters_",

@@ -206,7 +206,13 @@ def _build(fields: dict[str, Any]) -> Any:
         for layer in _lookups(model):
             if layer.name in vocabularies:
                 layer.set_vocabulary(vocabularies[layer.name])
-        _assign(_variables(model), fields["variables"].items(), "variables")
+        stored = fields["variables"]
+        if "[weights]" not in fields:
+            _assign(_variables(model), stored.items(), "variables")
+        else:  # those of a .keras file find their variables by walking over the model, once they have values at all
+            for variable in waiting[mark:]:
+                if variable._value is None:
+                    variable._deferred_initialize()
         for layer in model._flatten_layers():
             if callable(getattr(layer, "finalize_state", None)):
                 layer.finalize_state()  # what layers that were adapted to data derive from their variables
@@ -214,6 +220,10 @@ def _build(fields: dict[str, Any]) -> Any:
             with _only(custom):
                 model.compile_from_config(compiled)
             model.compiled = True
+        if "[weights]" in fields:
+            from holdfast.frameworks.keras_weights import assign
+
+            assign(model, fields["[weights]"], fields["[assets]"])
         if "optimizer" in fields:
             model.optimizer.build(model.trainable_variables)
             _assign(model.optimizer.variables, enumerate(fields["optimizer"]), "variables of its optimizer")

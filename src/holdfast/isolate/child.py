@@ -47,7 +47,7 @@ class Failed(IsolationError):
         self.noted = noted
 
 
-def run(function: str, arguments: dict[str, Any], *, descriptors: tuple[int, ...] = (), memory: int, seconds: int, written: int) -> Done:
+def run(function: str, arguments: dict[str, Any], *, descriptors: tuple[int, ...] = (), memory: int, seconds: int, written: int, required: bool = True) -> Done:
     """Run one of our functions in a child that may compute, read files, and write to the descriptors that it is given.
 
     Args:
@@ -57,6 +57,7 @@ def run(function: str, arguments: dict[str, Any], *, descriptors: tuple[int, ...
         memory: bytes it may use.
         seconds: seconds it may take, of processor time and by the clock twice that.
         written: bytes of the largest file it may write.
+        required: refuse to go on where this system cannot confine a child. False is for work that is no code of a stranger.
 
     Raises:
         EnvironmentMissing: this system cannot confine a child.
@@ -65,7 +66,7 @@ def run(function: str, arguments: dict[str, Any], *, descriptors: tuple[int, ...
         WorkerTimedOut: it took too long, and was ended.
     """
     read_end, write_end = os.pipe()
-    request = {"function": function, "arguments": arguments, "memory": memory, "seconds": seconds, "written": written, "report": write_end}
+    request = {"function": function, "arguments": arguments, "memory": memory, "seconds": seconds, "written": written, "report": write_end, "required": required}
     # nothing from the caller's environment, working folder or stdin reaches the child; it finds modules where the caller does
     paths = [path for path in sys.path if path and os.path.isabs(path) and os.path.realpath(path) != os.path.realpath(os.getcwd())]
     environment = {"PATH": "", "HOME": "/nonexistent", "LANG": "C.UTF-8", "OMP_NUM_THREADS": "2", "TF_CPP_MIN_LOG_LEVEL": "3"}

@@ -97,3 +97,9 @@ ARCHIVE_MEMBERS = 100_000
 
 SKOPS_DEPTH = 900
 """Nesting of the nodes of a skops schema; Python follows about a thousand calls, and skops writes no deeper than that itself."""
+
+MLMODEL_BYTES = 1024 * 1024
+"""Bytes of the MLmodel file of an MLflow folder; a signature of a thousand columns takes 80 kB."""
+
+EXAMPLE_JSON_BYTES = 64 * 1024 * 1024
+"""Bytes of the example of an MLflow folder that is taken over; a larger one is left behind."""
