@@ -16,6 +16,7 @@ from holdfast.artifact.inspect import Inspection
 from holdfast.artifact.load import Opening, open_buffer, replayed
 from holdfast.artifact.replay import Proof
 from holdfast.artifact.save import Saved
+from holdfast.artifact.save_foreign import save_foreign, writer_of
 from holdfast.artifact.source import Source, buffer_source, open_source
 from holdfast.artifact.stranger import Stranger, kind_of
 from holdfast.artifact.verify import verify_opening
@@ -60,8 +61,12 @@ def save(  # type: ignore[misc]
     wait: bool = True,
     keep_last: int | None = None,
     shard_bytes: int | str | None = None,
+    format: str | None = None,
 ) -> Any:
     """Save a model as one file, whole or not at all.
+
+    The suffix picks the format: everything that is no other library's is a native file. Another library's format is written by
+    that library, read back by holdfast, asked, and only then takes its name; it keeps no metrics, digests or examples.
 
     Args:
         model: any object made of supported types: estimators, pipelines, arrays, frames, containers, your own classes.
@@ -78,6 +83,7 @@ def save(  # type: ignore[misc]
         keep_last: once the file is there, delete older files of the same name but for its last number, all but so many in all.
         shard_bytes: write several files of at most this size, in bytes or as ``"2GB"``, when the tensors take more; for modules of
             PyTorch and for dicts of tensors. The file at ``path`` loads them all, and an index serves other tools.
+        format: the format, where the suffix says none: ``pickle``, ``joblib``, ``skops``, ``torch``, ``keras``, ``xgboost``, ...
 
     Returns:
         A `Saved`: the artifact id, the content digest, the size in bytes, the proof, and what the file contains. With
@@ -106,6 +112,11 @@ def save(  # type: ignore[misc]
         manifest = opening.opened.manifest
         return Saved(opening.id, manifest.content.digest, len(blob), None, manifest.training_rows, [])
     name = _path(path)
+    writer = writer_of(name, format)
+    if writer is not None:
+        if any(given is not None for given in (metrics, extra, compress, parent, keep_last, shard_bytes, on_bytes)) or not wait:
+            raise ValueError(f"a {writer.format} file keeps the model alone; metrics, extra, compress, parent, wait and the like are for .safetensors")
+        return save_foreign(model, name, writer, example, durable)
     _check_target(name)
     if keep_last is not None:
         _check_kept(name, keep_last)

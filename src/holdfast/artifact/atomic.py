@@ -97,7 +97,7 @@ def replacing(path: str | os.PathLike[str], durable: bool = True) -> Iterator[Si
         os.replace(temporary, target)
         done = True
         if durable:
-            _sync_folder(folder)
+            sync_folder(folder)
     except OSError as error:
         if isinstance(error, HoldfastError):
             raise
@@ -125,7 +125,7 @@ def _mode_of(target: str, name: str) -> int | None:
     return stat.S_IMODE(status.st_mode)
 
 
-def _sync_folder(folder: str) -> None:
+def sync_folder(folder: str) -> None:
     if os.name == "nt":
         return  # Windows has no handle to flush a folder with; its rename is journaled
     fd = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))

@@ -120,6 +120,7 @@ VERDICTS = {
     "refused": "is refused: it names what no genuine model needs",
     "plain arrays": "a plain safetensors file; loads as a dict of arrays",
     "loads as data": "loads without trusting anything more; it is read as data, and nothing in it is run",
+    "looked at": "is looked at only; it runs in its own runtime, and holdfast does not load it",
     "unread": "cannot be read as data; whoever unpickles it runs what it names",
     "dangerous": "DANGEROUS: whoever unpickles it runs what no genuine model needs",
 }

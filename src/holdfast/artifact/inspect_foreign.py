@@ -5,11 +5,14 @@ The one rule: nothing of it is run, and the content of its arrays is not read.
 
 from __future__ import annotations
 
+import importlib
 from typing import Any
+
+import msgspec
 
 
 from holdfast.artifact.environment import installed
-from holdfast.artifact.inspect import Inspection, root_type, tree_lines
+from holdfast.artifact.inspect import LINES, Inspection, root_type, tree_lines
 from holdfast.artifact.stranger import Stranger, told
 from holdfast.errors import HoldfastError, UnsupportedModel, quoted
 from holdfast.foreign.verdicts import Verdict, verdict_on
@@ -55,6 +58,8 @@ def _width(head: str) -> int:
 
 def inspect_stranger(stranger: Stranger) -> ForeignInspection:
     """Return what a foreign file holds; see `holdfast.inspect`."""
+    if stranger.kind in DESCRIBED:
+        return _described(stranger)
     said, trouble = stranger.kind, ""
     found: dict[str, Any] = {"type": "", "tensors": [], "types": [], "functions": [], "tree": [], "versions": {}}
     try:
@@ -78,6 +83,21 @@ def inspect_stranger(stranger: Stranger) -> ForeignInspection:
     names = [verdict_on(name, name in stranger.names.calls) for name in stranger.names.found]
     names.sort(key=lambda one: (_ORDER[one.verdict], one.name))
     return _inspection(stranger, said, trouble, found, names)
+
+
+DESCRIBED = {"gguf": "holdfast.foreign.gguf_"}
+"""Kinds of files that are only looked at -> the module whose ``describe`` does it."""
+
+
+def _described(stranger: Stranger) -> ForeignInspection:
+    try:
+        said, extra, tensors = importlib.import_module(DESCRIBED[stranger.kind]).describe(stranger.source.view(0, stranger.source.size))
+    except HoldfastError as error:
+        raise error.at(stranger.source.name) from None
+    found = {"type": "", "tensors": tensors, "types": [], "functions": [], "tree": [], "versions": {}, "extra": extra}
+    made = _inspection(stranger, said, "", found, [])
+    lines = [f"{quoted(name, 80)}  {dtype}{shape}" for name, dtype, shape, _ in tensors[:LINES]]
+    return msgspec.structs.replace(made, verdict="looked at", tree=lines + (["…"] if len(tensors) > LINES else []))
 
 
 _ORDER = {"dangerous": 0, "unknown": 1, "known": 2}

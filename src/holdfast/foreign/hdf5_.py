@@ -28,7 +28,9 @@ def read(given: Given) -> Reading:
     Raises:
         FormatError: it is damaged, or leads out of itself; or it is a whole model of Keras 2's.
     """
-    arrays, attributes = contents(given.data)
+    arrays, attributes, bits = contents(given.data)
+    if bits:
+        raise FormatError(f"{quoted(next(iter(bits)), 80)!r} of the HDF5 file holds {next(iter(bits.values()))}, for which numpy has no dtype; save it as float32")
     if "model_config" in attributes:
         raise FormatError(
             "this is a whole model in the old HDF5 form of Keras, which says too little to be rebuilt safely; load it with keras.saving.load_model, "
@@ -54,8 +56,8 @@ def _nested(arrays: dict[str, Any]) -> Pairs:
     return root
 
 
-def contents(data: memoryview) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return the arrays of an HDF5 file by path, and the attributes of its root that are text.
+def contents(data: memoryview) -> tuple[dict[str, Any], dict[str, Any], dict[str, str]]:
+    """Return the arrays of an HDF5 file by path, the attributes of its root that are text, and which arrays are the bits of what dtype.
 
     Raises:
         FormatError: it is damaged, or leads out of itself.
@@ -77,7 +79,8 @@ def contents(data: memoryview) -> tuple[dict[str, Any], dict[str, Any]]:
         filled = 0
         while filled < size:
             filled += os.preadv(target, [memoryview(raw)[filled : filled + (1 << 30)]], filled)  # type: ignore[arg-type]
-        return {entry[0]: _array(raw, *entry[1:]) for entry in done.result["arrays"]}, done.result["attributes"]
+        listed = done.result["arrays"]
+        return {entry[0]: _array(raw, *entry[1:5]) for entry in listed}, done.result["attributes"], {entry[0]: entry[5] for entry in listed if entry[5]}
     finally:
         os.close(source)
         os.close(target)
@@ -151,20 +154,21 @@ def work(source: int, target: int, most: int) -> dict[str, Any]:
 
 def _copy(item: Any, path: str, target: int, at: int, most: int, listed: list[Any]) -> int:
     dtype = item.dtype
-    if dtype.hasobject or dtype.kind not in "biufcV" or (dtype.kind == "V" and (dtype.names is not None or dtype.itemsize != 2)):
+    bits = "bfloat16" if dtype.kind == "V" and dtype.names is None and dtype.itemsize == 2 and item.attrs.get("dtype") == "bfloat16" else ""
+    if dtype.hasobject or (dtype.kind not in "biufc" and not bits):
         raise FormatError(f"{quoted(path, 80)!r} of the HDF5 file is of dtype {quoted(dtype, 60)}, which is not read")
     count = int(np.prod(item.shape, dtype=object)) if item.shape else 1
     if at + count * dtype.itemsize > most:
         raise FormatError(f"{quoted(path, 80)!r} of the HDF5 file claims {count} items, more than the file can account for (DECODED_BYTES_PER_STORED)")
     array = np.ascontiguousarray(item[()])
-    if dtype.kind == "V":
-        array = array.view(np.uint16)  # bfloat16, whose bits are kept
+    if bits:
+        array = array.view(np.uint16)
     array = array.astype(array.dtype.newbyteorder("<"), copy=False)
     raw = memoryview(array.reshape(-1).view(np.uint8)) if array.nbytes else memoryview(b"")  # type: ignore[arg-type]
     written = 0
     while written < len(raw):
         written += os.pwrite(target, raw[written : written + (1 << 30)], at + written)
-    listed.append([path, array.dtype.str, list(item.shape), at, array.nbytes])
+    listed.append([path, array.dtype.str, list(item.shape), at, array.nbytes, bits])
     return at + -(-array.nbytes // 64) * 64
 
 

@@ -50,25 +50,26 @@ def read(given: Given) -> Reading:
         elif registered not in custom.keys:
             custom.keys.append(registered)
             custom.values.append(stands)
-    weights, assets = _weights(archive)
+    weights, bits, assets = _weights(archive)
     module, registered = told.get("module"), told.get("registered_name")
     root = f"{module}.{kind}" if type(module) is str else f"keras.{kind}"
     given.names.called(root, 0)
     fields = {
         "description": description.decode("utf-8"), "classes": tuple(own[name] for name in sorted(own)), "custom": custom, "variables": {}, "vocabularies": {},
-        "[weights]": weights, "[assets]": assets,
+        "[weights]": weights, "[bits]": bits, "[assets]": assets,
     }  # fmt: skip
     version = metadata.get("keras_version") if type(metadata) is dict else None
     versions = {"keras": version} if type(version) is str else {}
     return Reading(f"Keras {quoted(version or '?', 20)}", Outline(root, fields, True), versions, archive.decoded)
 
 
-def _weights(archive: Archive) -> tuple[dict[str, Any], dict[str, str]]:
+def _weights(archive: Archive) -> tuple[dict[str, Any], dict[str, str], dict[str, str]]:
     weights: dict[str, Any] = {}
+    bits: dict[str, str] = {}
     assets: dict[str, str] = {}
     for name in archive.names:
         if name == "model.weights.h5":
-            weights, _ = contents(archive.content(name))
+            weights, _, bits = contents(archive.content(name))
         elif name.startswith("assets/") and name.endswith(".txt"):
             try:
                 assets[name.removeprefix("assets/")] = bytes(archive.content(name)).decode("utf-8")
@@ -76,6 +77,6 @@ def _weights(archive: Archive) -> tuple[dict[str, Any], dict[str, str]]:
                 raise FormatError(f"the vocabulary {quoted(name, 80)!r} is no text; the file is damaged or was altered") from None
         elif name not in ("config.json", "metadata.json"):
             raise UnsupportedModel(f"the file keeps {quoted(name, 80)!r} beside its weights, which is not read; load it with keras, and save the model with holdfast.save")
-    return weights, assets
+    return weights, bits, assets
 
 

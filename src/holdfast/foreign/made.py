@@ -33,6 +33,7 @@ RULES: dict[str, str] = {
     "lightgbm": "holdfast.foreign.rules_boosters",
     "catboost": "holdfast.foreign.rules_boosters",
     "torch": "holdfast.foreign.rules_torch",
+    "dill": "holdfast.foreign.rules_dill",
 }  # fmt: skip
 """First part of a name -> the module with the table ``RULES`` of what its library's pickles mean. To add a library: a line and a module."""
 

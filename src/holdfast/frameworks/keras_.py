@@ -223,7 +223,7 @@ def _build(fields: dict[str, Any]) -> Any:
         if "[weights]" in fields:
             from holdfast.frameworks.keras_weights import assign
 
-            assign(model, fields["[weights]"], fields["[assets]"])
+            assign(model, fields["[weights]"], fields["[bits]"], fields["[assets]"])
         if "optimizer" in fields:
             model.optimizer.build(model.trainable_variables)
             _assign(model.optimizer.variables, enumerate(fields["optimizer"]), "variables of its optimizer")

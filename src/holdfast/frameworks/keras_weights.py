@@ -18,12 +18,13 @@ import numpy as np
 from holdfast.errors import InvalidState
 
 
-def assign(model: Any, weights: dict[str, Any], assets: dict[str, str]) -> None:
+def assign(model: Any, weights: dict[str, Any], bits: dict[str, str], assets: dict[str, str]) -> None:
     """Give the variables of a model their values.
 
     Args:
         model: made from its description, and compiled when that says so; its variables have some values.
         weights: path -> array, as in the file.
+        bits: path -> dtype that numpy does not have, of which the array holds the bits.
         assets: path -> content of the vocabularies.
 
     Raises:
@@ -33,7 +34,11 @@ def assign(model: Any, weights: dict[str, Any], assets: dict[str, str]) -> None:
     optimizer = getattr(model, "optimizer", None)
     if optimizer is not None and not optimizer.built and any(path.startswith("optimizer/") for path in weights):
         optimizer.build(model.trainable_variables)
-    store = _store(library)(weights)
+    for path in bits:
+        if bits[path] != "bfloat16":
+            raise InvalidState(f"the weights {path[:120]!r} are of an unknown dtype; the file is damaged or was altered.")
+    known = importlib.import_module("ml_dtypes").bfloat16 if bits else None
+    store = _store(library)({path: array.view(known) if path in bits else array for path, array in weights.items()})
     with tempfile.TemporaryDirectory() as folder:
         for path, text in assets.items():
             place = os.path.join(folder, *path.split("/"))
