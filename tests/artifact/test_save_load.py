@@ -336,8 +336,6 @@ def test_compare_says_what_differs(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", [".pkl", ".joblib", ".onnx"])
 def test_a_suffix_that_says_something_else_is_refused(suffix: str, tmp_path: Path) -> None:
-    with pytest.raises(holdfast.UnsupportedTarget, match="safetensors"):
-        holdfast.save([], tmp_path / f"m{suffix}")
     (tmp_path / f"m{suffix}").write_bytes(holdfast.dumps([]))
     with pytest.raises(holdfast.FormatError, match="rename"):
         holdfast.load(tmp_path / f"m{suffix}")

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 
 import holdfast
-from holdfast.errors import Corrupt, FormatError, HoldfastError, LimitExceeded, NotFound, Truncated, Unavailable, UnsupportedVersion
+from holdfast.errors import Corrupt, FormatError, HoldfastError, LimitExceeded, NotFound, Truncated, Unavailable, UnsupportedModel, UnsupportedVersion, UntrustedType
 from holdfast.native.codec import encode_tree
 from holdfast.native.container import MANIFEST, PAD, SEAL, TREE, Section, seal
 from holdfast.native.header import Entry, read_header, write_header
@@ -269,12 +269,17 @@ ORDINARY = ("load", "inspect", "verify")
 RENAMED = {
     **{f"{name} called safetensors": Case(data, FormatError, says="looks like", actions=ORDINARY, lenient=()) for name, data in KNOWN_FORMATS.items()},
     **{f"{name} called safetensors": Case(data, FormatError, actions=ORDINARY, lenient=()) for name, data in OTHER_FORMATS.items()},
-    **{f"{name} without a suffix": Case(data, FormatError, lenient=(), name="model") for name, data in KNOWN_FORMATS.items()},
+    **{
+        f"{name} without a suffix": Case(data, FormatError, UntrustedType, UnsupportedModel, name="model")
+        for name, data in KNOWN_FORMATS.items()
+        if name != "npy"
+    },
     **{
         f"a holdfast file called {suffix}": Case(SMALL, FormatError, says=("suffix", "rename"), actions=ORDINARY, lenient=(), name=f"m{suffix}")
         for suffix in SUFFIXES
     },
-    **{f"a pickle called {suffix}": Case(HOSTILE_PICKLE, FormatError, lenient=(), name=f"m{suffix}") for suffix in SUFFIXES[:4]},
+    **{f"a pickle called {suffix}": Case(HOSTILE_PICKLE, UntrustedType, says="nothing was loaded", name=f"m{suffix}") for suffix in SUFFIXES[:3]},
+    "a pickle called .onnx": Case(HOSTILE_PICKLE, FormatError, says="looks like a pickle", lenient=(), name="m.onnx"),
 }  # fmt: skip
 
 # -- A10, A12: sections that are not listed, and versions ------------------------------------------------------------------

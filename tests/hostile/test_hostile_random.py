@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 import holdfast
@@ -325,6 +325,7 @@ def test_bytes_that_changed_places_are_noticed(one: int, two: int, count: int) -
 @QUICK
 @given(st.binary(max_size=300))
 def test_random_bytes_are_refused(data: bytes) -> None:
+    assume(not data.endswith(b"."))  # a few bytes of text may be a whole pickle of protocol 0
     for act in (holdfast.loads, holdfast.inspect, holdfast.verify):
         with pytest.raises(HoldfastError):
             act(data)

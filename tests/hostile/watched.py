@@ -9,6 +9,7 @@ Read: one JSON document a line, ``{"name", "path", "actions", "options"}``. Writ
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import resource
@@ -20,7 +21,10 @@ from typing import Any
 import numpy as np
 
 import holdfast
+from holdfast.artifact.inspect_foreign import DESCRIBED
 from holdfast.errors import HoldfastError, HoldfastWarning
+from holdfast.foreign import READERS
+from holdfast.foreign.made import RULES
 from tests.hostile import strangers
 from tests.hostile.crafted import objects, packed, tree_of
 
@@ -54,6 +58,8 @@ def warm_up(sklearn: bool) -> None:
     from datetime import date
     from decimal import Decimal
 
+    for name in (*set(READERS.values()), *set(RULES.values()), *set(DESCRIBED.values()), "holdfast.artifact.inspect_foreign"):
+        importlib.import_module(name)  # our own readers, which come when the first file of their kind does
     import numpy.random  # noqa: F401  standard parts of Python and numpy that come with the first value that needs them
 
     plain = {"a": np.arange(300.0), "b": [1, "x", {2: 3}], "c": np.float64(1), "d": 1 << 90, "e": date(2020, 1, 1), "f": Decimal("1")}

@@ -126,6 +126,7 @@ def _mode_of(target: str, name: str) -> int | None:
 
 
 def sync_folder(folder: str) -> None:
+    """Flush a folder to the disk, so that the name of a file in it is there after a power cut."""
     if os.name == "nt":
         return  # Windows has no handle to flush a folder with; its rename is journaled
     fd = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))

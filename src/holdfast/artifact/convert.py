@@ -16,7 +16,9 @@ import msgspec
 from blake3 import blake3
 
 from holdfast.artifact import save as saving
+from holdfast.artifact.atomic import replacing
 from holdfast.artifact.load import Opening
+from holdfast.artifact.pack import sections, write_sections
 from holdfast.artifact.replay import answers, row_count
 from holdfast.artifact.same import same
 from holdfast.artifact.stranger import Stranger, told
@@ -100,8 +102,8 @@ def convert_stranger(stranger: Stranger, target: str, policy: Policy, durable: b
     ready = _prepared(model, reading, extra)
     same_content: bool | None = None
     rows, same_answers = 0, None
-    with saving.replacing(target, durable) as sink:
-        written = saving.write_sections(saving.sections(ready.content, ready.example, False), ready.manifest, sink.write_all)
+    with replacing(target, durable) as sink:
+        written = write_sections(sections(ready.content, ready.example, False), ready.manifest, sink.write_all)
         same_content = written.manifest.content.digest == digest
         with Opening.of_path(sink.path, shown=target) as opening:
             rows, same_answers = _asked(model, opening.load(policy), reading.example)

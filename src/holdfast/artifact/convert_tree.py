@@ -41,7 +41,7 @@ def jobs_of(old: str, new: str) -> tuple[list[Job], list[Converted]]:
     jobs: list[Job] = []
     skipped: list[Converted] = []
     for source in _found(old):
-        kind = os.path.isdir(source) and "folder" or _kind(source)
+        kind = (os.path.isdir(source) and "folder") or _kind(source)
         if kind:
             jobs.append(Job(source, ""))
         else:

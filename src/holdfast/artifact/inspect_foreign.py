@@ -10,7 +10,6 @@ from typing import Any
 
 import msgspec
 
-
 from holdfast.artifact.environment import installed
 from holdfast.artifact.inspect import LINES, Inspection, root_type, tree_lines
 from holdfast.artifact.stranger import Stranger, told
@@ -31,7 +30,7 @@ class ForeignInspection(Inspection, frozen=True):
         said: what the file says of itself in words, such as its compression and protocol.
     """
 
-    names: list[Verdict] = []
+    names: list[Verdict] = []  # noqa: RUF012 - msgspec copies it for each
     trouble: str = ""
     said: str = ""
 

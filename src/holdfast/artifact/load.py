@@ -338,7 +338,7 @@ def open_buffer(buffer: Any, copy: bool = False) -> Opening:
     return Opening(buffer_source(buffer, copy))
 
 
-def replayed(opening: Opening, model: Any, tolerance: float = 1e-9) -> Any:
+def replayed(opening: Any, model: Any, tolerance: float = 1e-9) -> Any:
     """Return the model if it answers as it did when it was saved.
 
     Raises:

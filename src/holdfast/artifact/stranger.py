@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib
 import os
 import stat
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -17,10 +16,10 @@ from holdfast.artifact.source import Source, aligned, open_source
 from holdfast.artifact.versions import check_versions, mismatch
 from holdfast.errors import EnvironmentMissing, FormatError, HoldfastError, InvalidState, LimitExceeded, UnsupportedModel, quoted
 from holdfast.foreign import READERS
-from holdfast.foreign.made import NameTable
 from holdfast.foreign.kinds import kind_of_archive
+from holdfast.foreign.made import NameTable
 from holdfast.foreign.reading import Given, Reading
-from holdfast.foreign.sniff import HEAD, WORDS, check_suffix, sniff
+from holdfast.foreign.sniff import HEAD, WORDS, sniff
 from holdfast.frameworks.build import build
 from holdfast.frameworks.devices import on_device
 from holdfast.frameworks.telling import dump_told
@@ -221,5 +220,3 @@ def _unread(kind: str) -> HoldfastError:
         return UnsupportedModel(f"this is {text}; nothing was loaded")
     return EnvironmentMissing(f"this is {WORDS.get(kind, kind)}, which this holdfast does not read")
 
-
-Neighbour = Callable[[str], memoryview]

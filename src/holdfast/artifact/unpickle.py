@@ -88,15 +88,16 @@ def work(source: int, target: int, name: str) -> list[str]:
     """Unpickle from one descriptor and save to another; returns what a load will ask to be trusted."""
     import warnings
 
-    from holdfast.artifact import save
+    from holdfast.artifact.pack import sections, write_sections
+    from holdfast.artifact.save import prepare as prepare_save
 
     warnings.simplefilter("ignore")
     with open(source, "rb", closefd=False) as file:
         model = _unpickled(file, name)
-    ready = save.prepare(model)
-    made = save.sections(ready.content, None, False)
+    ready = prepare_save(model)
+    made = sections(ready.content, None, False)
     with open(target, "wb", closefd=False) as out:
-        save.write_sections(made, ready.manifest, lambda parts: out.writelines(parts))
+        write_sections(made, ready.manifest, lambda parts: out.writelines(parts))
     return ready.needs_trust
 
 

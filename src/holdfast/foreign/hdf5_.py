@@ -13,7 +13,7 @@ import numpy as np
 
 from holdfast.errors import FormatError, LibraryMissing, WorkerCrashed, quoted
 from holdfast.foreign.reading import Given, Reading
-from holdfast.isolate.child import run
+from holdfast.isolate.child import Failed, run
 from holdfast.values import limits
 from holdfast.values.dtypes import parse_dtype
 from holdfast.values.outline import Pairs
@@ -74,6 +74,8 @@ def contents(data: memoryview) -> tuple[dict[str, Any], dict[str, Any], dict[str
                        seconds=SECONDS, written=most, required=False)  # fmt: skip
         except WorkerCrashed as error:
             raise FormatError(f"the HDF5 library ended over this file ({error.message}); it is damaged or was altered") from None
+        except Failed as error:
+            raise FormatError(f"the HDF5 library cannot read this file ({error.message}); it is damaged or was altered") from None
         size = os.fstat(target).st_size
         raw = np.empty(size, np.uint8)
         filled = 0

@@ -51,8 +51,8 @@ def read(given: Given) -> Reading:
             custom.keys.append(registered)
             custom.values.append(stands)
     weights, bits, assets = _weights(archive)
-    module, registered = told.get("module"), told.get("registered_name")
-    root = f"{module}.{kind}" if type(module) is str else f"keras.{kind}"
+    home = told.get("module")
+    root = f"{home}.{kind}" if type(home) is str else f"keras.{kind}"
     given.names.called(root, 0)
     fields = {
         "description": description.decode("utf-8"), "classes": tuple(own[name] for name in sorted(own)), "custom": custom, "variables": {}, "vocabularies": {},

@@ -5,7 +5,6 @@ The one rule: an array of Python objects is a pickle, and is read as one: as dat
 
 from __future__ import annotations
 
-import ast
 from typing import Any
 
 import numpy as np
@@ -13,6 +12,7 @@ import numpy as np
 from holdfast.errors import FormatError, Truncated, quoted
 from holdfast.foreign.archive import Archive
 from holdfast.foreign.made import Made, NameTable
+from holdfast.foreign.literals import literal
 from holdfast.foreign.opcodes import Machine
 from holdfast.foreign.reading import Given, Reading
 from holdfast.foreign.rules_numpy import array_over
@@ -71,7 +71,7 @@ def read_npy(data: memoryview, names: NameTable | None = None) -> Any:
 
 def _header(raw: bytes) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
     try:
-        told = ast.literal_eval(raw.decode("utf-8").strip())
+        told = literal(raw.decode("utf-8").strip())
         dtype, fortran, shape = _dtype(told["descr"]), told["fortran_order"], told["shape"]
         if set(told) != {"descr", "fortran_order", "shape"} or type(fortran) is not bool or type(shape) is not tuple:
             raise ValueError("its keys")
@@ -79,7 +79,7 @@ def _header(raw: bytes) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
             raise ValueError("its shape")
     except FormatError:
         raise
-    except (ValueError, TypeError, KeyError, SyntaxError, RecursionError, MemoryError, UnicodeDecodeError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError, MemoryError, UnicodeDecodeError) as error:
         raise FormatError(f"the header of a .npy file is none ({type(error).__name__}: {quoted(error)}); it is damaged or was altered") from None
     return dtype, fortran, shape
 

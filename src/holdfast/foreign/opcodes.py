@@ -287,9 +287,7 @@ def _update(target: Any, items: list[Any]) -> None:
 def _add_items(m: Machine) -> None:
     items = m.pop_mark()
     target = m.stack[-1]
-    if type(target) is Made:
-        target.items += items
-    elif type(target) is Members and not target.frozen:
+    if type(target) is Made or (type(target) is Members and not target.frozen):
         target.items += items
     else:
         raise TypeError(f"items are added to a {type(target).__name__}")

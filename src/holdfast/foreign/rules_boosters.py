@@ -64,7 +64,7 @@ def _catboost(made: Made) -> Any:
     state = made.fields()
     raw = state.pop("__model", None)
     evals = state.pop("_test_evals", [])
-    attributes = {name: state.pop(name) for name in ("_prediction_values_change", "_loss_value_change") if name in state}
+    attributes: dict[str, Any] = {name: state.pop(name) for name in ("_prediction_values_change", "_loss_value_change") if name in state}
     return Outline(made.name, catboost_fields(state, raw, evals, attributes))
 
 

@@ -52,7 +52,7 @@ SUFFIXES: dict[str, tuple[str, ...]] = {
     ".skops": ("skops",), ".npz": ("npz",), ".npy": ("npy",), ".pt": ("torch", "pickle"), ".pth": ("torch", "pickle"), ".ckpt": ("torch", "pickle"),
     ".bin": ("torch", "pickle", "xgboost"), ".pt2": ("torch program",), ".keras": ("keras",), ".h5": ("hdf5",), ".hdf5": ("hdf5",), ".weights": ("hdf5",),
     ".ubj": ("xgboost",), ".json": ("xgboost json", "json"), ".txt": ("lightgbm",), ".cbm": ("catboost",), ".pmml": ("pmml",), ".onnx": ("onnx",),
-    ".gguf": ("gguf",), ".safetensors": ("safetensors",), ".tflite": ("tflite",), ".pb": ("saved model",),
+    ".gguf": ("gguf",), ".safetensors": ("safetensors",), ".tflite": ("tflite",), ".pb": ("saved model",), ".zip": ("zip",), ".tar": ("tar",),
 }  # fmt: skip
 """Suffix -> what the bytes of a file of that name may turn out to be; other suffixes promise nothing."""
 
@@ -81,7 +81,7 @@ def sniff(head: bytes, size: int) -> str:
         return "pmml"
     if text[:1] == b"{" and b'"learner"' in head:
         return "xgboost json"
-    if text[:1] == b"{" and text[1:2] in b'"\r\n \t}':
+    if len(text) > 1 and text[:1] == b"{" and text[1:2] in b'"\r\n \t}':
         return "json"
     if head[4:8] == b"TFL3":
         return "tflite"
@@ -103,7 +103,7 @@ def refuse(head: bytes) -> None:
     start = head.lstrip(b"\xef\xbb\xbf \t\r\n")[:64].lower()
     for magic, what in _REFUSED:
         if head.startswith(magic) or (magic.isascii() and magic[:1] in b"<v" and start.startswith(magic)):
-            raise FormatError(f"this is {what.what}{what.advice}; nothing was loaded")
+            raise FormatError(f"this looks like {what.what}{what.advice}; nothing was loaded")
 
 
 def _is_onnx(head: bytes) -> bool:
@@ -118,7 +118,7 @@ def _is_old_pickle(head: bytes) -> bool:
     if head[:1] == b"c":
         line = head[1:80].partition(b"\n")[0]
         return bool(line) and all(part.isidentifier() for part in line.decode("latin-1").split("."))
-    return head[:2] in (b"(d", b"(l", b"(t", b"(i", b"(c", b"(S", b"(V", b"(I", b"(K", b"(X", b"]q", b"}q", b"(o", b"].", b"}.", b"N.") or b"\n" in head[:80]
+    return head[:2] in (b"(d", b"(l", b"(t", b"(i", b"(c", b"(S", b"(V", b"(I", b"(K", b"(X", b"]q", b"}q", b"(o") or b"\n" in head[:80]
 
 
 def check_suffix(name: str, found: str) -> None:
@@ -133,7 +133,7 @@ def check_suffix(name: str, found: str) -> None:
         return
     usual = next((one for one, kinds in SUFFIXES.items() if kinds[0] == found), None)
     raise FormatError(
-        f"the content is {WORDS.get(found, found)} and the suffix {suffix} says {WORDS.get(allowed[0], allowed[0])}; "
+        f"this looks like {WORDS.get(found, found)}, and the suffix {suffix} says {WORDS.get(allowed[0], allowed[0])}; "
         + (f"rename it to {usual} if you trust where it is from" if usual else "find out where it is from"),
         file=name,
     )

@@ -16,10 +16,7 @@ from holdfast.trust.catalog import catalog
 from holdfast.trust.plan import NEVER
 
 _DANGEROUS = frozenset(
-    "os posix nt ntpath posixpath subprocess sys socket ssl http urllib requests httpx aiohttp ftplib smtplib telnetlib webbrowser ctypes cffi shutil pty runpy code codeop "
-    "importlib imp pkgutil zipimport site builtins io tempfile pathlib signal multiprocessing threading asyncio _thread pickle _pickle marshal shelve dill cloudpickle "
-    "operator inspect types gc atexit faulthandler trace timeit profile cProfile pdb bdb doctest unittest pip venv ensurepip setuptools distutils platform commands popen2 "
-    "sqlite3 xmlrpc xml winreg msvcrt resource fcntl termios tty idlelib lib2to3 test".split()
+    ["os", "posix", "nt", "ntpath", "posixpath", "subprocess", "sys", "socket", "ssl", "http", "urllib", "requests", "httpx", "aiohttp", "ftplib", "smtplib", "telnetlib", "webbrowser", "ctypes", "cffi", "shutil", "pty", "runpy", "code", "codeop", "importlib", "imp", "pkgutil", "zipimport", "site", "builtins", "io", "tempfile", "pathlib", "signal", "multiprocessing", "threading", "asyncio", "_thread", "pickle", "_pickle", "marshal", "shelve", "dill", "cloudpickle", "operator", "inspect", "types", "gc", "atexit", "faulthandler", "trace", "timeit", "profile", "cProfile", "pdb", "bdb", "doctest", "unittest", "pip", "venv", "ensurepip", "setuptools", "distutils", "platform", "commands", "popen2", "sqlite3", "xmlrpc", "xml", "winreg", "msvcrt", "resource", "fcntl", "termios", "tty", "idlelib", "lib2to3", "test"]
 )
 """Modules that no genuine model calls, but for the few names that are known: they start programs, open files and sockets, or run code."""
 
@@ -52,7 +49,7 @@ def verdict_on(name: str, called: bool) -> Verdict:
     lists = catalog()
     top = name.partition(".")[0]
     if name not in NEVER:
-        if name in NOW or _has_rule(top, name) or ".numpy_pickle" in name and top in ("joblib", "sklearn"):
+        if name in NOW or _has_rule(top, name) or (".numpy_pickle" in name and top in ("joblib", "sklearn")):
             return Verdict(name, "known", "plain data; holdfast makes it by itself", called)
         if name in lists.types:
             return Verdict(name, "known", "on the list of trusted types; its state is checked, then holdfast rebuilds it", called)

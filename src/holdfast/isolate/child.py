@@ -5,6 +5,7 @@ The one rule: the caller lives. A child that dies, hangs or answers nonsense is 
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -98,11 +99,9 @@ def _answer(child: subprocess.Popen[bytes], report: Any, request: bytes, patienc
     raw = b""
     try:
         assert child.stdin is not None
-        try:
+        with contextlib.suppress(BrokenPipeError):  # it died before it listened; its exit says why
             child.stdin.write(request)
             child.stdin.close()
-        except BrokenPipeError:
-            pass  # it died before it listened; its exit says why
         raw = report.read(_REPORT_BYTES)
         child.wait()
     finally:
@@ -125,8 +124,6 @@ def _answer(child: subprocess.Popen[bytes], report: Any, request: bytes, patienc
 
 def _end(child: subprocess.Popen[bytes]) -> None:
     if child.poll() is None:
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         child.wait()

@@ -162,8 +162,8 @@ def _seccomp(libc: Any, files: bool) -> None:
                 _statement(0x06, _ERROR | errno.EACCES), _statement(0x06, _ALLOW),
             ]  # fmt: skip
     program.append(_statement(0x06, _ALLOW))
-    code = b"".join(program)
-    instructions = ctypes.create_string_buffer(code, len(code))
+    compiled = b"".join(program)
+    instructions = ctypes.create_string_buffer(compiled, len(compiled))
     header = ctypes.create_string_buffer(struct.pack("@HxxxxxxP", len(program), ctypes.addressof(instructions)))
     # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
     if libc.prctl(22, 2, header, 0, 0):

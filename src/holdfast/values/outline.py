@@ -12,7 +12,6 @@ from typing import Any
 
 from holdfast.errors import FormatError, quoted
 
-
 CALL = "[call]"
 """The field of what a foreign file would have called: no type has one of this name, and the plan refuses it always."""
 
