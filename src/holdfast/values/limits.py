@@ -85,3 +85,15 @@ DECODED_BYTES_PER_STORED = 1000
 
 SMALL_DECODED = 64 * 1024 * 1024
 """Bytes below which the ratio of a compressed tensor is not looked at."""
+
+EXPRESSION_CHARACTERS = 10_000
+"""Characters of one expression: Python's parser, which reads it first, takes time and stack by its length."""
+
+EXPRESSION_DEPTH = 150
+"""Nesting of one expression; a sum of 150 terms nests so deep. What reads a tree recurses once or twice a level."""
+
+EXPRESSION_NODES = 2000
+"""Numbers, columns and operations of one expression: each is an array of some thousand rows while it is evaluated."""
+
+EXPRESSIONS = 1000
+"""Expressions of one transformer: each is a column of its answer."""
