@@ -4,8 +4,7 @@ Kinds are letters: ``n`` a number (float64), ``t`` a truth, ``s`` a text, ``v`` 
 ``*`` says that the last may be given more than once. A function of ``v`` has a second line, ``NAME text``, for texts.
 
 A form in ONNX is an operator, or an expression of this language over ``x0, x1, ...``, which stand for the arguments, so that a function
-that a runtime lacks is written with those it has. A form in PMML is a pattern of the Python that sklearn2pmml translates, or likewise an
-expression. None says that the target has no such thing. Names with a space or a leading underscore are never read from a text of a user.
+that a runtime lacks is written with those it has. A form in PMML is one field of it, or likewise an expression. None says that the target has no such thing. Names with a space or a leading underscore are never read from a text of a user.
 
 The one rule: what is not in this table cannot be said.
 """
@@ -36,6 +35,20 @@ class Op(NamedTuple):
     opset: int = 13
 
 
+class Step(NamedTuple):
+    """One field of PMML, by an expression of sklearn2pmml over fields and constants. A truth is 1.0 or 0.0 there, and NaN is what is missing.
+
+    Attributes:
+        text: the expression; ``{0}``, ``{1}`` stand for the arguments.
+        missing: what it gives when an argument is missing; "" where the expression itself says it.
+        invalid: it is one operation, and a result that is NaN makes the field missing. Elsewhere NaN is kept out by the text itself.
+    """
+
+    text: str
+    missing: str = "None"
+    invalid: bool = False
+
+
 class Said(NamedTuple):
     """A form that is an expression over the arguments ``x0, x1, ...``."""
 
@@ -57,7 +70,7 @@ class Function(NamedTuple):
     gives: str
     run: Callable[..., Any]
     onnx: Op | Said | None = None
-    pmml: str | Said | None = None
+    pmml: Step | Said | None = None
 
 
 def _missing(text: Any) -> Any:
@@ -97,71 +110,72 @@ _TRUTH = "t"
 _LAST_LOG = "where({base} ** round(log(x0) / {ln}) == x0, round(log(x0) / {ln}), log(x0) / {ln})"
 _APART = "_fmod(x0, x1) != 0 and (x1 < 0) != (_fmod(x0, x1) < 0)"
 """The remainder of a division has another sign than the divisor."""
-_ZERO = "where(x1 < 0, -0, 0)"
-_WHOLE = f"round((x0 - _fmod(x0, x1)) / x1 - where({_APART}, 1, 0))"
 
 TABLE: dict[str, Function] = {
     # -- operators
-    "+": Function("nn", "n", np.add, Op("Add"), "({0} + {1})"),
-    "-": Function("nn", "n", np.subtract, Op("Sub"), "({0} - {1})"),
-    "*": Function("nn", "n", np.multiply, Op("Mul"), "({0} * {1})"),
-    "/": Function("nn", "n", np.divide, Op("Div"), "({0} / {1})"),
-    "//": Function("nn", "n", np.floor_divide, Said(f"where(x1 == 0, x0 / x1, where({_WHOLE} == 0, where(x0 / x1 < 0, -0, 0), {_WHOLE}))")),
-    "%": Function("nn", "n", np.remainder, Said(f"where(_fmod(x0, x1) == 0, {_ZERO}, where({_APART}, _fmod(x0, x1) + x1, _fmod(x0, x1)))")),
-    "**": Function("nn", "n", np.power, Op("Pow"), "({0} ** {1})"),
-    "neg": Function("n", "n", np.negative, Op("Neg"), "(-{0})"),
-    "<": Function("nn", "t", np.less, Op("Less", gives=_TRUTH), "({0} < {1})"),
-    "<=": Function("nn", "t", np.less_equal, Op("LessOrEqual", gives=_TRUTH, opset=16), "({0} <= {1})"),
-    ">": Function("nn", "t", np.greater, Op("Greater", gives=_TRUTH), "({0} > {1})"),
-    ">=": Function("nn", "t", np.greater_equal, Op("GreaterOrEqual", gives=_TRUTH, opset=16), "({0} >= {1})"),
-    "==": Function("vv", "t", np.equal, Op("Equal", gives=_TRUTH), "({0} == {1})"),
-    "== text": Function("ss", "t", _same_text, Op("Equal", gives=_TRUTH, opset=19), "({0} == {1})"),
-    "!=": Function("vv", "t", np.not_equal, Said("not x0 == x1"), "({0} != {1})"),
-    "!= text": Function("ss", "t", lambda a, b: ~_same_text(a, b), Said("not x0 == x1"), "({0} != {1})"),
-    "and": Function("tt*", "t", _all, Op("And", gives=_TRUTH), "({0} and {1})"),
-    "or": Function("tt*", "t", _some, Op("Or", gives=_TRUTH), "({0} or {1})"),
-    "not": Function("t", "t", np.logical_not, Op("Not", gives=_TRUTH), "(not {0})"),
+    "+": Function("nn", "n", np.add, Op("Add"), Step("{0} + {1}", "", True)),
+    "-": Function("nn", "n", np.subtract, Op("Sub"), Step("{0} - {1}", "", True)),
+    "*": Function("nn", "n", np.multiply, Op("Mul"), Step("{0} * {1}", "", True)),
+    "/": Function("nn", "n", np.divide, Op("Div"), Step("{0} / {1}", "", True)),
+    "//": Function("nn", "n", np.floor_divide, Said(f"where(x1 == 0, x0 / x1, round((x0 - _fmod(x0, x1)) / x1 - where({_APART}, 1, 0)))")),
+    "%": Function("nn", "n", np.remainder, Said(f"where({_APART}, _fmod(x0, x1) + x1, _fmod(x0, x1))")),
+    "**": Function("nn", "n", np.power, Op("Pow"), Said("where(isnan(x0), where(x1 == 0, 1, x0), where(isnan(x1), where(x0 == 1, 1, x1), "
+                   "where(abs(x0) == 1 and _isinf(x1), 1, _power(fillna(x0, 1), fillna(x1, 1)))))")),
+    "neg": Function("n", "n", np.negative, Op("Neg"), Step("-{0}", "")),
+    "<": Function("nn", "t", np.less, Op("Less", gives=_TRUTH), Step("1.0 if {0} < {1} else 0.0", "0.0")),
+    "<=": Function("nn", "t", np.less_equal, Op("LessOrEqual", gives=_TRUTH, opset=16), Step("1.0 if {0} <= {1} else 0.0", "0.0")),
+    ">": Function("nn", "t", np.greater, Op("Greater", gives=_TRUTH), Step("1.0 if {0} > {1} else 0.0", "0.0")),
+    ">=": Function("nn", "t", np.greater_equal, Op("GreaterOrEqual", gives=_TRUTH, opset=16), Step("1.0 if {0} >= {1} else 0.0", "0.0")),
+    "==": Function("vv", "t", np.equal, Op("Equal", gives=_TRUTH), Step("1.0 if {0} == {1} else 0.0", "0.0")),
+    "== text": Function("ss", "t", _same_text, Op("Equal", gives=_TRUTH, opset=19), Step("1.0 if {0} == {1} else 0.0", "0.0")),
+    "!=": Function("vv", "t", np.not_equal, Said("not x0 == x1"), Step("1.0 if {0} != {1} else 0.0", "1.0")),
+    "!= text": Function("ss", "t", lambda a, b: ~_same_text(a, b), Said("not x0 == x1"), Step("1.0 if {0} != {1} else 0.0", "1.0")),
+    "and": Function("tt*", "t", _all, Op("And", gives=_TRUTH), Step("1.0 if {0} == 1.0 and {1} == 1.0 else 0.0", "")),
+    "or": Function("tt*", "t", _some, Op("Or", gives=_TRUTH), Step("1.0 if {0} == 1.0 or {1} == 1.0 else 0.0", "")),
+    "not": Function("t", "t", np.logical_not, Op("Not", gives=_TRUTH), Step("1.0 - {0}", "")),
     # -- functions
-    "abs": Function("n", "n", np.abs, Op("Abs"), "numpy.absolute({0})"),
-    "sqrt": Function("n", "n", np.sqrt, Op("Sqrt"), "numpy.sqrt({0})"),
-    "exp": Function("n", "n", np.exp, Op("Exp"), "numpy.exp({0})"),
-    "expm1": Function("n", "n", np.expm1, Said("where(abs(x0) < 1, 2 * tanh(x0 / 2) / (1 - tanh(x0 / 2)), exp(x0) - 1)"), "numpy.expm1({0})"),
-    "log": Function("n", "n", np.log, Op("Log"), "numpy.log({0})"),
-    "log1p": Function("n", "n", np.log1p, Said("where(1 + x0 == 1, x0, where(1 + x0 == 1e308 * 10, x0, log(1 + x0) * (x0 / (1 + x0 - 1))))"), "numpy.log1p({0})"),
-    "log10": Function("n", "n", np.log10, Said(_LAST_LOG.format(base=10, ln=repr(float(np.log(10))))), "numpy.log10({0})"),
-    "log2": Function("n", "n", np.log2, Said(_LAST_LOG.format(base=2, ln=repr(float(np.log(2))))), None),
-    "sin": Function("n", "n", np.sin, Op("Sin"), "numpy.sin({0})"),
-    "cos": Function("n", "n", np.cos, Op("Cos"), "numpy.cos({0})"),
-    "tan": Function("n", "n", np.tan, Said("sin(x0) / cos(x0)"), "numpy.tan({0})"),
-    "asin": Function("n", "n", np.arcsin, Said("2 * atan(x0 / (1 + sqrt((1 - x0) * (1 + x0))))"), "numpy.arcsin({0})"),
-    "acos": Function("n", "n", np.arccos, Said("2 * atan(sqrt((1 - x0) / (1 + x0)))"), "numpy.arccos({0})"),
-    "atan": Function("n", "n", np.arctan, Said("_atan32(x0) + where(abs(x0) == 1e308 * 10, sign(x0) * 1.5707963267948966 - _atan32(x0), "
-                     "(x0 * cos(_atan32(x0)) - sin(_atan32(x0))) / (cos(_atan32(x0)) + x0 * sin(_atan32(x0))))"), "numpy.arctan({0})"),
-    "sinh": Function("n", "n", np.sinh, Said("where(abs(x0) < 1, (expm1(x0) - expm1(-x0)) / 2, (exp(x0 / 2) / 2) * exp(x0 / 2) - (exp(-x0 / 2) / 2) * exp(-x0 / 2))"), "numpy.sinh({0})"),
-    "cosh": Function("n", "n", np.cosh, Said("(exp(x0 / 2) / 2) * exp(x0 / 2) + (exp(-x0 / 2) / 2) * exp(-x0 / 2)"), "numpy.cosh({0})"),
-    "tanh": Function("n", "n", np.tanh, Op("Tanh"), "numpy.tanh({0})"),
-    "floor": Function("n", "n", np.floor, Op("Floor"), "numpy.floor({0})"),
-    "ceil": Function("n", "n", np.ceil, Op("Ceil"), "numpy.ceil({0})"),
-    "round": Function("n", "n", np.rint, Op("Round"), "numpy.rint({0})"),
-    "sign": Function("n", "n", np.sign, Op("Sign"), "numpy.sign({0})"),
-    "minimum": Function("nn", "n", np.minimum, Said("where(x0 < x1 or isnan(x0), x0, x1)"), None),
-    "maximum": Function("nn", "n", np.maximum, Said("where(x0 > x1 or isnan(x0), x0, x1)"), None),
-    "clip": Function("nnn", "n", lambda x, low, high: np.minimum(np.maximum(x, low), high), Said("minimum(maximum(x0, x1), x2)"), None),
-    "where": Function("tvv", "v", np.where, Op("Where"), "({1} if {0} else {2})"),
-    "where text": Function("tss", "s", np.where, Op("Where", gives="s"), "({1} if {0} else {2})"),
-    "isnan": Function("v", "t", np.isnan, Op("IsNaN", gives=_TRUTH), "numpy.isnan({0})"),
-    "isnan text": Function("s", "t", lambda text: _missing(text).astype(bool), None, "pandas.isnull({0})"),
-    "fillna": Function("vv", "v", lambda x, value: np.where(np.isnan(x), value, x), Said("where(isnan(x0), x1, x0)"), "({1} if numpy.isnan({0}) else {0})"),
-    "fillna text": Function("ss", "s", lambda x, value: np.where(_missing(x).astype(bool), value, x), None, "({1} if pandas.isnull({0}) else {0})"),
-    "is_in": Function("vv*", "t", _any_of, Op("Equal", gives=_TRUTH), None),
-    "is_in text": Function("ss*", "t", _any_text_of, Op("Equal", gives=_TRUTH, opset=19), None),
-    "len": Function("s", "n", _length, None, "len({0})"),
-    "lower": Function("s", "s", _each(str.lower), None, "{0}.lower()"),
-    "upper": Function("s", "s", _each(str.upper), None, "{0}.upper()"),
+    "abs": Function("n", "n", np.abs, Op("Abs"), Step("numpy.absolute({0})")),
+    "sqrt": Function("n", "n", np.sqrt, Op("Sqrt"), Step("numpy.sqrt({0}) if {0} >= 0.0 else None")),
+    "exp": Function("n", "n", np.exp, Op("Exp"), Step("numpy.exp({0})")),
+    "expm1": Function("n", "n", np.expm1, Said("where(abs(x0) < 1, 2 * tanh(x0 / 2) / (1 - tanh(x0 / 2)), exp(x0) - 1)"), Step("numpy.expm1({0})")),
+    "log": Function("n", "n", np.log, Op("Log"), Step("numpy.log({0}) if {0} >= 0.0 else None")),
+    "log1p": Function("n", "n", np.log1p, Said("where(1 + x0 == 1, x0, where(_isinf(x0), x0, log(1 + x0) * (x0 / (1 + x0 - 1))))"), Step("numpy.log1p({0}) if {0} >= -1.0 else None")),
+    "log10": Function("n", "n", np.log10, Said(_LAST_LOG.format(base=10, ln=repr(float(np.log(10))))), Step("numpy.log10({0}) if {0} >= 0.0 else None")),
+    "log2": Function("n", "n", np.log2, Said(_LAST_LOG.format(base=2, ln=repr(float(np.log(2))))), Said(_LAST_LOG.format(base=2, ln=repr(float(np.log(2)))))),
+    "sin": Function("n", "n", np.sin, Op("Sin"), Step("numpy.sin({0}) if numpy.absolute({0}) <= {most} else None")),
+    "cos": Function("n", "n", np.cos, Op("Cos"), Step("numpy.cos({0}) if numpy.absolute({0}) <= {most} else None")),
+    "tan": Function("n", "n", np.tan, Said("sin(x0) / cos(x0)"), Step("numpy.tan({0}) if numpy.absolute({0}) <= {most} else None")),
+    "asin": Function("n", "n", np.arcsin, Said("2 * atan(x0 / (1 + sqrt((1 - x0) * (1 + x0))))"), Step("numpy.arcsin({0}) if numpy.absolute({0}) <= 1.0 else None")),
+    "acos": Function("n", "n", np.arccos, Said("2 * atan(sqrt((1 - x0) / (1 + x0)))"), Step("numpy.arccos({0}) if numpy.absolute({0}) <= 1.0 else None")),
+    "atan": Function("n", "n", np.arctan, Said("_atan32(x0) + where(_isinf(x0), sign(x0) * 1.5707963267948966 - _atan32(x0), "
+                     "(x0 * cos(_atan32(x0)) - sin(_atan32(x0))) / (cos(_atan32(x0)) + x0 * sin(_atan32(x0))))"), Step("numpy.arctan({0})")),
+    "sinh": Function("n", "n", np.sinh, Said("where(abs(x0) < 1, (expm1(x0) - expm1(-x0)) / 2, (exp(x0 / 2) / 2) * exp(x0 / 2) - (exp(-x0 / 2) / 2) * exp(-x0 / 2))"), Step("numpy.sinh({0})")),
+    "cosh": Function("n", "n", np.cosh, Said("(exp(x0 / 2) / 2) * exp(x0 / 2) + (exp(-x0 / 2) / 2) * exp(-x0 / 2)"), Step("numpy.cosh({0})")),
+    "tanh": Function("n", "n", np.tanh, Op("Tanh"), Step("numpy.tanh({0})")),
+    "floor": Function("n", "n", np.floor, Op("Floor"), Said("where(round(x0) > x0, round(x0) - 1, round(x0))")),
+    "ceil": Function("n", "n", np.ceil, Op("Ceil"), Said("where(round(x0) < x0, round(x0) + 1, round(x0))")),
+    "round": Function("n", "n", np.rint, Op("Round"), Step("numpy.rint({0})")),
+    "sign": Function("n", "n", np.sign, Op("Sign"), Step("numpy.sign({0})")),
+    "minimum": Function("nn", "n", np.minimum, Said("where(x0 < x1 or isnan(x0), x0, x1)"), Said("where(x0 < x1 or isnan(x0), x0, x1)")),
+    "maximum": Function("nn", "n", np.maximum, Said("where(x0 > x1 or isnan(x0), x0, x1)"), Said("where(x0 > x1 or isnan(x0), x0, x1)")),
+    "clip": Function("nnn", "n", lambda x, low, high: np.minimum(np.maximum(x, low), high), Said("minimum(maximum(x0, x1), x2)"), Said("minimum(maximum(x0, x1), x2)")),
+    "where": Function("tvv", "v", np.where, Op("Where"), Step("{1} if {0} == 1.0 else {2}", "")),
+    "where text": Function("tss", "s", np.where, Op("Where", gives="s"), Step("{1} if {0} == 1.0 else {2}", "")),
+    "isnan": Function("v", "t", np.isnan, Op("IsNaN", gives=_TRUTH), Step("1.0 if numpy.isnan({0}) else 0.0", "")),
+    "isnan text": Function("s", "t", lambda text: _missing(text).astype(bool), None, Step("1.0 if pandas.isnull({0}) else 0.0", "")),
+    "fillna": Function("vv", "v", lambda x, value: np.where(np.isnan(x), value, x), Said("where(isnan(x0), x1, x0)"), Step("{1} if numpy.isnan({0}) else {0}", "")),
+    "fillna text": Function("ss", "s", lambda x, value: np.where(_missing(x).astype(bool), value, x), None, Step("{1} if pandas.isnull({0}) else {0}", "")),
+    "is_in": Function("vv*", "t", _any_of, Op("Equal", gives=_TRUTH), Step("1.0 if {0} == {1} else 0.0", "0.0")),
+    "is_in text": Function("ss*", "t", _any_text_of, Op("Equal", gives=_TRUTH, opset=19), Step("1.0 if {0} == {1} else 0.0", "0.0")),
+    "len": Function("s", "n", _length, None, Step("len({0})")),
+    "lower": Function("s", "s", _each(str.lower), None, Step("{0}.lower()")),
+    "upper": Function("s", "s", _each(str.upper), None, Step("{0}.upper()")),
     # -- never read from a text: how kinds are made of one another, and what forms are written with
-    "_number": Function("t", "n", lambda truth: np.asarray(truth, np.float64), Op("Cast"), None),
-    "_truth": Function("n", "t", lambda number: np.not_equal(number, 0.0), Said("not x0 == 0"), None),
+    "_number": Function("t", "n", lambda truth: np.asarray(truth, np.float64), Op("Cast"), Said("x0")),
+    "_truth": Function("n", "t", lambda number: np.not_equal(number, 0.0), Said("not x0 == 0"), Step("1.0 if {0} != 0.0 else 0.0", "1.0")),
     "_fmod": Function("nn", "n", np.fmod, Op("Mod", {"fmod": 1})),
+    "_isinf": Function("n", "t", np.isinf, Op("IsInf", gives=_TRUTH), Step("1.0 if numpy.absolute({0}) > {most} else 0.0", "0.0")),
+    "_power": Function("nn", "n", np.power, Op("Pow"), Step("{0} ** {1}", "", True)),
     "_atan32": Function("n", "n", np.arctan, Op("Atan", single=True)),
 }  # fmt: skip
 """Name -> its line."""
