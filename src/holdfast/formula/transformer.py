@@ -8,81 +8,17 @@ The one rule: a text is parsed again wherever it comes from.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from holdfast.errors import InvalidExpression
-from holdfast.formula.columns import Rows, place_of, places
+from holdfast.formula.columns import Rows
 from holdfast.formula.evaluate import evaluate
 from holdfast.formula.expand import placed
-from holdfast.formula.kinds import Resolved, resolve
-from holdfast.formula.parse import parse
-from holdfast.formula.tree import Column, columns_of
-from holdfast.values import limits
-
-
-class Output(NamedTuple):
-    """One output of a transformer that was fitted.
-
-    Attributes:
-        name: the name of its column.
-        text: its text.
-        resolved: its tree, with the kinds of everything.
-        places: key of a column in the tree -> its place among the inputs.
-    """
-
-    name: str
-    text: str
-    resolved: Resolved
-    places: dict[int | str, int]
-
-
-@lru_cache(maxsize=1024)
-def _read(text: str) -> tuple[Resolved, tuple[Column, ...]]:
-    tree = parse(text)
-    return resolve(tree, text), tuple(columns_of(tree))
-
-
-def checked_texts(expressions: Any) -> tuple[str, ...]:
-    """Return the texts of a transformer, once all of them are expressions.
-
-    Raises:
-        InvalidExpression: one of them is not; or there are none, or too many.
-    """
-    texts = (expressions,) if isinstance(expressions, str) else tuple(expressions) if isinstance(expressions, Iterable) else ()
-    if not texts:
-        raise InvalidExpression("give at least one expression, as in expression('x0 / x1')")
-    if len(texts) > limits.EXPRESSIONS:
-        raise InvalidExpression(f"there are {len(texts)} expressions; {limits.EXPRESSIONS} are allowed in one transformer")
-    for text in texts:
-        if type(text) is not str:
-            raise InvalidExpression(f"an expression is a text, and not {type(text).__name__}; write one as in 'x0 / x1'")
-        _read(text)
-    return texts
-
-
-def checked_names(names: Any, texts: Sequence[str]) -> list[str]:
-    """Return the names of the outputs: those that were given, or the texts themselves.
-
-    Raises:
-        InvalidExpression: there are not as many names as outputs, or two are the same.
-    """
-    if names is None:
-        made = [text.strip() for text in texts]
-        doubled = "two expressions are the same text; give names="
-    else:
-        made = [names] if isinstance(names, str) else list(names)
-        doubled = "two outputs have the same name"
-    if len(made) != len(texts) or not all(type(name) is str for name in made):
-        raise InvalidExpression(f"names= are {len(made)}, and the expressions are {len(texts)}; give one text for each")
-    if len(set(made)) != len(made):
-        raise InvalidExpression(doubled)
-    return made
+from holdfast.formula.kinds import Resolved
+from holdfast.formula.state import Output, check_state, checked_names, checked_texts, outputs_of
 
 
 class Expression(TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -119,23 +55,10 @@ class Expression(TransformerMixin, BaseEstimator):  # type: ignore[misc]
             InvalidExpression: a text is not an expression, or names a column that is not there.
         """
         rows = Rows(X)
-        self.check()
+        check_state(self.expressions, self.names, self.keep, None, None)
         validate_data(self, rows.given, skip_check_array=True)
-        self.outputs()
-        names = list(self.get_feature_names_out())
-        if len(set(names)) != len(names):
-            raise InvalidExpression("an output has the name of an input that is kept; give names=")
+        check_state(self.expressions, self.names, self.keep, self.n_features_in_, self._names_in())
         return self
-
-    def check(self) -> None:
-        """Look at the parameters.
-
-        Raises:
-            InvalidExpression: a text is not an expression, or the names do not fit.
-        """
-        checked_names(self.names, checked_texts(self.expressions))
-        if type(self.keep) is not bool:
-            raise InvalidExpression(f"keep={self.keep!r} is neither True nor False")
 
     def outputs(self) -> list[Output]:
         """Return the outputs of a transformer that was fitted, for what evaluates or translates them.
@@ -143,13 +66,11 @@ class Expression(TransformerMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             InvalidExpression: a text is not an expression, or names a column that is not there.
         """
-        texts = checked_texts(self.expressions)
-        known = places(getattr(self, "feature_names_in_", None))
-        made = []
-        for name, text in zip(checked_names(self.names, texts), texts, strict=True):
-            resolved, columns = _read(text)
-            made.append(Output(name, text, resolved, {one.key: place_of(one, text, known, self.n_features_in_) for one in columns}))
-        return made
+        return outputs_of(self.expressions, self.names, self.n_features_in_, self._names_in())
+
+    def _names_in(self) -> list[str] | None:
+        names = getattr(self, "feature_names_in_", None)
+        return None if names is None else [str(name) for name in names]
 
     def transform(self, X: Any) -> Any:
         """Return the values of the expressions.
