@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from holdfast.api import compare, dumps, inspect, load, loads, predictor, register, save, verify
+    from holdfast.api import compare, dumps, expression, inspect, load, loads, predictor, register, save, verify
     from holdfast.artifact.background import Saving
     from holdfast.artifact.inspect import Inspection
     from holdfast.artifact.replay import Proof
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_FUNCTIONS = ("compare", "dumps", "inspect", "load", "loads", "predictor", "register", "save", "verify")
+_FUNCTIONS = ("compare", "dumps", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify")
 _VALUES = {"Inspection": "artifact.inspect", "Proof": "artifact.replay", "Saved": "artifact.save", "Saving": "artifact.background", "Predictor": "values.predictor"}
 
-__all__ = ["Inspection", "Predictor", "Proof", "Saved", "Saving", "compare", "dumps", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
+__all__ = ["Inspection", "Predictor", "Proof", "Saved", "Saving", "compare", "dumps", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -103,7 +103,7 @@ def _texts(nodes: list[Node], given: frozenset[int | str]) -> frozenset[int | st
         elif type(node) is Apply:
             line = TABLE[node.name]
             taken = list(zip(kinds_taken(line.takes, len(node.args)), node.args, strict=True))
-            values: list[object] = [id(arg) for kind, arg in taken if kind == "v"] + ([id(node)] if line.gives == "v" else [])
+            values: list[object] = [*(id(arg) for kind, arg in taken if kind == "v"), *([id(node)] if line.gives == "v" else [])]
             for value in values[1:]:
                 join(values[0], value)
             texts += [id(arg) for kind, arg in taken if kind == "s"] + ([id(node)] if line.gives == "s" else [])

@@ -155,13 +155,13 @@ class _Writer:
         if name == "_number":
             return self.add("Cast", args, to=self.double)
         if op.single:
-            return self.add("Cast", [self.add(op.name, [self.add("Cast", args, to=self.float)], op.opset, **op.attributes)], to=self.double)
+            return self.add("Cast", [self.add(op.name, [self.add("Cast", args, to=self.float)], op.opset, **dict(op.attributes))], to=self.double)
         if name.startswith("is_in"):
             args = [self.add(op.name, [args[0], one], op.opset) for one in args[1:]]
             return self._chain("Or", args)
         if name in ("and", "or"):
             return self._chain(op.name, args)
-        return self.add(op.name, args, op.opset, **op.attributes)
+        return self.add(op.name, args, op.opset, **dict(op.attributes))
 
     def _chain(self, op: str, args: list[str]) -> str:
         whole = args[0]

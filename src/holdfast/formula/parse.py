@@ -109,7 +109,7 @@ def _checked(text: str) -> str:
     """Return the text on one line and without what comes before it, once all its characters may stand in an expression."""
     end = 0
     parts = []
-    for token in iter(lambda: _TOKENS.match(text, end), None):
+    while (token := _TOKENS.match(text, end)) is not None:
         end = token.end()
         parts.append(" " * len(token[0]) if token[0].isspace() else token[0])
     if end < len(text):
@@ -171,7 +171,7 @@ class _Reader:
         else:
             name, held = self._operation(node)
         args = tuple(self.node(arg, depth + 1) for arg in held)
-        if kind is ast.BinOp and name in ("and", "or") or kind is ast.UnaryOp and type(node.op) is ast.Invert:  # type: ignore[attr-defined]
+        if (kind is ast.BinOp and name in ("and", "or")) or (kind is ast.UnaryOp and type(node.op) is ast.Invert):  # type: ignore[attr-defined]
             for arg, made in zip(held, args, strict=True):
                 if type(made) is not Apply or made.name not in _TRUTHS:
                     raise self.refuse(arg, "& | ~ are for truths, and bind closer than comparisons; put each comparison in parentheses, or write and, or, not", "")

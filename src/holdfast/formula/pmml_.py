@@ -118,9 +118,7 @@ class _Fields:
         """Return the place of the field that an expression is."""
         made: dict[int, str] = {}
         for node in ordered(tree):
-            if type(node) is Number:
-                made[id(node)] = repr(node.value)
-            elif type(node) is Text:
+            if type(node) is Number or type(node) is Text:
                 made[id(node)] = repr(node.value)
             elif type(node) is Column:
                 made[id(node)] = f"X[{node.key}]"

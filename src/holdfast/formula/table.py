@@ -29,7 +29,7 @@ class Op(NamedTuple):
     """
 
     name: str
-    attributes: dict[str, Any] = {}
+    attributes: tuple[tuple[str, int], ...] = ()
     gives: str = "n"
     single: bool = False
     opset: int = 13
@@ -74,7 +74,7 @@ class Function(NamedTuple):
 
 
 def _missing(text: Any) -> Any:
-    return np.equal(text, None)
+    return np.asarray(text) == None  # noqa: E711  of each, as objects
 
 
 def _same_text(a: Any, b: Any) -> Any:
@@ -99,7 +99,8 @@ def _some(*truths: Any) -> Any:
 
 
 def _each(function: Callable[[str], Any]) -> Callable[[Any], Any]:
-    return np.frompyfunc(lambda text: None if text is None else function(text), 1, 1)
+    made: Callable[[Any], Any] = np.frompyfunc(lambda text: None if text is None else function(text), 1, 1)
+    return made
 
 
 def _length(text: Any) -> Any:
@@ -173,7 +174,7 @@ TABLE: dict[str, Function] = {
     # -- never read from a text: how kinds are made of one another, and what forms are written with
     "_number": Function("t", "n", lambda truth: np.asarray(truth, np.float64), Op("Cast"), Said("x0")),
     "_truth": Function("n", "t", lambda number: np.not_equal(number, 0.0), Said("not x0 == 0"), Step("1.0 if {0} != 0.0 else 0.0", "1.0")),
-    "_fmod": Function("nn", "n", np.fmod, Op("Mod", {"fmod": 1})),
+    "_fmod": Function("nn", "n", np.fmod, Op("Mod", (("fmod", 1),))),
     "_isinf": Function("n", "t", np.isinf, Op("IsInf", gives=_TRUTH), Step("1.0 if numpy.absolute({0}) > {most} else 0.0", "0.0")),
     "_power": Function("nn", "n", np.power, Op("Pow"), Step("{0} ** {1}", "", True)),
     "_atan32": Function("n", "n", np.arctan, Op("Atan", single=True)),

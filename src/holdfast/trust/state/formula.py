@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from holdfast.errors import InvalidExpression
+from holdfast.errors import InvalidExpression, quoted
 from holdfast.formula.state import check_state
 from holdfast.trust.state.fields import Fields, integer, refuse
 from holdfast.trust.state.others import LARGEST_COUNT
@@ -28,4 +28,5 @@ def check_expression(fields: Fields, where: str) -> None:
     try:
         check_state(fields["expressions"], fields["names"], fields["keep"], width, None if names is None else names.tolist())
     except InvalidExpression as error:
-        refuse(where, str(error))
+        why = error.message.partition("\n")[0].rstrip(":")
+        refuse(where, f"{why} (in {quoted(error.text)!r})" if error.text else why)
