@@ -71,7 +71,7 @@ class Rows:
         except (TypeError, ValueError):
             array = None
         kind = "" if array is None or array.dtype.kind == "O" else f" ({array.dtype})"
-        raise TypeError(f"{self.shown(place)} is used as numbers, and holds something else{kind}; an expression can compare texts, as in city == 'Aarhus'")
+        raise TypeError(f"{self.shown(place)} is used as numbers, and holds something else{kind}; an expression can compare texts, as in city == 'Aarhus', and text(city) says that a column holds such")
 
     def texts(self, place: int) -> Any:
         """Return a column as objects that are str, or None where there is nothing.

@@ -80,15 +80,14 @@ def translated(expression: Any, name: str = "expression") -> Any:
     from sklearn.pipeline import FeatureUnion, Pipeline
 
     fields = _Fields(expression.n_features_in_, name)
+    texts: set[int] = set()
     outputs = list(range(expression.n_features_in_)) if expression.keep else []
     for output in expression.outputs():
-        if output.resolved.texts:
-            column = next(iter(output.resolved.texts))
-            raise UnsupportedOperation(f"PMML cannot express {output.text[:200]!r}: {column!r} is a column of texts; encode it in a step of its own")
+        texts |= {output.places[key] for key in output.resolved.texts}
         outputs.append(fields.of(expanded(placed(output.resolved.tree, output.places), _form)))
     steps = [(f"field{number}", FeatureUnion([("before", "passthrough"), ("field", step)])) for number, step in enumerate(fields.steps)]
     # a pipeline of sklearn2pmml does not begin with what passes its inputs through, since nothing says what they are
-    steps.insert(0, ("inputs", FeatureUnion([(f"input{place}", fields.copy(place)) for place in range(expression.n_features_in_)])))
+    steps.insert(0, ("inputs", FeatureUnion([(f"input{place}", fields.given(place, place in texts)) for place in range(expression.n_features_in_)])))
     # no rows are needed to fit it, and none are there
     chosen = ColumnTransformer([("outputs", "passthrough", outputs)]).fit(np.zeros((1, fields.width)))
     return Pipeline([*steps, ("outputs", chosen)])
@@ -125,8 +124,8 @@ class _Fields:
             elif type(node) is Apply:
                 made[id(node)] = self.applied(node.name, [made[id(arg)] for arg in node.args])
         last = made[id(tree)]
-        if type(tree) is not Apply:
-            last = self.field(last)
+        if not last.startswith("X["):
+            last = self.field(last)  # a constant
         return int(last[2:-1])
 
     def applied(self, name: str, args: list[str]) -> str:
@@ -154,12 +153,19 @@ class _Fields:
         text = step.text.format(*args, most=_MOST)
         if step.missing:
             for arg in dict.fromkeys(arg for arg in args if arg.startswith("X[")):
-                text = f"{step.missing} if numpy.isnan({arg}) else ({text})"
+                text = f"{step.missing} if pandas.isnull({arg}) else ({text})"
         return self.field(text, step.invalid)
 
-    def copy(self, place: int) -> Any:
-        """Return what takes an input as it is."""
-        return self._transformer(f"X[{place}]")
+    def given(self, place: int, text: bool) -> Any:
+        """Return what takes an input as it is; one that is a text has to be said to be one."""
+        taken = self._transformer(f"X[{place}]")
+        if not text:
+            return taken
+        from sklearn.pipeline import Pipeline
+
+        domain = importlib.import_module("sklearn2pmml.decoration").CategoricalDomain
+        told = domain(with_data=False, with_statistics=False, invalid_value_treatment="as_is", missing_value_treatment="as_is", dtype="str")
+        return Pipeline([("taken", taken), ("text", told.fit(np.array([["text"]], object)))])
 
     def field(self, text: str, invalid: bool = False) -> str:
         """Return how the field of a text is named, once it is there; they are named anew, since by default fields of the same text have one name."""

@@ -74,12 +74,12 @@ class Function(NamedTuple):
 
 
 def _missing(text: Any) -> Any:
-    return np.asarray(text) == None  # noqa: E711  of each, as objects
+    return np.asarray(np.asarray(text, object) == None, bool)  # noqa: E711  of each, as objects
 
 
 def _same_text(a: Any, b: Any) -> Any:
     # a text that is missing is not the same as another one, as NaN is not the same as NaN
-    return np.equal(a, b).astype(bool) & ~_missing(a).astype(bool)
+    return np.asarray(np.asarray(a, object) == np.asarray(b, object), bool) & ~_missing(a)
 
 
 def _any_of(value: Any, *among: Any) -> Any:
@@ -100,7 +100,7 @@ def _some(*truths: Any) -> Any:
 
 def _each(function: Callable[[str], Any]) -> Callable[[Any], Any]:
     made: Callable[[Any], Any] = np.frompyfunc(lambda text: None if text is None else function(text), 1, 1)
-    return made
+    return lambda text: np.asarray(made(text), object)
 
 
 def _length(text: Any) -> Any:
@@ -163,14 +163,15 @@ TABLE: dict[str, Function] = {
     "where": Function("tvv", "v", np.where, Op("Where"), Step("{1} if {0} == 1.0 else {2}", "")),
     "where text": Function("tss", "s", np.where, Op("Where", gives="s"), Step("{1} if {0} == 1.0 else {2}", "")),
     "isnan": Function("v", "t", np.isnan, Op("IsNaN", gives=_TRUTH), Step("1.0 if numpy.isnan({0}) else 0.0", "")),
-    "isnan text": Function("s", "t", lambda text: _missing(text).astype(bool), None, Step("1.0 if pandas.isnull({0}) else 0.0", "")),
+    "isnan text": Function("s", "t", lambda text: _missing(text), None, Step("1.0 if pandas.isnull({0}) else 0.0", "")),
     "fillna": Function("vv", "v", lambda x, value: np.where(np.isnan(x), value, x), Said("where(isnan(x0), x1, x0)"), Step("{1} if numpy.isnan({0}) else {0}", "")),
-    "fillna text": Function("ss", "s", lambda x, value: np.where(_missing(x).astype(bool), value, x), None, Step("{1} if pandas.isnull({0}) else {0}", "")),
+    "fillna text": Function("ss", "s", lambda x, value: np.where(_missing(x), value, x), None, Step("{1} if pandas.isnull({0}) else {0}", "")),
     "is_in": Function("vv*", "t", _any_of, Op("Equal", gives=_TRUTH), Step("1.0 if {0} == {1} else 0.0", "0.0")),
     "is_in text": Function("ss*", "t", _any_text_of, Op("Equal", gives=_TRUTH, opset=19), Step("1.0 if {0} == {1} else 0.0", "0.0")),
-    "len": Function("s", "n", _length, None, Step("len({0})")),
-    "lower": Function("s", "s", _each(str.lower), None, Step("{0}.lower()")),
-    "upper": Function("s", "s", _each(str.upper), None, Step("{0}.upper()")),
+    "text": Function("s", "s", lambda text: text, Said("x0"), Said("x0")),
+    "len": Function("s", "n", _length),
+    "lower": Function("s", "s", _each(str.lower)),
+    "upper": Function("s", "s", _each(str.upper)),
     # -- never read from a text: how kinds are made of one another, and what forms are written with
     "_number": Function("t", "n", lambda truth: np.asarray(truth, np.float64), Op("Cast"), Said("x0")),
     "_truth": Function("n", "t", lambda number: np.not_equal(number, 0.0), Said("not x0 == 0"), Step("1.0 if {0} != 0.0 else 0.0", "1.0")),
