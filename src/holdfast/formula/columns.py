@@ -67,7 +67,7 @@ class Rows:
             if array.dtype.kind == "O":
                 array = _plain_numbers(array)
             if array.dtype.kind in _NUMBERS:
-                return array.astype(np.float64, copy=False)
+                return np.ascontiguousarray(array, np.float64)  # numpy has other loops, with other last digits, for what does not lie together
         except (TypeError, ValueError):
             array = None
         kind = "" if array is None or array.dtype.kind == "O" else f" ({array.dtype})"

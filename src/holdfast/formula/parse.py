@@ -246,4 +246,5 @@ class _Reader:
             raise self.refuse(node, "in and is are not part of an expression; is_in(x, 1, 2, 3) says whether a value is among others")
         if type(node) is ast.IfExp:
             raise self.refuse(node, "a choice is written where(condition, a, b)")
-        raise self.refuse(node, f"this is not part of an expression ({type(node).__name__})")
+        kind = type(node.op) if type(node) is ast.BinOp else type(node)
+        raise self.refuse(node, f"this is not part of an expression ({kind.__name__})")

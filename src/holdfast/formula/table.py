@@ -163,7 +163,7 @@ TABLE: dict[str, Function] = {
     "where": Function("tvv", "v", np.where, Op("Where"), Step("{1} if {0} == 1.0 else {2}", "")),
     "where text": Function("tss", "s", np.where, Op("Where", gives="s"), Step("{1} if {0} == 1.0 else {2}", "")),
     "isnan": Function("v", "t", np.isnan, Op("IsNaN", gives=_TRUTH), Step("1.0 if numpy.isnan({0}) else 0.0", "")),
-    "isnan text": Function("s", "t", lambda text: _missing(text), None, Step("1.0 if pandas.isnull({0}) else 0.0", "")),
+    "isnan text": Function("s", "t", _missing, None, Step("1.0 if pandas.isnull({0}) else 0.0", "")),
     "fillna": Function("vv", "v", lambda x, value: np.where(np.isnan(x), value, x), Said("where(isnan(x0), x1, x0)"), Step("{1} if numpy.isnan({0}) else {0}", "")),
     "fillna text": Function("ss", "s", lambda x, value: np.where(_missing(x), value, x), None, Step("{1} if pandas.isnull({0}) else {0}", "")),
     "is_in": Function("vv*", "t", _any_of, Op("Equal", gives=_TRUTH), Step("1.0 if {0} == {1} else 0.0", "0.0")),
