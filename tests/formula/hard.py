@@ -37,9 +37,13 @@ def call(name: str) -> str:
     return f"{name} x0".replace("neg ", "-") if len(args) == 1 else f"x0 {name} x1"
 
 
-def differing(wanted: Any, got: Any, tolerance: float = 1e-12) -> Any:
+WAVES = frozenset({"sin", "cos", "tan"})
+"""Functions that are as near to 0 as a runtime has digits of pi."""
+
+
+def differing(wanted: Any, got: Any, tolerance: float = 1e-12, name: str = "") -> Any:
     """Return the places where two arrays differ, but for the sign of zero and the last digits."""
     same = (wanted == got) | (np.isnan(wanted) & np.isnan(got))
     with np.errstate(all="ignore"):
-        near = np.isfinite(wanted) & np.isfinite(got) & (np.abs(wanted - got) <= tolerance * np.abs(wanted))
+        near = np.isfinite(wanted) & np.isfinite(got) & (np.abs(wanted - got) <= tolerance * np.abs(wanted) + (1e-15 if name in WAVES else 0))
     return np.flatnonzero(~(same | near))

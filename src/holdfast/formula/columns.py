@@ -34,11 +34,13 @@ class Rows:
             self.names = names if all(type(name) is str or isinstance(name, str) for name in names) else None
         else:
             if hasattr(given, "toarray"):
-                raise TypeError("an expression takes dense rows; give X.toarray()")
+                raise TypeError("sparse input is not supported by expressions; give dense rows, X.toarray()")
             self.given = given = given if isinstance(given, np.ndarray) else _array(given)
             self.names = None
         if len(given.shape) != 2:
-            raise ValueError(f"rows have two axes, and this has {len(given.shape)}; give X.reshape(-1, 1) for one column")
+            raise ValueError(f"rows have two axes, and these have {len(given.shape)}. Reshape your data: X.reshape(-1, 1) for one column, X.reshape(1, -1) for one row")
+        if getattr(getattr(given, "dtype", None), "kind", "") == "c":
+            raise ValueError("Complex data not supported: expressions are over real numbers")
         self.length, self.width = (int(one) for one in given.shape)
 
     def column(self, place: int) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from holdfast.formula.columns import Rows
+from holdfast.formula.columns import Rows, places
 from holdfast.formula.evaluate import evaluate
 from holdfast.formula.expand import placed
 from holdfast.formula.kinds import Resolved
@@ -53,9 +53,13 @@ class Expression(TransformerMixin, BaseEstimator):  # type: ignore[misc]
 
         Raises:
             InvalidExpression: a text is not an expression, or names a column that is not there.
+            ValueError: there are no rows or no columns.
         """
         rows = Rows(X)
         check_state(self.expressions, self.names, self.keep, None, None)
+        places(rows.names)
+        if not rows.length or not rows.width:
+            raise ValueError(f"Found array with {rows.length} sample(s) and {rows.width} feature(s) (shape={(rows.length, rows.width)}) while a minimum of 1 is required.")
         validate_data(self, rows.given, skip_check_array=True)
         check_state(self.expressions, self.names, self.keep, self.n_features_in_, self._names_in())
         return self
