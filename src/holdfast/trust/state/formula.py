@@ -9,7 +9,7 @@ import numpy as np
 
 from holdfast.errors import InvalidExpression, quoted
 from holdfast.formula.state import check_state
-from holdfast.trust.state.fields import Fields, integer, refuse
+from holdfast.trust.state.fields import Fields, field, integer, refuse
 from holdfast.trust.state.others import LARGEST_COUNT
 
 
@@ -21,12 +21,10 @@ def check_expression(fields: Fields, where: str) -> None:
     """
     names = fields.get("feature_names_in_")
     width = integer(fields, "n_features_in_", where, 1, LARGEST_COUNT) if "n_features_in_" in fields else None
-    if names is not None and width is None:
-        refuse(where, "it has the names of columns, and not their number")
     if names is not None and (type(names) is not np.ndarray or names.shape != (width,) or not all(type(name) is str for name in names.tolist())):
-        refuse(where, f"feature_names_in_ are not {width} texts")
+        refuse(where, f"feature_names_in_ are not a text for each of {width or 0} columns")
     try:
-        check_state(fields["expressions"], fields["names"], fields["keep"], width, None if names is None else names.tolist())
+        check_state(*(field(fields, name, where) for name in ("expressions", "names", "keep")), width, None if names is None else names.tolist())
     except InvalidExpression as error:
         why = error.message.partition("\n")[0].rstrip(":")
         refuse(where, f"{why} (in {quoted(error.text)!r})" if error.text else why)
