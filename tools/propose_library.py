@@ -312,7 +312,7 @@ def _holdfast_types() -> dict[str, Entry]:
     adapter = Entry("record", {"configuration": ["str"], "weights": ["dict"]}, ["configuration", "weights"])
     fields = {"expressions": ["list", "str", "tuple"], "feature_names_in_": ["array:O1"], "keep": ["bool"], "n_features_in_": ["int"], "names": ["list", "none", "str", "tuple"]}
     texts = {name: ["str"] for name in ("expressions", "feature_names_in_", "names")}
-    expression = Entry("object", fields, ["expressions", "keep", "names"], items=texts)
+    expression = Entry("shell", fields, ["expressions", "keep", "names"], items=texts)
     return {"holdfast.formula.transformer.Expression": expression, "holdfast.frameworks.transformers_.LoadedAdapter": adapter}
 
 

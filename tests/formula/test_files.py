@@ -11,13 +11,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import holdfast
-from holdfast.errors import InvalidState
+from holdfast.errors import InvalidState, UnsupportedModel
+from holdfast.frameworks.holdfast_ import ADAPTERS
 from holdfast.trust.catalog import Catalog
 from holdfast.values import limits
 
@@ -56,13 +58,26 @@ def test_one_that_was_not_fitted_is_kept_as_well() -> None:
     assert back.fit_transform([[1.0, 2.0]]).tolist() == [[0.5]]
 
 
+NAME = "holdfast.formula.transformer.Expression"
+
+
+def test_what_a_load_would_refuse_is_not_saved() -> None:
+    made = holdfast.expression("age", "income").fit(FRAME)
+    for wrong in ({"expressions": ("age +",)}, {"expressions": ("years", "income")}, {"names": ("a",)}, {"keep": 1}):
+        with pytest.raises(UnsupportedModel, match="cannot save an Expression"):
+            holdfast.dumps(make_pipeline(clone(made).fit(FRAME).set_params(**wrong)))
+
+
 def altered(**state: Any) -> bytes:
     """Return a file, whole in every other way, whose transformer has another state."""
+    adapter = ADAPTERS[NAME]
     made = holdfast.expression("age", "income", names=["a", "b"]).fit(FRAME)
     vars(made).update(state)
     for name in [name for name, value in state.items() if value is ...]:
         del vars(made)[name]
-    return holdfast.dumps(made)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(ADAPTERS, NAME, adapter._replace(dump=lambda one: dict(vars(one))))
+        return holdfast.dumps(made)
 
 
 HOSTILE = [

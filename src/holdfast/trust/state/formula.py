@@ -24,7 +24,8 @@ def check_expression(fields: Fields, where: str) -> None:
     if names is not None and (type(names) is not np.ndarray or names.shape != (width,) or not all(type(name) is str for name in names.tolist())):
         refuse(where, f"feature_names_in_ are not a text for each of {width or 0} columns")
     try:
-        check_state(*(field(fields, name, where) for name in ("expressions", "names", "keep")), width, None if names is None else names.tolist())
+        texts, outputs, keep = (field(fields, name, where) for name in ("expressions", "names", "keep"))
+        check_state(texts, outputs, keep, width, None if names is None else names.tolist())
     except InvalidExpression as error:
         why = error.message.partition("\n")[0].rstrip(":")
         refuse(where, f"{why} (in {quoted(error.text)!r})" if error.text else why)
