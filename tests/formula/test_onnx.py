@@ -132,6 +132,15 @@ def test_no_rows_and_constants() -> None:
         assert np.array_equal(asked(session, rows)[0], made.transform(rows))
 
 
+def test_the_oldest_operators_will_do_for_numbers() -> None:
+    made = holdfast.expression(*(call(name) for name in NUMERIC)).fit(ROWS)
+    (got,) = asked(exported(made, [("rows", DoubleTensorType([None, 3]))], target_opset=13), ROWS)
+    wanted = made.transform(ROWS)
+    assert not [name for place, name in enumerate(NUMERIC) if len(differing(wanted[:, place], got[:, place], name=name))]
+    with pytest.raises(UnsupportedOperation, match="needs opset 13 of ONNX, and 12 was asked for"):
+        exported(made, [("rows", DoubleTensorType([None, 3]))], target_opset=12)
+
+
 def test_what_cannot_be_said_is_refused() -> None:
     texts = holdfast.expression("city == 'Skive'").fit(FRAME)
     with pytest.raises(UnsupportedOperation, match="give target_opset=19"):

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import make_column_transformer
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
@@ -132,6 +133,29 @@ def test_a_forest_takes_nan_and_divisions_by_zero(java: Any, tmp_path: Path) -> 
     forest.pmml_options_ = {"allow_missing": True}
     assert np.isnan(model[0].transform(rows)).any()
     assert np.allclose(asked(exported(model, list(rows), java, tmp_path), rows, "probability(1)"), model.predict_proba(rows)[:, 1], atol=1e-12)
+
+
+def test_functions_inside_one_another_do_not_grow(java: Any, tmp_path: Path) -> None:
+    text = "a"
+    for name in ("log1p", "clip", "sinh", "minimum", "expm1", "**", "floor", "cosh", "maximum", "log10"):
+        text = {"clip": f"clip({text} * 3, -7, b)", "**": f"({text} + b) ** 0.5"}.get(name, f"{name}({text}, c)" if name.endswith("imum") else f"{name}({text} / 2)")
+    rows = FRAME[["a", "b", "c"]] * 3
+    model = make_pipeline(holdfast.expression(f"fillna({text}, -1)", "a"), summed(2))
+    model[0].fit(rows)
+    wanted = model[0].transform(rows).sum(axis=1)
+    assert not len(differing(wanted, asked(exported(model, list(rows), java, tmp_path), rows, "y"), 1e-6))
+    assert len(set(wanted)) > 10
+    with pytest.raises(UnsupportedOperation, match="more than 45 operations are inside one another"):
+        for_pmml(holdfast.expression(" + ".join(["a"] * 47)).fit(rows))
+
+
+def test_it_is_found_wherever_it_is() -> None:
+    rows = FRAME[["a", "b", "c"]]
+    held = CalibratedClassifierCV(make_pipeline(holdfast.expression("a * b"), LogisticRegression()), cv=2).fit(rows, TARGET)
+    made = for_pmml(held)
+    assert [type(one.estimator[0]).__name__ for one in made.calibrated_classifiers_] == ["Pipeline", "Pipeline"]
+    alone = for_pmml(holdfast.expression("a * b").fit(rows))
+    assert [name for name, _ in alone.steps] == ["inputs", "field0", "outputs"]
 
 
 def test_the_model_itself_stays_as_it_was() -> None:

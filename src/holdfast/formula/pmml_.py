@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import copy
 import importlib
+from types import FunctionType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from holdfast.errors import LibraryMissing, UnsupportedOperation
 from holdfast.formula.expand import expanded, placed
 from holdfast.formula.table import TABLE, Function, Step
 from holdfast.formula.tree import Apply, Column, Number, Text, ordered
+
+DEPTH = 45
+"""Fields that may be made of one another: sklearn2pmml's converter follows 50, and other steps have theirs."""
 
 _MOST = repr(float(np.finfo(np.float64).max))
 
@@ -56,7 +60,7 @@ def _found(model: Any, kind: type) -> list[Any]:
             waiting.extend(one)
         elif isinstance(one, dict):
             waiting.extend(one.values())
-        elif hasattr(one, "get_params") and not isinstance(one, type):
+        elif hasattr(one, "__dict__") and not isinstance(one, (type, ModuleType, FunctionType)):
             waiting.extend(vars(one).values())
     return found
 
@@ -110,6 +114,7 @@ class _Fields:
         self._alias = importlib.import_module("sklearn2pmml.decoration").Alias
         self._name = name
         self._known: dict[str, str] = {}
+        self._depths: dict[str, int] = {}
         self.steps: list[Any] = []
         self.width = inputs
 
@@ -125,7 +130,7 @@ class _Fields:
                 made[id(node)] = self.applied(node.name, [made[id(arg)] for arg in node.args])
         last = made[id(tree)]
         if not last.startswith("X["):
-            last = self.field(last)  # a constant
+            last = self.field(last, [])  # a constant
         return int(last[2:-1])
 
     def applied(self, name: str, args: list[str]) -> str:
@@ -154,7 +159,7 @@ class _Fields:
         if step.missing:
             for arg in dict.fromkeys(arg for arg in args if arg.startswith("X[")):
                 text = f"{step.missing} if pandas.isnull({arg}) else ({text})"
-        return self.field(text, step.invalid)
+        return self.field(text, args, step.invalid)
 
     def given(self, place: int, text: bool) -> Any:
         """Return what takes an input as it is; one that is a text has to be said to be one."""
@@ -167,9 +172,12 @@ class _Fields:
         told = domain(with_data=False, with_statistics=False, invalid_value_treatment="as_is", missing_value_treatment="as_is", dtype="str")
         return Pipeline([("taken", taken), ("text", told.fit(np.array([["text"]], object)))])
 
-    def field(self, text: str, invalid: bool = False) -> str:
+    def field(self, text: str, args: list[str], invalid: bool = False) -> str:
         """Return how the field of a text is named, once it is there; they are named anew, since by default fields of the same text have one name."""
         if text not in self._known:
+            depth = self._depths[f"X[{self.width}]"] = 1 + max((self._depths.get(one, 0) for one in args), default=0)
+            if depth > DEPTH:
+                raise UnsupportedOperation(f"PMML cannot express this: more than {DEPTH} operations are inside one another; make the expression flatter")
             made = self._transformer(text, invalid_value_treatment="as_missing" if invalid else None)
             self.steps.append(self._alias(made, f"{self._name}.{len(self.steps)}").fit(np.zeros((1, self.width))))
             self._known[text] = f"X[{self.width}]"
