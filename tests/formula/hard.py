@@ -13,6 +13,7 @@ HARD = (
     709.0, -709.0, 710.4, 1e15, 1e16 + 2, 1e300, -1e300, np.inf, -np.inf, np.nan,
 )  # fmt: skip
 FIRST, SECOND = (one.ravel() for one in np.meshgrid(HARD, HARD))
+"""All pairs; the first ones of them have all values in the first place."""
 ROWS = np.column_stack([FIRST, SECOND, np.roll(FIRST, 7)])
 TEXTS = np.array([["Aarhus", "Aarhus"], ["aarhus", "Århus"], ["", "x"], ["Århus", "Århus"], ["x'y\"z", "x"]], object)
 NUMERIC = tuple(name for name, line in TABLE.items() if "s" not in line.takes + line.gives and not name.startswith("_"))

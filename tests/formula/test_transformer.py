@@ -22,7 +22,9 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils.estimator_checks import check_estimator
 
 import holdfast
-from holdfast.errors import InvalidExpression
+from holdfast.errors import InvalidExpression, LibraryMissing
+from holdfast.formula.onnx_ import register_onnx
+from holdfast.formula.pmml_ import for_pmml
 
 ROWS = np.array([[1.0, 2.0, 3.0], [4.0, 0.0, 6.0], [np.nan, 8.0, 9.0]])
 FRAME = pd.DataFrame({"age": [31, 44, 27], "monthly income": [1000.0, np.nan, 10.0], "city": ["Aarhus", None, "Århus"]}, index=["a", "b", "c"])
@@ -182,3 +184,17 @@ def test_the_answer_of_a_row_does_not_depend_on_the_others_or_on_how_they_lie() 
 def test_scikit_learn_is_imported_when_a_transformer_is_made_and_not_before() -> None:
     code = "import sys, holdfast, holdfast.formula.state, holdfast.formula.onnx_, holdfast.formula.pmml_; assert not {'sklearn', 'pandas', 'onnx'} & set(sys.modules); holdfast.expression('x0'); assert 'sklearn' in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+@pytest.mark.parametrize(
+    ("missing", "call", "said"),
+    [
+        ("holdfast.formula.transformer", lambda: holdfast.expression("x0"), r"pip install 'holdfast\[sklearn\]'"),
+        ("skl2onnx", register_onnx, "pip install skl2onnx"),
+        ("sklearn2pmml", lambda: for_pmml(holdfast.expression("x0").fit(ROWS)), "pip install sklearn2pmml"),
+    ],
+)
+def test_a_library_that_is_not_there_is_named_with_how_to_get_it(missing: str, call: Any, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(LibraryMissing, match=said):
+        call()
