@@ -244,6 +244,11 @@ MODULES: dict[str, tuple[str, ...]] = {
         }.items()
     },
     f"{_STATE}torch_program.py": ("tests/hostile/test_hostile_programs.py",),
+    f"{_STATE}formula.py": ("tests/formula/test_files.py",),
+    "formula/parse.py": ("tests/formula/test_language.py",),
+    **{f"formula/{name}.py": ("tests/formula/test_language.py", "tests/formula/test_transformer.py", "tests/formula/test_files.py") for name in ("kinds", "columns", "state", "transformer")},
+    "formula/onnx_.py": ("tests/formula/test_onnx.py",),
+    "formula/pmml_.py": ("tests/formula/test_pmml.py",),
 }  # fmt: skip
 """Modules of which every refusal is tried -> the files of tests that have to notice."""
 

@@ -54,6 +54,7 @@ splits, leaves, packed bins, statistics of categories. Kept beside them is what 
 each iteration, the number of features, parameters. Training goes on from a loaded model as it does from one of CatBoost's own files; from the
 live model CatBoost goes on differently the first time. **Not kept:** text and embedding features (their parts of the file are not understood
 here, so nobody could check them); refused at save.""",
+    "holdfast": "What `holdfast.expression` makes: texts, which are parsed again before they are built; see [expressions.md](expressions.md).",
     "imblearn": "Samplers and classifiers are plain Python over scikit-learn's, whose checks apply to what is inside.",
     "jax": """Arrays of every dtype that numpy has, bfloat16, float8 and int4; keys; any pytree; nnx modules by their attributes, linen modules by their
 arguments; states of Optax. **Not kept:** closures, such as an initialiser that is not the default of its class, a `GradientTransformation` or a

@@ -304,11 +304,20 @@ def _transformers_types() -> dict[str, Entry]:
 
     for cls in {cls for cls in vars(peft).values() if isinstance(cls, type) and issubclass(cls, peft.PeftModel)}:
         found[type_name(cls)] = adapter
-    found["holdfast.frameworks.transformers_.LoadedAdapter"] = adapter
     return found
 
 
+def _holdfast_types() -> dict[str, Entry]:
+    """Return entries of our own classes that models are made of."""
+    adapter = Entry("record", {"configuration": ["str"], "weights": ["dict"]}, ["configuration", "weights"])
+    fields = {"expressions": ["list", "str", "tuple"], "feature_names_in_": ["array:O1"], "keep": ["bool"], "n_features_in_": ["int"], "names": ["list", "none", "str", "tuple"]}
+    texts = {name: ["str"] for name in ("expressions", "feature_names_in_", "names")}
+    expression = Entry("shell", fields, ["expressions", "keep", "names"], items=texts)
+    return {"holdfast.formula.transformer.Expression": expression, "holdfast.frameworks.transformers_.LoadedAdapter": adapter}
+
+
 EXTRA: dict[str, Extra] = {
+    "holdfast": Extra(_holdfast_types),
     "transformers": Extra(_transformers_types),
     "onnx": Extra({"onnx.onnx_ml_pb2.ModelProto": Entry("record", {"graph": ["array:u1"], "weights": ["dict"]}, ["graph", "weights"])}),
     "prophet": Extra({"prophet.forecaster.Prophet": Entry("shell", {"[state]": ["dict"]}, ["[state]"])}),

@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from holdfast.api import compare, convert, dumps, inspect, load, loads, predictor, register, save, verify
+    from holdfast.api import compare, convert, dumps, expression, inspect, load, loads, predictor, register, save, verify
     from holdfast.artifact.background import Saving
     from holdfast.artifact.convert import Converted
     from holdfast.artifact.inspect import Inspection
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 __version__ = "0.1.0"
 
-_FUNCTIONS = ("compare", "convert", "dumps", "inspect", "load", "loads", "predictor", "register", "save", "verify")
+_FUNCTIONS = ("compare", "convert", "dumps", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify")
 _VALUES = {"Converted": "artifact.convert", "Inspection": "artifact.inspect", "Proof": "artifact.replay", "Saved": "artifact.save", "Saving": "artifact.background", "Predictor": "values.predictor"}
 
-__all__ = ["Converted", "Inspection", "Predictor", "Proof", "Saved", "Saving", "compare", "convert", "dumps", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
+__all__ = ["Converted", "Inspection", "Predictor", "Proof", "Saved", "Saving", "compare", "convert", "dumps", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
 
 
 def __getattr__(name: str) -> Any:

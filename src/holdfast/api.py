@@ -556,6 +556,39 @@ def compare(a: PathOrFile, b: PathOrFile) -> Any:
         return compare_openings(left, right)  # type: ignore[arg-type]
 
 
+def expression(*expressions: str, names: str | Iterable[str] | None = None, keep: bool = False) -> Any:
+    """Return a transformer of scikit-learn that makes new columns by expressions over columns, and holds no code.
+
+    It takes the place of ``FunctionTransformer(lambda X: X[:, 0] / X[:, 1])``, which no file can keep safely: its whole state is text.
+
+    Args:
+        expressions: one text for each output, such as ``"x0 / x1"``, ``"log1p(income) / age"`` or ``"col('monthly income') > 1000"``;
+            the language is in docs/expressions.md.
+        names: names of the outputs; by default the texts.
+        keep: pass the inputs through, before the outputs; they have to be numbers.
+
+    Returns:
+        A transformer, not fitted. `fit` looks at the columns alone. ``transform`` takes rows of shape (rows, columns), as arrays, frames or
+        lists, and answers float64 of shape (rows, outputs), truths as 1.0 and 0.0; arithmetic is that of numpy, without errors or warnings.
+
+    Raises:
+        InvalidExpression: a text is not an expression; shows where. At `fit`: it names a column that is not there.
+        LibraryMissing: scikit-learn is not installed.
+
+    Examples:
+        >>> import holdfast
+        >>> ratio = holdfast.expression("x0 / x1", "x0 > 1", names=["ratio", "large"])
+        >>> ratio.fit_transform([[1.0, 2.0], [3.0, 0.0]])
+        array([[0.5, 0. ],
+               [inf, 1. ]])
+        >>> holdfast.loads(holdfast.dumps(ratio)).get_feature_names_out().tolist()
+        ['ratio', 'large']
+    """
+    from holdfast.formula.make import make
+
+    return make(expressions, names, keep)
+
+
 def register(
     cls: type,
     *,
@@ -588,4 +621,4 @@ def register(
     register_class(cls, name, dump, build, fields, required, validate)
 
 
-__all__ = ["compare", "convert", "convert_folder", "dumps", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
+__all__ = ["compare", "convert", "convert_folder", "dumps", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]

@@ -29,6 +29,7 @@
     |-- ExportError
     |   |-- UnsupportedTarget
     |   `-- UnsupportedOperation
+    |-- InvalidExpression (ValueError)    a text that is not of the language of `expression`
     `-- DecryptError
 
 The one rule: an error says what file, where in it, why, and what to do next. ``exit_code`` is what the
@@ -48,6 +49,7 @@ __all__ = [
     "FormatError",
     "HoldfastError",
     "HoldfastWarning",
+    "InvalidExpression",
     "InvalidState",
     "IsolationError",
     "LibraryMissing",
@@ -252,6 +254,20 @@ class UnsupportedTarget(ExportError):
 
 class UnsupportedOperation(ExportError):
     """The target cannot express a part of this model."""
+
+
+class InvalidExpression(HoldfastError, ValueError):
+    """A text is not an expression, or does not fit the columns it is given; shows where, and says what is allowed.
+
+    Attributes:
+        text: the whole expression.
+        place: number of the character where it goes wrong, from 0.
+    """
+
+    def __init__(self, message: str, *, file: str | None = None, text: str = "", place: int = 0) -> None:
+        super().__init__(message, file=file)
+        self.text = text
+        self.place = place
 
 
 class DecryptError(HoldfastError):

@@ -24,6 +24,7 @@ from holdfast.trust.state import (
     binary_tree,
     clusters,
     encoders,
+    formula,
     hist_gradient_boosting,
     neighbors,
     others,
@@ -100,6 +101,7 @@ def _cases() -> dict[str, tuple[Callable[[Any, str], None], dict[str, Any]]]:
         "mixture": (clusters.check_mixture, {k: getattr(mixture, k) for k in ("covariance_type", "weights_", "means_", "covariances_", "precisions_cholesky_", "precisions_", "n_features_in_")}),
         "threads": (clusters.check_threads, {"_n_threads": 2, "n_threads": 2}),
         "sgd": (others.check_sgd, {k: v for k, v in vars(sgd).items() if k in ("n_features_in_", "classes_", "coef_", "intercept_", "_average_coef", "_average_intercept")}),
+        "expression": (formula.check_expression, {"expressions": ("a / b", "1"), "names": ["c", "d"], "keep": False, "n_features_in_": 2, "feature_names_in_": np.array(["a", "b"], object)}),
         "counts": (others.check_counts, {"n_features_in_": 3}),
     }  # fmt: skip
     for name in ("csr", "csc", "coo", "bsr", "dia", "lil", "dok"):

@@ -30,7 +30,7 @@ LIBRARIES: dict[str, str] = {
     "jaxlib": "holdfast.frameworks.jax_",
     "keras": "holdfast.frameworks.keras_",
     "lightgbm": "holdfast.frameworks.lightgbm_",
-    "holdfast": "holdfast.frameworks.transformers_",
+    "holdfast": "holdfast.frameworks.holdfast_",
     "onnx": "holdfast.frameworks.onnx_",
     "prophet": "holdfast.frameworks.prophet_",
     "statsmodels": "holdfast.frameworks.statsmodels_",

@@ -26,6 +26,7 @@ class Specimen(NamedTuple):
 
 ZOOS: dict[str, str] = {
     "catboost": "holdfast.testing.zoo_catboost",
+    "holdfast": "holdfast.testing.zoo_holdfast",
     "imblearn": "holdfast.testing.zoo_imblearn",
     "jax": "holdfast.testing.zoo_jax",
     "keras": "holdfast.testing.zoo_keras",

@@ -17,10 +17,10 @@ import msgspec
 ALWAYS = ("python", "numpy")
 """Lists that are read at once; Python's has names of many modules."""
 
-LIBRARIES = ("scipy", "pandas", "sklearn", "torch", "xgboost", "lightgbm", "catboost", "keras", "tensorflow", "imblearn", "statsmodels", "jax", "transformers", "onnx", "prophet")
+LIBRARIES = ("scipy", "pandas", "sklearn", "torch", "xgboost", "lightgbm", "catboost", "keras", "tensorflow", "imblearn", "statsmodels", "jax", "transformers", "onnx", "prophet", "holdfast")
 """Lists that are read when a name is asked for that begins so."""
 
-SHARED = {"peft": "transformers", "holdfast": "transformers", "jaxlib": "jax", "flax": "jax", "optax": "jax"}
+SHARED = {"peft": "transformers", "jaxlib": "jax", "flax": "jax", "optax": "jax"}
 """Beginnings of names whose list is that of another library."""
 
 

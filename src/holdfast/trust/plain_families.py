@@ -12,7 +12,7 @@ import numpy as np
 
 from holdfast.trust.fields_of import Validator, cells_of, rows_as_fields, type_of, where_of
 from holdfast.trust.native_families import FAMILIES, _fitted, _one_hot
-from holdfast.trust.state import columns, encoders, linear, others
+from holdfast.trust.state import columns, encoders, formula, linear, others
 from holdfast.trust.view import View
 from holdfast.values import tree as t
 from holdfast.values.graph import Node
@@ -165,6 +165,7 @@ _LINEAR_MODELS = (
 )  # fmt: skip
 
 PLAIN_FAMILIES: dict[str, Validator] = {
+    "holdfast.formula.transformer.Expression": _fitted(formula.check_expression, "expressions"),
     "sklearn.preprocessing._encoders.OneHotEncoder": _fitted(_one_hot_encoder, "categories_"),
     "sklearn.preprocessing._encoders.OrdinalEncoder": _fitted(encoders.check_categories, "categories_"),
     "sklearn.preprocessing._target_encoder.TargetEncoder": _fitted(encoders.check_target_encoder, "categories_"),

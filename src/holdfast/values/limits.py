@@ -103,3 +103,14 @@ MLMODEL_BYTES = 1024 * 1024
 
 EXAMPLE_JSON_BYTES = 64 * 1024 * 1024
 """Bytes of the example of an MLflow folder that is taken over; a larger one is left behind."""
+EXPRESSION_CHARACTERS = 10_000
+"""Characters of one expression: Python's parser, which reads it first, takes time and stack by its length."""
+
+EXPRESSION_DEPTH = 150
+"""Nesting of one expression; a sum of 150 terms nests so deep. What reads a tree recurses once or twice a level."""
+
+EXPRESSION_NODES = 2000
+"""Numbers, columns and operations of one expression: each is an array of some thousand rows while it is evaluated."""
+
+EXPRESSIONS = 1000
+"""Expressions of one transformer: each is a column of its answer."""
