@@ -1,0 +1,127 @@
+"""Asking a model and its export the same rows, and measuring how far their answers lie apart.
+
+The one rule: every plan of every target is judged by this code, whoever made it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from holdfast.artifact.replay import one_thread
+from holdfast.errors import UnsupportedOperation, quoted
+from holdfast.export.proof import CLOSE, ExportProof, differences, shown_row
+from holdfast.export.rows import hard_rows, length, rows_at
+from holdfast.frameworks.asking import ways_to_ask
+
+Ways = Mapping[str, Callable[[Any], Any]]
+"""Method -> a function of rows."""
+
+
+class Batch(NamedTuple):
+    """Rows of one kind and what the model answers to them."""
+
+    kind: str
+    rows: Any
+    expected: dict[str, Any]
+
+
+class Replay:
+    """What a model answers to its examples and to rows made to hurt, asked once and compared with any number of exports.
+
+    Attributes:
+        batches: rows and answers.
+        left_out: kind of rows -> why the model itself does not take them.
+        labels: methods whose answers are labels.
+    """
+
+    def __init__(self, model: Any, example: Any, methods: tuple[str, ...] | None = None, classifies: bool = False) -> None:
+        self.batches: list[Batch] = []
+        self.left_out: dict[str, str] = {}
+        ways = {name: ask for name, ask in ways_to_ask(model).items() if methods is None or name in methods}
+        for kind, rows in hard_rows(model, example):
+            try:
+                self.batches.append(Batch(kind, rows, answers(ways, rows, alone=kind == "alone")))
+            except Exception as error:
+                if kind in ("examples", "spread"):
+                    raise UnsupportedOperation(f"the model cannot answer to its own {kind}: {type(error).__name__}: {quoted(error, 300)}; give example= as predict takes it") from error
+                self.left_out[kind] = f"{type(error).__name__}: {quoted(error, 120)}"
+        first = self.batches[0].expected.get("predict")
+        self.labels = {"predict"} if classifies or (isinstance(first, np.ndarray) and first.dtype.kind not in "f") else set()
+
+    def against(self, ways: Ways, blank: ExportProof) -> ExportProof:
+        """Return the proof of one export.
+
+        Args:
+            ways: what the export can be asked.
+            blank: the proof with everything but the figures.
+        """
+        tally = _Tally(blank.tolerance)
+        try:
+            for batch in self.batches:
+                methods = {name: ask for name, ask in ways.items() if name in batch.expected}
+                got = answers(methods, batch.rows, alone=batch.kind == "alone")
+                for method, answer in got.items():
+                    tally.add(batch, method, answer, method in self.labels)
+                tally.rows[batch.kind] = length(batch.rows)
+        except Exception as error:
+            return _with(blank, rows=tally.rows, left_out=self.left_out, worst=float("inf"), failed=f"{type(error).__name__}: {quoted(' '.join(str(error).split()), 400)}")
+        return _with(blank, rows=tally.rows, left_out=self.left_out, **tally.figures())
+
+
+def answers(ways: Ways, rows: Any, alone: bool = False) -> dict[str, Any]:
+    """Return what each method answers, to all rows at once or one by one, in one thread."""
+    with one_thread(), warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore")
+        if not alone:
+            return {name: _array(ask(rows)) for name, ask in ways.items()}
+        singles = [rows_at(rows, np.array([place])) for place in range(length(rows))]
+        return {name: np.concatenate([np.atleast_1d(_array(ask(one))) for one in singles]) for name, ask in ways.items()}
+
+
+def _array(answer: Any) -> Any:
+    if hasattr(answer, "toarray"):
+        return answer.toarray()
+    if hasattr(answer, "detach"):
+        answer = answer.detach().cpu().numpy()
+    return np.asarray(answer.to_numpy() if hasattr(answer, "to_numpy") else answer)
+
+
+class _Tally:
+    def __init__(self, tolerance: float) -> None:
+        self.tolerance = tolerance
+        self.rows: dict[str, int] = {}
+        self.methods: list[str] = []
+        self.worst, self.worst_in, self.worst_row = 0.0, "", list[str]()
+        self.sums, self.count = 0.0, 0
+        self.beyond = self.beyond_tolerance = self.changed = 0
+
+    def add(self, batch: Batch, method: str, answer: Any, labels: bool) -> None:
+        found = differences(batch.expected[method], answer, labels)
+        if method not in self.methods:
+            self.methods.append(method)
+        self.beyond += int((found.off > CLOSE).sum())
+        self.beyond_tolerance += int((found.off > self.tolerance).sum())
+        first_change = found.changed.any() and not self.changed
+        self.changed += int(found.changed.sum())
+        self.sums += found.mean * len(found.off)
+        self.count += len(found.off)
+        place = int(found.changed.argmax()) if first_change else int(found.off.argmax()) if len(found.off) else 0
+        if first_change or (len(found.off) and found.off[place] > self.worst):
+            self.worst_in, self.worst_row = f"{method}, {batch.kind}", shown_row(batch.rows, place)
+        self.worst = max(self.worst, float(found.off.max(initial=0.0)))
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "worst": self.worst, "mean": self.sums / max(1, self.count), "beyond": self.beyond, "beyond_tolerance": self.beyond_tolerance,
+            "changed_labels": self.changed, "worst_in": self.worst_in, "worst_row": self.worst_row, "methods": self.methods,
+        }  # fmt: skip
+
+
+def _with(proof: ExportProof, **changes: Any) -> ExportProof:
+    import msgspec
+
+    return msgspec.structs.replace(proof, **changes)
