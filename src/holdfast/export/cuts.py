@@ -13,6 +13,9 @@ from typing import Any
 
 import numpy as np
 
+FARTHEST = 1e30
+"""Thresholds beyond this stand for infinity in some libraries; no row is made for them."""
+
 Cuts = dict[int, Any]
 """Column -> array of float64 values."""
 
@@ -30,7 +33,7 @@ def around(values: Any) -> Any:
         above = np.nextafter(below, np.float32(np.inf)).astype(float)
         low = below.astype(float)
         found = np.concatenate([values, np.nextafter(values, -np.inf), np.nextafter(values, np.inf), low, above, low + (above - low) / 2])
-    return found[np.isfinite(found)]
+    return found[np.abs(found) < FARTHEST]
 
 
 def cuts_of(model: Any) -> Cuts:
@@ -91,14 +94,14 @@ def _of_members(model: Any) -> Iterator[tuple[int, Any]]:
 
 
 def _of_booster(module: str, model: Any) -> Iterator[tuple[int, Any]]:
-    if module == "catboost":
-        for column, borders in model.get_borders().items():
-            if len(borders):
-                yield int(column), around(np.asarray(borders, float))
-        return
-    from holdfast.export.tree_tables import lightgbm_trees, xgboost_trees
+    from holdfast.errors import UnsupportedOperation
+    from holdfast.export.boosters import READERS
 
-    for tree in (xgboost_trees if module == "xgboost" else lightgbm_trees)(model).trees:
+    try:
+        trees = READERS[module](model).trees
+    except UnsupportedOperation:
+        return
+    for tree in trees:
         yield from _by_column(np.where(tree.leaf, -1, tree.feature), tree.split)
 
 

@@ -22,7 +22,7 @@ from holdfast.artifact.environment import libraries
 from holdfast.artifact.synthetic import synthetic_rows
 from holdfast.errors import HoldfastError, NotFound, ProofFailed, UnsupportedModel, UnsupportedOperation, UnsupportedTarget, quoted
 from holdfast.export.about import About, Exported
-from holdfast.export.families import families_of
+from holdfast.export.families import families_of, has_classes
 from holdfast.export.predictor import ExportPredictor
 from holdfast.export.proof import ExportProof
 from holdfast.export.replaying import Replay
@@ -76,8 +76,10 @@ def export(
     family, own = families_of(model)
     allowed = _checked(tolerance, own)
     rows = _rows(model, example, signature)
-    replay = Replay(model, rows, classifies=hasattr(model, "classes_") or made_for.labels(model))
+    replay = Replay(model, rows, classifies=has_classes(model) or made_for.labels(model))
     described = signature_of(model, rows, replay.batches[0].expected) or Signature()
+    if not described.classes:
+        described = msgspec.structs.replace(described, classes=None)
     if described.classes is None and signature is not None:
         described = msgspec.structs.replace(described, classes=signature.classes)
     versions = libraries([type_name(type(model)), *made_for.LIBRARIES])

@@ -84,5 +84,11 @@ def families_of(model: Any) -> tuple[str, float]:
     """
     known = tolerances()
     found = [family for one in parts(model) if (family := family_of(one))] or ["other"]
-    loosest = max(found, key=lambda family: known[family]["tolerance"])
+    loosest = max(reversed(found), key=lambda family: known[family]["tolerance"])
     return loosest, float(known[loosest]["tolerance"])
+
+
+def has_classes(model: Any) -> bool:
+    """Say whether a model is a classifier. CatBoost's regressors have an empty list of classes."""
+    classes = getattr(model, "classes_", None)
+    return classes is not None and len(classes) > 0

@@ -24,6 +24,9 @@ from holdfast.values.manifest import Signature
 OPSET, ML_OPSET = 18, 3
 """What skl2onnx is asked for; ``TreeEnsemble`` needs a later one for ``ai.onnx.ml``, which is set afterwards."""
 
+LINEAR = ("RidgeClassifier", "RidgeClassifierCV", "LinearSVC", "Perceptron")
+"""Linear models that decide without probabilities, which the converters know in float32 only."""
+
 FORESTS = ("DecisionTree", "ExtraTree", "ExtraTrees", "RandomForest")
 
 
@@ -68,6 +71,8 @@ def _takes_zipmap(model: Any) -> bool:
     from skl2onnx._supported_operators import sklearn_operator_name_map
     from skl2onnx.common._registration import _converter_pool
 
+    if hasattr(model, "steps"):
+        return False  # what is said of a pipeline is taken as said of its last step, which may not know it
     known = _converter_pool.get(sklearn_operator_name_map.get(type(model)))
     if known is None:
         return _is_booster(model) and hasattr(model, "classes_")
@@ -145,6 +150,10 @@ def _translation(cls: type) -> Callable[..., None] | None:
         return _convert_booster
     if module != "sklearn":
         return None
+    if name in LINEAR:
+        return _convert_linear
+    if name == "SimpleImputer":
+        return _convert_imputer
     if name == "IsolationForest":
         return _convert_isolation
     if name == "AdaBoostClassifier":
@@ -159,7 +168,11 @@ def _translation(cls: type) -> Callable[..., None] | None:
 
 
 def _shapes_of(name: str) -> Callable[[Any], None]:
-    return _outlier_shapes if name == "IsolationForest" else _shapes
+    return {"IsolationForest": _outlier_shapes, "SimpleImputer": _same_shapes}.get(name, _shapes)
+
+
+def _same_shapes(operator: Any) -> None:
+    operator.outputs[0].type = type(operator.inputs[0].type)([None, len(operator.raw_operator.statistics_)])
 
 
 def _shapes(operator: Any) -> None:
@@ -196,6 +209,24 @@ def _classify(w: ContainerWriter, model: Any, answer: str, places: str, outputs:
     onnx_trees.labelled(w, places, model.classes_, outputs[0].full_name)
     if len(outputs) > 1:
         _give(w, answer, outputs[1])
+
+
+def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    rows = w.node("Cast", [rows], to=onnx_trees.DOUBLE)
+    offset = np.resize(np.asarray(model.intercept_, float), len(model.coef_))
+    scores = w.node("Add", [w.node("MatMul", [rows, w.constant(np.asarray(model.coef_, float).T)]), w.constant(offset)])
+    places = onnx_trees.above(w, scores, np.zeros(1)) if len(model.coef_) == 1 else onnx_trees.argmax(w, scores)
+    _classify(w, model, scores, places, outputs)
+
+
+def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    values = np.asarray(model.statistics_)
+    if values.dtype.kind not in "fiu" or not np.isfinite(values).all() or model.add_indicator or model.missing_values == model.missing_values:
+        raise UnsupportedOperation("SimpleImputer is exported for numbers that are missing as NaN, with a finite value for each column")
+    kind = np.float64 if type(outputs[0].type).__name__ == "DoubleTensorType" else np.float32
+    w.node("Where", [w.node("IsNaN", [rows]), w.constant(values.astype(kind)[None, :]), rows], [outputs[0].full_name])
 
 
 def _convert_forest(scope: Any, operator: Any, container: Any) -> None:

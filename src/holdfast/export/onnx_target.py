@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from holdfast.errors import LibraryMissing, UnsupportedOperation
-from holdfast.export import onnx_file
+from holdfast.export import onnx_file, onnx_text
 from holdfast.export.about import About
 from holdfast.export.exporting import Plan
-from holdfast.export.families import parts
+from holdfast.export.families import has_classes, parts
 from holdfast.values.manifest import Signature
 
 NAME = "onnx"
@@ -47,7 +47,8 @@ def plans(model: Any, signature: Signature) -> Iterator[Plan]:
         yield from _boosters(model)
         return
     named = signature.kind == "frame" and (any(hasattr(one, "transformers_") for one in parts(model)) or len({kind_of(one.dtype) for one in signature.inputs}) > 1)
-    yield Plan("float64, exact trees", functools.partial(_sklearn, model, signature, named=named))
+    for locale in onnx_text.locales(model):
+        yield Plan(f"float64, exact trees{locale and ', locale ' + locale}", functools.partial(_sklearn, model, signature, named=named, locale=locale))
     yield Plan("float64, the library's own converters", functools.partial(_sklearn, model, signature, named=named, own_trees=False))
     yield Plan("float32, exact division", functools.partial(_sklearn, model, signature, named=named, own_trees=False, double=False))
 
@@ -59,11 +60,12 @@ def kind_of(dtype: str) -> str:
     return "number" if is_number(dtype) else "text"
 
 
-def _sklearn(model: Any, signature: Signature, path: str, named: bool, own_trees: bool = True, double: bool = True) -> dict[str, str]:
+def _sklearn(model: Any, signature: Signature, path: str, named: bool, own_trees: bool = True, double: bool = True, locale: str = "") -> dict[str, str]:
     from holdfast.export import onnx_sklearn
 
     options = None if double else _exact_division(model)
     graph = onnx_sklearn.convert(model, signature, own_trees, double, named, options)
+    onnx_text.with_locale(graph, locale)
     return finished(graph, answers_of(model, len(graph.graph.output)), path)
 
 
@@ -89,7 +91,7 @@ def answers_of(model: Any, count: int) -> dict[str, str]:
     Raises:
         UnsupportedOperation: the graph does not answer what the model answers.
     """
-    if hasattr(model, "classes_") and hasattr(model, "predict"):
+    if has_classes(model) and hasattr(model, "predict"):
         second = {"probabilities": "predict_proba"} if hasattr(model, "predict_proba") else {"scores": "decision_function"}
         found = {"label": "predict", **second}
     elif _finds_outliers(model):
@@ -125,23 +127,10 @@ def _boosters(model: Any) -> Iterator[Plan]:
 
 def _booster(model: Any, path: str) -> dict[str, str]:
     """Write a bare booster, whose one answer is what its own ``predict`` gives."""
-    import onnx
+    from holdfast.export import onnx_booster
 
-    from holdfast.export import onnx_trees
-    from holdfast.export.onnx_writer import GraphWriter
-
-    w = GraphWriter()
-    total, trees, _ = onnx_trees.booster_answers(w, model, "X")
-    answer = onnx_trees.linked(w, total, trees)
-    w.node("Cast", [answer], ["value"], to=onnx_trees.FLOAT if trees.single else onnx_trees.DOUBLE)
     width = model.num_features() if hasattr(model, "num_features") else model.num_feature()
-    made = onnx.helper.make_graph(
-        w.nodes, "holdfast",
-        [onnx.helper.make_tensor_value_info("X", onnx_trees.DOUBLE, [None, int(width)])],
-        [onnx.helper.make_tensor_value_info("value", onnx_trees.FLOAT if trees.single else onnx_trees.DOUBLE, [None, trees.targets])], w.constants,
-    )  # fmt: skip
-    graph = onnx.helper.make_model(made, opset_imports=[onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid("ai.onnx.ml", 5)], ir_version=10)
-    return finished(graph, {"value": "predict"}, path)
+    return finished(*onnx_booster.graph_of(model, int(width)), path)
 
 
 def runtime_name() -> str:

@@ -5,15 +5,15 @@ The one rule: each step is the library's own, in its order and its precision; wh
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation
+from holdfast.export.boosters import READERS
 from holdfast.export.onnx_writer import ML, Writer
 from holdfast.export.tree_node import attributes
-from holdfast.export.tree_tables import Trees, hist_tree, lightgbm_trees, sklearn_tree, xgboost_trees
+from holdfast.export.tree_tables import Trees, hist_tree, sklearn_tree
 
 FLOAT, INT64, DOUBLE = 1, 7, 11
 """Numbers that ONNX has for dtypes."""
@@ -25,6 +25,9 @@ def summed(w: Writer, rows: str, trees: Trees) -> str:
         rows = w.node("Cast", [rows], to=FLOAT)
     if not (trees.rounds and trees.single):
         rows = w.node("Cast", [rows], to=FLOAT if trees.single else DOUBLE)
+    if trees.zero:
+        near = w.node("LessOrEqual", [w.node("Abs", [rows]), w.constant(_number(trees.zero, trees))])
+        rows = w.node("Where", [near, w.constant(_number(0.0, trees)), rows])
     total = w.node("TreeEnsemble", [rows], domain=ML, **attributes(trees))
     if trees.over:
         total = w.node("Div", [total, w.constant(_number(trees.over, trees))])
@@ -187,8 +190,13 @@ def classifier_answers(w: Writer, total: str, trees: Trees, zero: str) -> tuple[
 
 
 def booster_answers(w: Writer, model: Any, rows: str) -> tuple[str, Trees, str]:
-    """Write a model of XGBoost or LightGBM; returns the sums, what was summed, and how it decides between two classes."""
+    """Write a booster's model; returns the sums, what was summed, and how it decides between two classes."""
     module = type(model).__module__.partition(".")[0]
-    reader: Callable[[Any], Trees] = {"xgboost": xgboost_trees, "lightgbm": lightgbm_trees}[module]
-    trees = reader(model)
-    return summed(w, rows, trees), trees, "probability>0.5" if module == "xgboost" else "argmax"
+    if module == "_catboost":
+        module = "catboost"
+    trees = READERS[module](model)
+    return summed(w, rows, trees), trees, ZERO[module]
+
+
+ZERO = {"xgboost": "probability>0.5", "lightgbm": "argmax", "catboost": "sum>0"}
+"""Library -> how it decides between two classes; see `classifier_answers`."""
