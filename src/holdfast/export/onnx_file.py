@@ -36,6 +36,26 @@ def with_outputs(graph: Any, names: list[str]) -> None:
         output.name = name
 
 
+def with_types(graph: Any) -> None:
+    """Announce the dtypes that outputs have: a converter announces float32 for float64 where the first input is a text."""
+    import onnx
+
+    bare = onnx.ModelProto()
+    bare.CopyFrom(graph)
+    for output in bare.graph.output:
+        output.type.tensor_type.ClearField("elem_type")
+        output.type.tensor_type.ClearField("shape")
+        output.ClearField("type")
+    try:
+        known = {one.name: one for one in onnx.shape_inference.infer_shapes(bare).graph.output}
+    except Exception:
+        return  # the runtime says what is wrong with it
+    for output in graph.graph.output:
+        kind = known[output.name].type.tensor_type.elem_type
+        if kind:
+            output.type.tensor_type.elem_type = kind
+
+
 def without_zipmap(graph: Any) -> None:
     """Take maps of probabilities off, which leaves the tensor they were made of."""
     import onnx

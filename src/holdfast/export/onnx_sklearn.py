@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import HoldfastError, UnsupportedOperation, quoted
-from holdfast.export import onnx_trees
+from holdfast.export import onnx_svm, onnx_text, onnx_trees
 from holdfast.export.families import parts
 from holdfast.export.onnx_writer import ContainerWriter
 from holdfast.values.manifest import Signature
@@ -46,12 +46,13 @@ def convert(model: Any, signature: Signature, own_trees: bool = True, double: bo
     """
     import skl2onnx
 
-    kept = {id(one): {"zipmap": False} for one in parts(model) if _takes_zipmap(one)}
+    # a step that is not named is given an option that it may not know
+    kept = {id(one): {"zipmap": False} if _takes_zipmap(one) else {} for one in parts(model) if not hasattr(one, "steps")}
     classes, shapes = _translations(model) if own_trees else ({}, {})
     try:
         with _quiet(), _plain_transforms(model), _registered(model, classes, shapes):
             return skl2onnx.convert_sklearn(
-                model, "holdfast", _types(signature, double, named), target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET}, options={**kept, **(options or {})},
+                model, "holdfast", _types(signature, double, named), target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET}, options={**kept, **{key: {**kept.get(key, {}), **more} for key, more in (options or {}).items()}},
                 custom_conversion_functions=classes, custom_shape_calculators=shapes,
             )  # fmt: skip
     except HoldfastError:
@@ -71,8 +72,6 @@ def _takes_zipmap(model: Any) -> bool:
     from skl2onnx._supported_operators import sklearn_operator_name_map
     from skl2onnx.common._registration import _converter_pool
 
-    if hasattr(model, "steps"):
-        return False  # what is said of a pipeline is taken as said of its last step, which may not know it
     known = _converter_pool.get(sklearn_operator_name_map.get(type(model)))
     if known is None:
         return _is_booster(model) and hasattr(model, "classes_")
@@ -150,6 +149,10 @@ def _translation(cls: type) -> Callable[..., None] | None:
         return _convert_booster
     if module != "sklearn":
         return None
+    if name in ("TfidfVectorizer", "CountVectorizer"):
+        return onnx_text.convert_texts
+    if name in ("SVR", "NuSVR", "OneClassSVM"):
+        return _convert_svm
     if name in LINEAR:
         return _convert_linear
     if name == "SimpleImputer":
@@ -168,7 +171,8 @@ def _translation(cls: type) -> Callable[..., None] | None:
 
 
 def _shapes_of(name: str) -> Callable[[Any], None]:
-    return {"IsolationForest": _outlier_shapes, "SimpleImputer": _same_shapes}.get(name, _shapes)
+    known = {"IsolationForest": _outlier_shapes, "OneClassSVM": _outlier_shapes, "SimpleImputer": _same_shapes}
+    return {**known, "TfidfVectorizer": onnx_text.shapes, "CountVectorizer": onnx_text.shapes}.get(name, _shapes)
 
 
 def _same_shapes(operator: Any) -> None:
@@ -218,6 +222,18 @@ def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
     scores = w.node("Add", [w.node("MatMul", [rows, w.constant(np.asarray(model.coef_, float).T)]), w.constant(offset)])
     places = onnx_trees.above(w, scores, np.zeros(1)) if len(model.coef_) == 1 else onnx_trees.argmax(w, scores)
     _classify(w, model, scores, places, outputs)
+
+
+def _convert_svm(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    decided = onnx_svm.decision(w, model, w.node("Cast", [rows], to=onnx_trees.DOUBLE))
+    if len(outputs) == 1:
+        _give(w, decided, outputs[0])
+        return
+    inside = w.node("Cast", [w.node("Greater", [decided, w.constant(np.zeros(1))])], to=onnx_trees.INT64)
+    flat = w.node("Reshape", [inside, w.constant(np.array([-1], np.int64))])
+    w.node("Sub", [w.node("Mul", [flat, w.constant(np.array([2], np.int64))]), w.constant(np.array([1], np.int64))], [outputs[0].full_name])
+    _give(w, decided, outputs[1])
 
 
 def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:

@@ -80,6 +80,7 @@ def finished(graph: Any, answers: dict[str, str], path: str) -> dict[str, str]:
         Output -> method.
     """
     onnx_file.with_versions(graph)
+    onnx_file.with_types(graph)
     onnx_file.with_outputs(graph, list(answers))
     onnx_file.write(graph, path)
     return answers
