@@ -80,12 +80,19 @@ def families_of(model: Any) -> tuple[str, float]:
     """Return the family that counts for a model, and its tolerance.
 
     Returns:
-        The name of its last step's family, or of the loosest where that is looser, and the loosest tolerance of all steps.
+        The name of its last step's family, or of the loosest where another step is looser, and the loosest tolerance of all steps.
     """
     known = tolerances()
     found = [family for one in parts(model) if (family := family_of(one))] or ["other"]
-    loosest = max(reversed(found), key=lambda family: known[family]["tolerance"])
-    return loosest, float(known[loosest]["tolerance"])
+    loosest = max(found, key=lambda family: known[family]["tolerance"])
+    tolerance = float(known[loosest]["tolerance"])
+    last = family_of(model.steps[-1][1] if hasattr(model, "steps") else model)
+    return (last if last and known[last]["tolerance"] == tolerance else loosest), tolerance
+
+
+def has_trees(model: Any) -> bool:
+    """Say whether trees are a part of a model."""
+    return any(family_of(one) in ("tree", "forest", "gbdt") for one in parts(model))
 
 
 def has_classes(model: Any) -> bool:

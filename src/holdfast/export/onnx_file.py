@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from holdfast.errors import UnsupportedOperation
-from holdfast.export.about import KEY, About, about_text
+from holdfast.export.about import KEY, About, about_text, read_about
 from holdfast.values import limits
 
 ML = "ai.onnx.ml"
@@ -109,3 +109,8 @@ def write(graph: Any, path: str) -> list[str]:
     beside = os.path.basename(path) + ".data"
     onnx.save_model(graph, path, save_as_external_data=True, all_tensors_to_one_file=True, location=beside, size_threshold=1024)
     return [path, os.path.join(os.path.dirname(path), beside)]
+
+
+def about_in(graph: Any) -> About | None:
+    """Return what holdfast wrote into a graph, or None."""
+    return next((read_about(one.value) for one in graph.metadata_props if one.key == KEY), None)

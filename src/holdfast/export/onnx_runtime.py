@@ -13,6 +13,7 @@ import numpy as np
 
 from holdfast.errors import FormatError, UnsupportedOperation, quoted
 from holdfast.export.about import About
+from holdfast.values.manifest import Feature, Signature
 
 DTYPES = {
     "tensor(double)": np.float64, "tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int64)": np.int64, "tensor(int32)": np.int32,
@@ -34,7 +35,7 @@ class OnnxModel:
         methods: method -> output that answers it.
     """
 
-    def __init__(self, path: str, about: About | None, shown: str | None = None) -> None:
+    def __init__(self, path: str, about: About | None, shown: str | None = None, classes: list[Any] | None = None) -> None:
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
@@ -45,6 +46,7 @@ class OnnxModel:
         except Exception as error:
             raise FormatError(f"onnxruntime does not take this graph: {quoted(' '.join(str(error).split()), 400)}", file=shown or path) from None
         self.about = about
+        self.classes = classes
         self.inputs = {one.name: (DTYPES.get(one.type), one.shape) for one in self._session.get_inputs()}
         self.outputs = {one.name: one.type for one in self._session.get_outputs()}
         self.methods = {method: name for name, method in (about.answers if about is not None else _guessed(list(self.outputs))).items() if name in self.outputs}
@@ -55,6 +57,17 @@ class OnnxModel:
     def ways(self) -> dict[str, Callable[[Any], Any]]:
         """Return what it can be asked: method -> a function of rows."""
         return {method: functools.partial(self._ask, method) for method in self.methods}
+
+    def guessed_signature(self) -> Signature:
+        """Return a signature from the inputs, for a graph that has none of ours."""
+        inputs = [Feature(name, "str" if kind is object else str(np.dtype(kind)), [None, *(one if isinstance(one, int) else None for one in shape[1:])])
+                  for name, (kind, shape) in self.inputs.items()]  # fmt: skip
+        if len(inputs) == 1:
+            only = inputs[0]
+            numbers = "numeric" if len(only.shape) == 2 and self.inputs[str(only.name)][0] is not object else only.dtype
+            return Signature("array", [Feature(None, numbers, only.shape)], {}, self.classes)
+        columns = all(one.shape == [None, 1] for one in inputs)
+        return Signature("frame" if columns else "dict", inputs, {}, self.classes)
 
     def _ask(self, method: str, rows: Any) -> Any:
         name = self.methods[method]

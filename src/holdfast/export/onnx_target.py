@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from holdfast.errors import LibraryMissing, UnsupportedOperation
 from holdfast.export import onnx_file, onnx_text
-from holdfast.export.about import About
+from holdfast.export.about import About, Description
 from holdfast.export.exporting import Plan
-from holdfast.export.families import has_classes, parts
+from holdfast.export.families import has_classes, has_trees, parts
 from holdfast.values.manifest import Signature
 
 NAME = "onnx"
@@ -48,7 +49,8 @@ def plans(model: Any, signature: Signature) -> Iterator[Plan]:
         return
     named = signature.kind == "frame" and (any(hasattr(one, "transformers_") for one in parts(model)) or len({kind_of(one.dtype) for one in signature.inputs}) > 1)
     for locale in onnx_text.locales(model):
-        yield Plan(f"float64, exact trees{locale and ', locale ' + locale}", functools.partial(_sklearn, model, signature, named=named, locale=locale))
+        trees = ", exact trees" if has_trees(model) else ""
+        yield Plan(f"float64{trees}{locale and ', locale ' + locale}", functools.partial(_sklearn, model, signature, named=named, locale=locale))
     yield Plan("float64, the library's own converters", functools.partial(_sklearn, model, signature, named=named, own_trees=False))
     yield Plan("float32, exact division", functools.partial(_sklearn, model, signature, named=named, own_trees=False, double=False))
 
@@ -141,11 +143,47 @@ def runtime_name() -> str:
     return f"onnxruntime {onnxruntime.__version__}"
 
 
-def open_runtime(path: str, about: About | None) -> Any:
+def open_runtime(path: str, about: About | None, shown: str | None = None, classes: Any = None) -> Any:
     """Return what runs a file."""
     from holdfast.export.onnx_runtime import OnnxModel
 
-    return OnnxModel(path, about)
+    return OnnxModel(path, about, shown, classes)
+
+
+def open_stranger(path: str) -> tuple[Any, Signature | None]:
+    """Return what runs a file that may come from anywhere, and its signature; it is looked at before the runtime sees it."""
+    need()
+    from holdfast.export.onnx_scan import classes_in, read_graph
+
+    graph = read_graph(path)
+    about = onnx_file.about_in(graph)
+    runtime = open_runtime(path, about, path, classes_in(graph))
+    return runtime, about.signature if about is not None and about.signature is not None else runtime.guessed_signature()
+
+
+def describe(path: str) -> Description:
+    """Return what a file says about itself, without a runtime."""
+    try:
+        import onnx
+    except ImportError:
+        raise LibraryMissing("ONNX files are read with onnx; install it with: pip install 'holdfast[onnx]'") from None
+    from holdfast.export.onnx_scan import read_graph
+
+    graph = read_graph(path)
+    inner = graph.graph
+    weights = {one.name for one in inner.initializer}
+
+    def shape(one: Any) -> str:
+        kind = one.type.tensor_type
+        lengths = ", ".join(str(part.dim_value) if part.HasField("dim_value") else "rows" if not number else "any" for number, part in enumerate(kind.shape.dim))
+        return f"{onnx.TensorProto.DataType.Name(kind.elem_type).lower()} ({lengths})"
+
+    details = {
+        "ir": str(graph.ir_version), **{f"opset {one.domain or 'ai.onnx'}": str(one.version) for one in graph.opset_import},
+        "producer": graph.producer_name, "nodes": str(len(inner.node)), "weights": str(len(inner.initializer)),
+    }  # fmt: skip
+    inputs = {one.name: shape(one) for one in inner.input if one.name not in weights}
+    return Description(path, NAME, os.path.getsize(path), inputs, {one.name: shape(one) for one in inner.output}, details, onnx_file.about_in(graph))
 
 
 def seal(path: str, about: About) -> None:
