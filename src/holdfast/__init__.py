@@ -13,20 +13,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from holdfast.api import compare, dumps, inspect, load, loads, predictor, register, save, verify
+    from holdfast.api import compare, dumps, export, inspect, load, loads, predictor, register, save, verify
     from holdfast.artifact.background import Saving
     from holdfast.artifact.inspect import Inspection
     from holdfast.artifact.replay import Proof
     from holdfast.artifact.save import Saved
     from holdfast.errors import *  # noqa: F403
+    from holdfast.exports.about import Exported
     from holdfast.values.predictor import Predictor
 
 __version__ = "0.1.0"
 
-_FUNCTIONS = ("compare", "dumps", "inspect", "load", "loads", "predictor", "register", "save", "verify")
-_VALUES = {"Inspection": "artifact.inspect", "Proof": "artifact.replay", "Saved": "artifact.save", "Saving": "artifact.background", "Predictor": "values.predictor"}
+_FUNCTIONS = ("compare", "dumps", "export", "inspect", "load", "loads", "predictor", "register", "save", "verify")
+_VALUES = {"Exported": "exports.about", "Inspection": "artifact.inspect", "Proof": "artifact.replay", "Saved": "artifact.save", "Saving": "artifact.background", "Predictor": "values.predictor"}
 
-__all__ = ["Inspection", "Predictor", "Proof", "Saved", "Saving", "compare", "dumps", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
+__all__ = ["Exported", "Inspection", "Predictor", "Proof", "Saved", "Saving", "compare", "dumps", "export", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -14,6 +14,7 @@ COMMANDS = {
     "compare": "Say how two saved models differ; exit code 1 when they do.",
     "completion": "Print the script that completes holdfast commands in a shell.",
     "demo": "Train, save, reload in a fresh process and prove some models on real data.",
+    "export": "Translate a model to ONNX or PMML, replay it there, and write it with its proof.",
     "inspect": "Say what is in a file, without loading it.",
     "predict": "Answer rows from a table with a saved model.",
     "verify": "Check every digest and replay the stored example; exit code 1 when the answers differ.",

@@ -44,7 +44,8 @@ class GraphWriter:
         name = f"constant_{len(self.constants)}"
         array = np.asarray(value)
         if array.dtype.kind in "OU":
-            made = onnx.helper.make_tensor(name, onnx.TensorProto.STRING, array.shape, [str(one).encode() for one in array.ravel().tolist()])
+            texts: Any = [str(one).encode() for one in array.ravel().tolist()]
+            made = onnx.helper.make_tensor(name, onnx.TensorProto.STRING, array.shape, texts)
         else:
             made = onnx.numpy_helper.from_array(array, name)
         self.constants.append(made)

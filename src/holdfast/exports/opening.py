@@ -9,9 +9,9 @@ import os
 from typing import Any
 
 from holdfast.errors import FormatError, NotFound, Truncated, Unavailable, quoted
-from holdfast.export.about import Description
-from holdfast.export.exporting import target_of
-from holdfast.export.predictor import ExportPredictor
+from holdfast.exports.about import Description
+from holdfast.exports.exporting import target_of
+from holdfast.exports.predictor import ExportPredictor
 
 _STRANGERS = {
     b"<!DOCTYPE html": "an HTML page, so the download went wrong", b"<html": "an HTML page, so the download went wrong",
@@ -38,7 +38,7 @@ def open_export(path: str | os.PathLike[str]) -> ExportPredictor:
         LibraryMissing, EnvironmentMissing: holds the install command.
 
     Examples:
-        >>> from holdfast.export.opening import open_export
+        >>> from holdfast.exports.opening import open_export
         >>> open_export("nothing.onnx")
         Traceback (most recent call last):
         ...

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import HoldfastError, UnsupportedOperation, quoted
-from holdfast.export import onnx_svm, onnx_text, onnx_trees
-from holdfast.export.families import parts
-from holdfast.export.onnx_writer import ContainerWriter
+from holdfast.exports import onnx_svm, onnx_text, onnx_trees
+from holdfast.exports.families import parts
+from holdfast.exports.onnx_writer import ContainerWriter
 from holdfast.values.manifest import Signature
 
 OPSET, ML_OPSET = 18, 3

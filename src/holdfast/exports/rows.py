@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.artifact.synthetic import categories_of
-from holdfast.export.cuts import cuts_of
+from holdfast.exports.cuts import cuts_of
 
 SPREAD = 1000
 """Rows drawn from the ranges of the columns."""
@@ -199,7 +199,7 @@ def _objects(values: list[Any]) -> Any:
 
 
 def _texts(model: Any, example: list[Any], rng: Any) -> Iterator[tuple[str, Any]]:
-    from holdfast.export.families import parts
+    from holdfast.exports.families import parts
 
     words = sorted({str(word) for text in example for word in str(text).split()})
     for part in parts(model):

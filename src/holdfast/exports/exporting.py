@@ -21,15 +21,15 @@ from holdfast.artifact.describe import signature_of
 from holdfast.artifact.environment import libraries
 from holdfast.artifact.synthetic import synthetic_rows
 from holdfast.errors import HoldfastError, NotFound, ProofFailed, UnsupportedModel, UnsupportedOperation, UnsupportedTarget, quoted
-from holdfast.export.about import About, Exported
-from holdfast.export.families import families_of, has_classes
-from holdfast.export.predictor import ExportPredictor
-from holdfast.export.proof import ExportProof
-from holdfast.export.replaying import Replay
+from holdfast.exports.about import About, Exported
+from holdfast.exports.families import families_of, has_classes
+from holdfast.exports.predictor import ExportPredictor
+from holdfast.exports.proof import ExportProof
+from holdfast.exports.replaying import Replay
 from holdfast.frameworks.adapter import type_name
 from holdfast.values.manifest import Signature
 
-TARGETS = {"onnx": "holdfast.export.onnx_target", "pmml": "holdfast.export.pmml_target"}
+TARGETS = {"onnx": "holdfast.exports.onnx_target", "pmml": "holdfast.exports.pmml_target"}
 """Target, which is also its suffix -> the module that makes and runs it."""
 
 AS_GOOD_AS_EQUAL = 1e-9

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from holdfast.errors import FormatError, LimitExceeded, UnsupportedVersion, quoted
-from holdfast.export.onnx_scan_trees import check_trees
+from holdfast.exports.onnx_scan_trees import check_trees
 from holdfast.values import limits
 
 EXTERNAL = 1

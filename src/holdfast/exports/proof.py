@@ -105,7 +105,7 @@ def differences(expected: Any, got: Any, labels: bool) -> Difference:
     """
     a, b = _dense(expected), _dense(got)
     count = len(a)
-    if a.ndim == 2 and a.shape[1] == 1 or b.ndim == 2 and b.shape[1] == 1:
+    if (a.ndim == 2 and a.shape[1] == 1) or (b.ndim == 2 and b.shape[1] == 1):
         a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
     if a.shape != b.shape:
         return Difference(np.full(count, np.inf), np.inf, np.ones(count, bool))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import FormatError, UnsupportedOperation, quoted
-from holdfast.export.about import About
+from holdfast.exports.about import About
 from holdfast.values.manifest import Feature, Signature
 
 DTYPES = {

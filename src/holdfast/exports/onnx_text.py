@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation
-from holdfast.export.families import family_of, parts
+from holdfast.exports.families import family_of, parts
+from holdfast.exports.onnx_writer import Writer
 
 LOCALES = ("C.UTF-8", "en_US.UTF-8", "C")
 """Tried in this order."""
@@ -54,7 +55,7 @@ def convert_texts(scope: Any, operator: Any, container: Any) -> None:
     from skl2onnx.common.data_types import FloatTensorType
     from skl2onnx.operator_converters.text_vectoriser import convert_sklearn_text_vectorizer
 
-    from holdfast.export.onnx_writer import ContainerWriter
+    from holdfast.exports.onnx_writer import ContainerWriter
 
     w, model = ContainerWriter(scope, container), operator.raw_operator
     counts = scope.declare_local_variable("counts", FloatTensorType([None, _width(model)]))
@@ -69,7 +70,7 @@ def convert_texts(scope: Any, operator: Any, container: Any) -> None:
     w.node("Identity", [values], [operator.outputs[0].full_name])
 
 
-def _weighed(w: Any, model: Any, values: str) -> str:
+def _weighed(w: Writer, model: Any, values: str) -> str:
     zero = w.constant(np.array([0.0]))
     one = w.constant(np.array([1.0]))
     if model.sublinear_tf:

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from holdfast.errors import quoted
-from holdfast.export.proof import ExportProof
+from holdfast.exports.proof import ExportProof
 from holdfast.values.manifest import Signature
 
 KEY = "holdfast"

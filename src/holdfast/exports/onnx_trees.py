@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation
-from holdfast.export.boosters import READERS
-from holdfast.export.onnx_writer import ML, Writer
-from holdfast.export.tree_node import attributes
-from holdfast.export.tree_tables import Trees, hist_tree, sklearn_tree
+from holdfast.exports.boosters import READERS
+from holdfast.exports.onnx_writer import ML, Writer
+from holdfast.exports.tree_node import attributes
+from holdfast.exports.tree_tables import Trees, hist_tree, sklearn_tree
 
 FLOAT, INT64, DOUBLE = 1, 7, 11
 """Numbers that ONNX has for dtypes."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation
-from holdfast.export.onnx_writer import Writer
+from holdfast.exports.onnx_writer import Writer
 
 
 def decision(w: Writer, model: Any, rows: str) -> str:

@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 from holdfast.errors import UnsupportedOperation
-from holdfast.export.about import KEY, About, about_text, read_about
+from holdfast.exports.about import KEY, About, about_text, read_about
 from holdfast.values import limits
 
 ML = "ai.onnx.ml"

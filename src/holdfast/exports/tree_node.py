@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation
-from holdfast.export.tree_tables import Tree, Trees
+from holdfast.exports.tree_tables import Tree, Trees
 from holdfast.values import limits
 
 LEQ, LT = 0, 1

@@ -95,7 +95,7 @@ def _of_members(model: Any) -> Iterator[tuple[int, Any]]:
 
 def _of_booster(module: str, model: Any) -> Iterator[tuple[int, Any]]:
     from holdfast.errors import UnsupportedOperation
-    from holdfast.export.boosters import READERS
+    from holdfast.exports.boosters import READERS
 
     try:
         trees = READERS[module](model).trees
@@ -151,7 +151,7 @@ def _before_columns(step: Any, cuts: Cuts) -> Iterator[tuple[int, Any]]:
     names = list(getattr(step, "feature_names_in_", ()))
     for name, inner, columns in step.transformers_:
         where = step.output_indices_.get(name)
-        if where is None or isinstance(inner, str) and inner == "drop":
+        if where is None or (isinstance(inner, str) and inner == "drop"):
             continue
         try:
             chosen = list(range(step.n_features_in_))[columns] if isinstance(columns, slice) else list(np.atleast_1d(columns))

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from holdfast.export import onnx_trees
-from holdfast.export.onnx_file import ML_WITH_TREES
-from holdfast.export.onnx_writer import GraphWriter
+from holdfast.exports import onnx_trees
+from holdfast.exports.onnx_file import ML_WITH_TREES
+from holdfast.exports.onnx_writer import GraphWriter
 
 IR = 10
 """Version of the file format, which onnxruntime 1.18 and later read."""

@@ -13,8 +13,8 @@ import numpy as np
 
 from holdfast.artifact.replay import one_thread
 from holdfast.errors import UnsupportedOperation, quoted
-from holdfast.export.proof import CLOSE, ExportProof, differences, shown_row
-from holdfast.export.rows import hard_rows, length, rows_at
+from holdfast.exports.proof import CLOSE, ExportProof, differences, shown_row
+from holdfast.exports.rows import hard_rows, length, rows_at
 from holdfast.frameworks.asking import ways_to_ask
 
 Ways = Mapping[str, Callable[[Any], Any]]

@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from holdfast.errors import LibraryMissing, UnsupportedOperation
-from holdfast.export import onnx_file, onnx_text
-from holdfast.export.about import About, Description
-from holdfast.export.exporting import Plan
-from holdfast.export.families import has_classes, has_trees, parts
+from holdfast.exports import onnx_file, onnx_text
+from holdfast.exports.about import About, Description
+from holdfast.exports.exporting import Plan
+from holdfast.exports.families import has_classes, has_trees, parts
 from holdfast.values.manifest import Signature
 
 NAME = "onnx"
 LIBRARIES = ("onnx", "onnxruntime", "skl2onnx", "onnxmltools")
-MAKERS = {"catboost": "holdfast.export.onnx_catboost", "torch": "holdfast.export.onnx_torch", "keras": "holdfast.export.onnx_keras"}
+MAKERS = {"catboost": "holdfast.exports.onnx_catboost", "torch": "holdfast.exports.onnx_torch", "keras": "holdfast.exports.onnx_keras"}
 """Library -> module with ``plans(model, signature)``, for those that write ONNX themselves."""
 
 
@@ -57,13 +57,13 @@ def plans(model: Any, signature: Signature) -> Iterator[Plan]:
 
 def kind_of(dtype: str) -> str:
     """Return what a column of this dtype enters as."""
-    from holdfast.export.onnx_sklearn import is_number
+    from holdfast.exports.onnx_sklearn import is_number
 
     return "number" if is_number(dtype) else "text"
 
 
 def _sklearn(model: Any, signature: Signature, path: str, named: bool, own_trees: bool = True, double: bool = True, locale: str = "") -> dict[str, str]:
-    from holdfast.export import onnx_sklearn
+    from holdfast.exports import onnx_sklearn
 
     options = None if double else _exact_division(model)
     graph = onnx_sklearn.convert(model, signature, own_trees, double, named, options)
@@ -130,7 +130,7 @@ def _boosters(model: Any) -> Iterator[Plan]:
 
 def _booster(model: Any, path: str) -> dict[str, str]:
     """Write a bare booster, whose one answer is what its own ``predict`` gives."""
-    from holdfast.export import onnx_booster
+    from holdfast.exports import onnx_booster
 
     width = model.num_features() if hasattr(model, "num_features") else model.num_feature()
     return finished(*onnx_booster.graph_of(model, int(width)), path)
@@ -145,7 +145,7 @@ def runtime_name() -> str:
 
 def open_runtime(path: str, about: About | None, shown: str | None = None, classes: Any = None) -> Any:
     """Return what runs a file."""
-    from holdfast.export.onnx_runtime import OnnxModel
+    from holdfast.exports.onnx_runtime import OnnxModel
 
     return OnnxModel(path, about, shown, classes)
 
@@ -153,7 +153,7 @@ def open_runtime(path: str, about: About | None, shown: str | None = None, class
 def open_stranger(path: str) -> tuple[Any, Signature | None]:
     """Return what runs a file that may come from anywhere, and its signature; it is looked at before the runtime sees it."""
     need()
-    from holdfast.export.onnx_scan import classes_in, read_graph
+    from holdfast.exports.onnx_scan import classes_in, read_graph
 
     graph = read_graph(path)
     about = onnx_file.about_in(graph)
@@ -167,7 +167,7 @@ def describe(path: str) -> Description:
         import onnx
     except ImportError:
         raise LibraryMissing("ONNX files are read with onnx; install it with: pip install 'holdfast[onnx]'") from None
-    from holdfast.export.onnx_scan import read_graph
+    from holdfast.exports.onnx_scan import read_graph
 
     graph = read_graph(path)
     inner = graph.graph

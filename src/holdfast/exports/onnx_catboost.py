@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation, quoted
-from holdfast.export.exporting import Plan
+from holdfast.exports.exporting import Plan
 from holdfast.values.manifest import Signature
 
 
@@ -30,8 +30,8 @@ def _classes(model: Any) -> Any:
 
 
 def _exact(model: Any, path: str) -> dict[str, str]:
-    from holdfast.export.onnx_booster import graph_of
-    from holdfast.export.onnx_target import finished
+    from holdfast.exports.onnx_booster import graph_of
+    from holdfast.exports.onnx_target import finished
 
     return finished(*graph_of(model, len(model.feature_names_), _classes(model)), path)
 
@@ -39,8 +39,8 @@ def _exact(model: Any, path: str) -> dict[str, str]:
 def _make(model: Any, path: str) -> dict[str, str]:
     import onnx
 
-    from holdfast.export import onnx_file
-    from holdfast.export.onnx_target import finished
+    from holdfast.exports import onnx_file
+    from holdfast.exports.onnx_target import finished
 
     with tempfile.TemporaryDirectory() as folder:
         place = os.path.join(folder, "model.onnx")

@@ -41,7 +41,7 @@ CONTAINERS = ("sklearn.pipeline", "sklearn.compose", "sklearn.ensemble", "sklear
 @functools.cache
 def tolerances() -> dict[str, dict[str, Any]]:
     """Return family -> its tolerance and the reason for it."""
-    text = files("holdfast.export").joinpath("tolerances.json").read_text(encoding="utf-8")
+    text = files("holdfast.exports").joinpath("tolerances.json").read_text(encoding="utf-8")
     return json.loads(text)["families"]  # type: ignore[no-any-return]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation, quoted
-from holdfast.export.tree_tables import Tree, Trees
+from holdfast.exports.tree_tables import Tree, Trees
 
 # -- XGBoost ---------------------------------------------------------------------------------------------------------------
 
