@@ -104,7 +104,7 @@ def export(
             about = msgspec.structs.replace(about, proof=proof)
             if best is None or _rank(proof) < _rank(best[1].proof):
                 best = place, about
-            if proof.ok and proof.worst <= AS_GOOD_AS_EQUAL:
+            if proof.ok and proof.worst <= AS_GOOD_AS_EQUAL and not proof.not_taken:
                 break
         if best is None:
             raise _named(refused or UnsupportedOperation(f"{made_for.NAME} has no translation of {type(model).__name__}"), path)
@@ -132,7 +132,7 @@ def prove(replay: Replay, opened: Callable[[], Any], signature: Signature, blank
 
 def _rank(proof: ExportProof | None) -> tuple[Any, ...]:
     assert proof is not None
-    return (not proof.ok, bool(proof.failed), proof.changed_labels, proof.worst, proof.mean)
+    return (not proof.ok, bool(proof.failed), len(proof.not_taken), proof.changed_labels, proof.worst, proof.mean)
 
 
 def _hand_over(made_for: Any, place: str, about: About, path: str) -> Exported:

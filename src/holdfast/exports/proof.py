@@ -26,12 +26,15 @@ class ExportProof(msgspec.Struct, frozen=True):
         tolerance: the deviation up to which a row counts as the same: absolute up to one, relative beyond.
         rows: kind of rows -> how many were replayed.
         left_out: kind of rows -> why the model itself does not take them.
+        not_taken: kind of rows -> why the export refuses them, each of them, though the model would answer: only missing values, and only where the
+            example has none.
         worst: the largest deviation.
         mean: the mean deviation.
         beyond: rows that deviate by more than 1e-5.
         beyond_tolerance: rows that deviate by more than the tolerance.
         changed_labels: rows whose label differs.
         allowed_labels: changed labels that the caller allows.
+        differing: kind of rows -> how many deviate by more than the tolerance or have another label, where any does.
         worst_in: what answered worst, and the kind of row.
         worst_row: the values of that row, as text.
         methods: what was compared.
@@ -45,12 +48,14 @@ class ExportProof(msgspec.Struct, frozen=True):
     tolerance: float
     rows: dict[str, int] = {}
     left_out: dict[str, str] = {}
+    not_taken: dict[str, str] = {}
     worst: float = 0.0
     mean: float = 0.0
     beyond: int = 0
     beyond_tolerance: int = 0
     changed_labels: int = 0
     allowed_labels: int = 0
+    differing: dict[str, int] = {}
     worst_in: str = ""
     worst_row: list[str] = []
     methods: list[str] = []
@@ -74,7 +79,11 @@ class ExportProof(msgspec.Struct, frozen=True):
         lines.append("  rows: " + ", ".join(f"{kind} {count}" for kind, count in self.rows.items()))
         if self.left_out:
             lines.append("  the model itself does not take: " + ", ".join(self.left_out))
-        if self.worst > 0 and self.worst_row:
+        if self.not_taken:
+            lines.append("  refused by the export, which answers none of them: " + ", ".join(self.not_taken))
+        if self.differing:
+            lines.append("  differing: " + ", ".join(f"{kind} {count}" for kind, count in self.differing.items()))
+        if (self.worst > 0 or self.changed_labels) and self.worst_row:
             lines.append(f"  worst in {self.worst_in}: {', '.join(self.worst_row)}")
         if self.failed:
             lines.append(f"  the runtime could not answer: {self.failed}")

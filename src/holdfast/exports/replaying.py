@@ -60,16 +60,43 @@ class Replay:
             blank: the proof with everything but the figures.
         """
         tally = _Tally(blank.tolerance)
+        not_taken: dict[str, str] = {}
         try:
             for batch in self.batches:
                 methods = {name: ask for name, ask in ways.items() if name in batch.expected}
-                got = answers(methods, batch.rows, alone=batch.kind == "alone")
+                try:
+                    got = answers(methods, batch.rows, alone=batch.kind == "alone")
+                except UnsupportedOperation as error:
+                    if batch.kind not in MAY_BE_REFUSED:
+                        raise
+                    not_taken[batch.kind] = quoted(error, 200)
+                    batch, got = _answered(methods, batch)
                 for method, answer in got.items():
                     tally.add(batch, method, answer, method in self.labels)
                 tally.rows[batch.kind] = length(batch.rows)
         except Exception as error:
             return _with(blank, rows=tally.rows, left_out=self.left_out, worst=float("inf"), failed=f"{type(error).__name__}: {quoted(' '.join(str(error).split()), 400)}")
-        return _with(blank, rows=tally.rows, left_out=self.left_out, **tally.figures())
+        return _with(blank, rows=tally.rows, left_out=self.left_out, not_taken=not_taken, **tally.figures())
+
+
+MAY_BE_REFUSED = ("missing", "missing categories")
+"""Kinds of rows that an export may refuse, when it says so of each: what is refused is never wrong."""
+
+
+def _answered(ways: Ways, batch: Batch) -> tuple[Batch, dict[str, Any]]:
+    """Return the rows of a batch to which an export does answer, asked one by one, and its answers."""
+    places: list[int] = []
+    found: dict[str, list[Any]] = {name: [] for name in ways}
+    for place in range(length(batch.rows)):
+        try:
+            one = answers(ways, rows_at(batch.rows, np.array([place])))
+        except UnsupportedOperation:
+            continue
+        places.append(place)
+        for name, answer in one.items():
+            found[name].append(np.atleast_1d(answer))
+    kept = Batch(batch.kind, rows_at(batch.rows, np.array(places, int)), {name: value[places] for name, value in batch.expected.items()})
+    return kept, {name: np.concatenate(values) for name, values in found.items() if values}
 
 
 def answers(ways: Ways, rows: Any, alone: bool = False) -> dict[str, Any]:
@@ -97,6 +124,7 @@ class _Tally:
         self.methods: list[str] = []
         self.worst, self.worst_in, self.worst_row = 0.0, "", list[str]()
         self.sums, self.count = 0.0, 0
+        self.differing: dict[str, int] = {}
         self.beyond = self.beyond_tolerance = self.changed = 0
 
     def add(self, batch: Batch, method: str, answer: Any, labels: bool) -> None:
@@ -105,6 +133,9 @@ class _Tally:
             self.methods.append(method)
         self.beyond += int((found.off > CLOSE).sum())
         self.beyond_tolerance += int((found.off > self.tolerance).sum())
+        apart = int(((found.off > self.tolerance) | found.changed).sum())
+        if apart:
+            self.differing[batch.kind] = max(apart, self.differing.get(batch.kind, 0))
         first_change = found.changed.any() and not self.changed
         self.changed += int(found.changed.sum())
         self.sums += found.mean * len(found.off)
@@ -117,7 +148,7 @@ class _Tally:
     def figures(self) -> dict[str, Any]:
         return {
             "worst": self.worst, "mean": self.sums / max(1, self.count), "beyond": self.beyond, "beyond_tolerance": self.beyond_tolerance,
-            "changed_labels": self.changed, "worst_in": self.worst_in, "worst_row": self.worst_row, "methods": self.methods,
+            "changed_labels": self.changed, "differing": self.differing, "worst_in": self.worst_in, "worst_row": self.worst_row, "methods": self.methods,
         }  # fmt: skip
 
 
