@@ -56,6 +56,25 @@ def with_types(graph: Any) -> None:
             output.type.tensor_type.elem_type = kind
 
 
+def without_traces(graph: Any) -> None:
+    """Take out where a graph came from: paths, lines of code and names that its maker put beside the nodes."""
+    del graph.metadata_props[:]
+    graph.doc_string = ""
+    waiting = [graph.graph, *graph.functions]
+    while waiting:
+        body = waiting.pop()
+        body.doc_string = ""
+        inner = [*body.node, *body.value_info]
+        if hasattr(body, "initializer"):
+            inner += [*body.input, *body.output, *body.initializer]
+        for one in [body, *inner]:
+            one.doc_string = ""
+            if hasattr(one, "metadata_props"):
+                del one.metadata_props[:]
+        for node in body.node:
+            waiting += [attribute.g for attribute in node.attribute if attribute.type == 5]
+
+
 def without_zipmap(graph: Any) -> None:
     """Take maps of probabilities off, which leaves the tensor they were made of."""
     import onnx

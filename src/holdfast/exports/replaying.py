@@ -21,6 +21,10 @@ Ways = Mapping[str, Callable[[Any], Any]]
 """Method -> a function of rows."""
 
 
+MAY_BE_REFUSED = ("missing", "missing categories")
+"""Kinds of rows that an export may refuse, when it says so of each: what is refused is never wrong."""
+
+
 class Batch(NamedTuple):
     """Rows of one kind and what the model answers to them."""
 
@@ -44,7 +48,13 @@ class Replay:
         ways = {name: ask for name, ask in ways_to_ask(model).items() if methods is None or name in methods}
         for kind, rows in hard_rows(model, example):
             try:
-                self.batches.append(Batch(kind, rows, answers(ways, rows, alone=kind == "alone")))
+                batch = Batch(kind, rows, answers(ways, rows, alone=kind == "alone"))
+                if kind in MAY_BE_REFUSED and any(value.dtype.kind == "f" and np.isnan(value).any() for value in batch.expected.values()):
+                    self.left_out[kind] = "it answers that it does not know (NaN)"
+                    continue
+                self.batches.append(batch)
+            except UnsupportedOperation:
+                raise
             except Exception as error:
                 if kind in ("examples", "spread"):
                     raise UnsupportedOperation(f"the model cannot answer to its own {kind}: {type(error).__name__}: {quoted(error, 300)}; give example= as predict takes it") from error
@@ -79,10 +89,6 @@ class Replay:
         return _with(blank, rows=tally.rows, left_out=self.left_out, not_taken=not_taken, **tally.figures())
 
 
-MAY_BE_REFUSED = ("missing", "missing categories")
-"""Kinds of rows that an export may refuse, when it says so of each: what is refused is never wrong."""
-
-
 def _answered(ways: Ways, batch: Batch) -> tuple[Batch, dict[str, Any]]:
     """Return the rows of a batch to which an export does answer, asked one by one, and its answers."""
     places: list[int] = []
@@ -110,6 +116,8 @@ def answers(ways: Ways, rows: Any, alone: bool = False) -> dict[str, Any]:
 
 
 def _array(answer: Any) -> Any:
+    if isinstance(answer, dict | tuple) or (isinstance(answer, list) and answer and getattr(answer[0], "ndim", 0)):
+        raise UnsupportedOperation("it answers with several tensors, and an export answers with one; wrap the model so that it gives the one you need")
     if hasattr(answer, "toarray"):
         return answer.toarray()
     if hasattr(answer, "detach"):

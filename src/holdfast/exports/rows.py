@@ -16,6 +16,7 @@ import numpy as np
 
 from holdfast.artifact.synthetic import categories_of
 from holdfast.exports.cuts import cuts_of
+from holdfast.exports.families import family_of, parts
 
 SPREAD = 1000
 """Rows drawn from the ranges of the columns."""
@@ -47,7 +48,7 @@ def hard_rows(model: Any, example: Any) -> Iterator[tuple[str, Any]]:
         yield from _tensors(example, rng)
     elif isinstance(example, list | tuple) or (isinstance(example, np.ndarray) and example.dtype.kind in "OU" and example.ndim == 1):
         yield from _texts(model, list(example), rng)
-    elif hasattr(example, "columns") or np.ndim(example) == 2:
+    elif hasattr(example, "columns") or (np.ndim(example) == 2 and family_of(model) != "net"):
         yield from _Table(model, example).kinds(rng)
     else:
         for kind, given in _tensors({"": np.asarray(example)}, rng):
@@ -199,8 +200,6 @@ def _objects(values: list[Any]) -> Any:
 
 
 def _texts(model: Any, example: list[Any], rng: Any) -> Iterator[tuple[str, Any]]:
-    from holdfast.exports.families import parts
-
     words = sorted({str(word) for text in example for word in str(text).split()})
     for part in parts(model):
         known = getattr(part, "vocabulary_", None)
