@@ -81,7 +81,7 @@ def export(
     if not described.classes:
         described = msgspec.structs.replace(described, classes=None)
     if described.classes is None and signature is not None:
-        described = msgspec.structs.replace(described, classes=signature.classes)
+        described = msgspec.structs.replace(described, classes=signature.classes or None)
     versions = libraries([type_name(type(model)), *made_for.LIBRARIES])
     with _folder(path) as folder:
         best: tuple[str, About] | None = None
@@ -108,6 +108,8 @@ def export(
                 break
         if best is None:
             raise _named(refused or UnsupportedOperation(f"{made_for.NAME} has no translation of {type(model).__name__}"), path)
+        if isinstance(refused, UnsupportedOperation) and best[1].proof is not None and not best[1].proof.ok:
+            raise UnsupportedOperation(f"{refused.message}. Another translation was tried, and does not answer as the model:\n{best[1].proof}", file=path)
         return _hand_over(made_for, *best, path)
 
 

@@ -78,7 +78,10 @@ class OnnxModel:
         flat = len(known.shape) == 1 if known is not None else name in ("value", "variable", "label", "output_label")
         if flat and answer.ndim == 2 and answer.shape[1] == 1:
             answer = answer.ravel()
-        return labels(answer, signature.classes) if method == "predict" and signature is not None and signature.classes is not None and answer.ndim == 1 else answer
+        if method == "predict" and signature is not None and signature.classes is not None and answer.ndim == 1:
+            answer = labels(answer, signature.classes)
+        # CatBoost's labels of several classes are a column
+        return answer.reshape(-1, 1) if known is not None and known.shape == [None, 1] and answer.ndim == 1 else answer
 
     def fed(self, rows: Any) -> dict[str, Any]:
         """Return rows as the inputs of the graph."""
