@@ -32,7 +32,19 @@ def frame() -> Any:
 
 
 def _arrays() -> dict[str, Callable[[], Any]]:
-    from sklearn import calibration, cluster, decomposition, discriminant_analysis, ensemble, linear_model, naive_bayes, neighbors, neural_network, svm, tree
+    from sklearn import (
+        calibration,
+        cluster,
+        decomposition,
+        discriminant_analysis,
+        ensemble,
+        linear_model,
+        naive_bayes,
+        neighbors,
+        neural_network,
+        svm,
+        tree,
+    )
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import MinMaxScaler, StandardScaler
 

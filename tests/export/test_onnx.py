@@ -32,7 +32,10 @@ def test_a_model_is_exported_and_answers_as_before(name: str, tmp_path: Path) ->
     model, example = made(name)
     done = holdfast.export(model, tmp_path / "m.onnx", example=example)
     proof = done.proof
-    assert proof.ok and proof.changed_labels == 0 and proof.beyond == 0 and not proof.failed
+    assert proof.ok
+    assert proof.changed_labels == 0
+    assert proof.beyond == 0
+    assert not proof.failed
     assert proof.worst <= (1e-6 if name in IN_SINGLE else 1e-9)
     assert proof.count >= 3000
     assert {"examples", "spread", "alone", "large batch"} <= set(proof.rows)
@@ -46,7 +49,8 @@ def test_a_model_is_exported_and_answers_as_before(name: str, tmp_path: Path) ->
         else:
             assert got.tolist() == expected.tolist()
     said = describe_export(done.path)
-    assert said.about is not None and said.about.proof is not None
+    assert said.about is not None
+    assert said.about.proof is not None
     assert said.about.proof.worst == proof.worst
     assert "proven" in str(said)
 
@@ -89,7 +93,9 @@ def test_the_proof_of_a_naive_export_has_its_figures(tmp_path: Path) -> None:
     assert signature is not None
     proof = prove(replay, lambda: onnx_target.open_runtime(path, about), signature, ExportProof("onnx", "", "naive", 1e-6))
     assert not proof.ok
-    assert proof.worst > 0.01 and proof.beyond > 10 and proof.worst_row
+    assert proof.worst > 0.01
+    assert proof.beyond > 10
+    assert proof.worst_row
     assert set(proof.differing) >= {"thresholds"}
 
 
@@ -99,7 +105,8 @@ def test_a_tolerance_lets_a_worse_export_through(tmp_path: Path, monkeypatch: py
     with pytest.raises(ProofFailed):
         holdfast.export(model, tmp_path / "m.onnx", example=example, tolerance=1.0)
     done = holdfast.export(model, tmp_path / "m.onnx", example=example, tolerance=1.0, allow_changed_labels=10_000)
-    assert done.proof.ok and done.proof.changed_labels > 0
+    assert done.proof.ok
+    assert done.proof.changed_labels > 0
     assert describe_export(done.path).about.proof.changed_labels == done.proof.changed_labels  # type: ignore[union-attr]
 
 
@@ -206,4 +213,5 @@ def test_graphs_that_others_made_are_asked_as_well(tmp_path: Path) -> None:
     assert asked.predict(example).tolist() == model.predict(example).tolist()
     np.testing.assert_allclose(asked.predict_proba(example), model.predict_proba(example), atol=1e-5)
     said = describe_export(path)
-    assert said.about is None and "no proof" in str(said)
+    assert said.about is None
+    assert "no proof" in str(said)

@@ -107,7 +107,7 @@ def seal(graph: Any, about: About) -> None:
     del graph.metadata_props[:]
     one = graph.metadata_props.add()
     one.key, one.value = KEY, about_text(about)
-    graph.producer_name = "holdfast"
+    graph.producer_name, graph.producer_version = "holdfast", ""
 
 
 def write(graph: Any, path: str) -> list[str]:

@@ -13,9 +13,8 @@ import io
 import os
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
-
 
 from holdfast.errors import UnsupportedOperation, VersionMismatch, quoted
 from holdfast.exports import pmml_edits
@@ -145,8 +144,9 @@ def _classes(found: Found) -> list[Any] | None:
     target = next((name for name, role in found.roles.items() if role in ("target", "predicted")), "")
     texts = found.values.get(target, [])
     kind = found.fields.get(target, ("", ""))[1]
+    makers: dict[str, Callable[[str], Any]] = {"integer": int, "double": float, "float": float, "boolean": lambda text: text == "true"}
+    made = makers.get(kind, str)
     try:
-        made = {"integer": int, "double": float, "float": float, "boolean": lambda text: text == "true"}.get(kind, str)
         return [made(text) for text in texts] or None
     except ValueError:
         return texts

@@ -116,7 +116,7 @@ def answers(ways: Ways, rows: Any, alone: bool = False) -> dict[str, Any]:
 
 
 def _array(answer: Any) -> Any:
-    if isinstance(answer, dict | tuple) or (isinstance(answer, list) and answer and getattr(answer[0], "ndim", 0)):
+    if isinstance(answer, dict | tuple) or (isinstance(answer, list) and len(answer) > 0 and np.ndim(answer[0]) > 0 and hasattr(answer[0], "dtype")):
         raise UnsupportedOperation("it answers with several tensors, and an export answers with one; wrap the model so that it gives the one you need")
     if hasattr(answer, "toarray"):
         return answer.toarray()
