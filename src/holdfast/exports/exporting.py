@@ -144,8 +144,8 @@ def _hand_over(made_for: Any, place: str, about: About, path: str) -> Exported:
         raise ProofFailed(
             f"the export does not answer as the model, so nothing was written.\n{proof}\n"
             "Give tolerance= (and allow_changed_labels=) if this is close enough for you; with --tolerance on the command line",
-            file=path,
-        )
+            file=path, proof=proof,
+        )  # fmt: skip
     made_for.seal(place, about)
     runtime = made_for.open_runtime(place, about)  # what was sealed still opens
     if hasattr(runtime, "close"):

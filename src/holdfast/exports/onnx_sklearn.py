@@ -10,24 +10,16 @@ import importlib
 import io
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
 from holdfast.errors import HoldfastError, UnsupportedOperation, quoted
-from holdfast.exports import onnx_svm, onnx_text, onnx_trees
 from holdfast.exports.families import parts
-from holdfast.exports.onnx_writer import ContainerWriter
+from holdfast.exports.onnx_converters import translations
 from holdfast.values.manifest import Signature
 
 OPSET, ML_OPSET = 18, 3
 """What skl2onnx is asked for; ``TreeEnsemble`` needs a later one for ``ai.onnx.ml``, which is set afterwards."""
-
-LINEAR = ("RidgeClassifier", "RidgeClassifierCV", "LinearSVC", "Perceptron")
-"""Linear models that decide without probabilities, which the converters know in float32 only."""
-
-FORESTS = ("DecisionTree", "ExtraTree", "ExtraTrees", "RandomForest")
 
 
 def convert(model: Any, signature: Signature, own_trees: bool = True, double: bool = True, named: bool = False, options: dict[Any, Any] | None = None) -> Any:
@@ -48,7 +40,7 @@ def convert(model: Any, signature: Signature, own_trees: bool = True, double: bo
 
     # a step that is not named is given an option that it may not know
     kept = {id(one): {"zipmap": False} if _takes_zipmap(one) else {} for one in parts(model) if not hasattr(one, "steps")}
-    classes, shapes = _translations(model) if own_trees else ({}, {})
+    classes, shapes = translations(model) if own_trees else ({}, {})
     try:
         with _quiet(), _plain_transforms(model), _registered(model, classes, shapes):
             return skl2onnx.convert_sklearn(
@@ -126,177 +118,6 @@ def _types(signature: Signature, double: bool, named: bool) -> list[tuple[str, A
 def is_number(dtype: str) -> bool:
     """Say whether a column of this dtype enters as numbers."""
     return dtype.lower().startswith(("float", "int", "uint", "bool", "numeric"))
-
-
-# -- our own translations --------------------------------------------------------------------------------------------------
-
-
-def _translations(model: Any) -> tuple[dict[type, Any], dict[type, Any]]:
-    """Return class -> converter, and class -> shapes, for the classes of trees in a model."""
-    converters: dict[type, Any] = {}
-    shapes: dict[type, Any] = {}
-    for one in parts(model):
-        cls = type(one)
-        found = _translation(cls)
-        if found is not None:
-            converters[cls], shapes[cls] = found, _shapes_of(cls.__name__)
-    return converters, shapes
-
-
-def _translation(cls: type) -> Callable[..., None] | None:
-    module, name = cls.__module__.partition(".")[0], cls.__name__
-    if module in ("xgboost", "lightgbm") and hasattr(cls, "get_params"):
-        return _convert_booster
-    if module != "sklearn":
-        return None
-    if name in ("TfidfVectorizer", "CountVectorizer"):
-        return onnx_text.convert_texts
-    if name in ("SVR", "NuSVR", "OneClassSVM"):
-        return _convert_svm
-    if name in LINEAR:
-        return _convert_linear
-    if name == "SimpleImputer":
-        return _convert_imputer
-    if name == "IsolationForest":
-        return _convert_isolation
-    if name == "AdaBoostClassifier":
-        return _convert_adaptive
-    if name.startswith("HistGradientBoosting"):
-        return _convert_hist
-    if name.startswith("GradientBoosting"):
-        return _convert_boosting
-    if name.removesuffix("Classifier").removesuffix("Regressor") in FORESTS:
-        return _convert_forest
-    return None
-
-
-def _shapes_of(name: str) -> Callable[[Any], None]:
-    known = {"IsolationForest": _outlier_shapes, "OneClassSVM": _outlier_shapes, "SimpleImputer": _same_shapes}
-    return {**known, "TfidfVectorizer": onnx_text.shapes, "CountVectorizer": onnx_text.shapes}.get(name, _shapes)
-
-
-def _same_shapes(operator: Any) -> None:
-    operator.outputs[0].type = type(operator.inputs[0].type)([None, len(operator.raw_operator.statistics_)])
-
-
-def _shapes(operator: Any) -> None:
-    from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType, StringTensorType
-
-    classes = getattr(operator.raw_operator, "classes_", None)
-    if classes is None:
-        operator.outputs[0].type = DoubleTensorType([None, 1])
-        return
-    operator.outputs[0].type = (Int64TensorType if np.asarray(classes).dtype.kind in "iubf" else StringTensorType)([None])
-    operator.outputs[1].type = DoubleTensorType([None, len(classes)])
-
-
-def _outlier_shapes(operator: Any) -> None:
-    from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType
-
-    operator.outputs[0].type = Int64TensorType([None])
-    operator.outputs[1].type = DoubleTensorType([None, 1])
-
-
-def _begin(scope: Any, operator: Any, container: Any) -> tuple[ContainerWriter, Any, str, list[Any]]:
-    if len(operator.inputs) != 1:
-        raise UnsupportedOperation(f"{type(operator.raw_operator).__name__} gets its columns one by one; put a ColumnTransformer in front of it")
-    return ContainerWriter(scope, container), operator.raw_operator, operator.inputs[0].full_name, operator.outputs
-
-
-def _give(w: ContainerWriter, name: str, output: Any) -> None:
-    """Give a result the name and the dtype that were announced for it."""
-    kind = onnx_trees.DOUBLE if type(output.type).__name__ == "DoubleTensorType" else onnx_trees.FLOAT
-    w.node("Cast", [name], [output.full_name], to=kind)
-
-
-def _classify(w: ContainerWriter, model: Any, answer: str, places: str, outputs: list[Any]) -> None:
-    onnx_trees.labelled(w, places, model.classes_, outputs[0].full_name)
-    if len(outputs) > 1:
-        _give(w, answer, outputs[1])
-
-
-def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
-    w, model, rows, outputs = _begin(scope, operator, container)
-    rows = w.node("Cast", [rows], to=onnx_trees.DOUBLE)
-    offset = np.resize(np.asarray(model.intercept_, float), len(model.coef_))
-    scores = w.node("Add", [w.node("MatMul", [rows, w.constant(np.asarray(model.coef_, float).T)]), w.constant(offset)])
-    places = onnx_trees.above(w, scores, np.zeros(1)) if len(model.coef_) == 1 else onnx_trees.argmax(w, scores)
-    _classify(w, model, scores, places, outputs)
-
-
-def _convert_svm(scope: Any, operator: Any, container: Any) -> None:
-    w, model, rows, outputs = _begin(scope, operator, container)
-    decided = onnx_svm.decision(w, model, w.node("Cast", [rows], to=onnx_trees.DOUBLE))
-    if len(outputs) == 1:
-        _give(w, decided, outputs[0])
-        return
-    inside = w.node("Cast", [w.node("Greater", [decided, w.constant(np.zeros(1))])], to=onnx_trees.INT64)
-    flat = w.node("Reshape", [inside, w.constant(np.array([-1], np.int64))])
-    w.node("Sub", [w.node("Mul", [flat, w.constant(np.array([2], np.int64))]), w.constant(np.array([1], np.int64))], [outputs[0].full_name])
-    _give(w, decided, outputs[1])
-
-
-def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:
-    w, model, rows, outputs = _begin(scope, operator, container)
-    values = np.asarray(model.statistics_)
-    if values.dtype.kind not in "fiu" or not np.isfinite(values).all() or model.add_indicator or model.missing_values == model.missing_values:
-        raise UnsupportedOperation("SimpleImputer is exported for numbers that are missing as NaN, with a finite value for each column")
-    kind = np.float64 if type(outputs[0].type).__name__ == "DoubleTensorType" else np.float32
-    w.node("Where", [w.node("IsNaN", [rows]), w.constant(values.astype(kind)[None, :]), rows], [outputs[0].full_name])
-
-
-def _convert_forest(scope: Any, operator: Any, container: Any) -> None:
-    w, model, rows, outputs = _begin(scope, operator, container)
-    total = onnx_trees.forest(w, model, rows)
-    if hasattr(model, "classes_"):
-        _classify(w, model, total, onnx_trees.argmax(w, total), outputs)
-    else:
-        _give(w, total, outputs[0])
-
-
-def _convert_boosting(scope: Any, operator: Any, container: Any) -> None:
-    w, model, rows, outputs = _begin(scope, operator, container)
-    total, trees = onnx_trees.boosting(w, model, rows)
-    if hasattr(model, "classes_"):
-        answer, places = onnx_trees.classifier_answers(w, total, trees, "sum>=0")
-        _classify(w, model, answer, places, outputs)
-    else:
-        _give(w, total, outputs[0])
-
-
-def _convert_hist(scope: Any, operator: Any, container: Any) -> None:
-    w, model, rows, outputs = _begin(scope, operator, container)
-    total, trees = onnx_trees.hist_boosting(w, model, rows)
-    if hasattr(model, "classes_"):
-        answer, places = onnx_trees.classifier_answers(w, total, trees, "sum>0")
-        _classify(w, model, answer, places, outputs)
-    else:
-        _give(w, onnx_trees.linked(w, total, trees), outputs[0])
-
-
-def _convert_adaptive(scope: Any, operator: Any, container: Any) -> None:
-    w, model, rows, outputs = _begin(scope, operator, container)
-    if not all(hasattr(one, "tree_") for one in model.estimators_):
-        raise UnsupportedOperation("AdaBoostClassifier of anything but trees cannot be exported; boost trees")
-    answer, places = onnx_trees.adaptive(w, model, rows)
-    _classify(w, model, answer, places, outputs)
-
-
-def _convert_isolation(scope: Any, operator: Any, container: Any) -> None:
-    w, model, rows, outputs = _begin(scope, operator, container)
-    label, scores = onnx_trees.isolation(w, model, rows)
-    w.node("Identity", [label], [outputs[0].full_name])
-    _give(w, scores, outputs[1])
-
-
-def _convert_booster(scope: Any, operator: Any, container: Any) -> None:
-    w, model, rows, outputs = _begin(scope, operator, container)
-    total, trees, zero = onnx_trees.booster_answers(w, model, rows)
-    if hasattr(model, "classes_"):
-        answer, places = onnx_trees.classifier_answers(w, total, trees, zero)
-        _classify(w, model, answer, places, outputs)
-    else:
-        _give(w, onnx_trees.linked(w, total, trees), outputs[0])
 
 
 # -- boosters that skl2onnx does not know ----------------------------------------------------------------------------------

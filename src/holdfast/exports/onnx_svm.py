@@ -18,7 +18,7 @@ def decision(w: Writer, model: Any, rows: str) -> str:
 
     Args:
         w: where nodes go.
-        model: an ``SVR``, ``NuSVR`` or ``OneClassSVM``.
+        model: an ``SVR``, ``NuSVR``, ``OneClassSVM``, or an ``SVC`` or ``NuSVC`` of two classes.
         rows: float64.
     """
     vectors = model.support_vectors_
