@@ -13,21 +13,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from holdfast.api import compare, convert, dumps, expression, inspect, load, loads, predictor, register, save, verify
+    from holdfast.api import compare, convert, dumps, export, expression, inspect, load, loads, predictor, register, save, verify
     from holdfast.artifact.background import Saving
     from holdfast.artifact.convert import Converted
     from holdfast.artifact.inspect import Inspection
     from holdfast.artifact.replay import Proof
     from holdfast.artifact.save import Saved
     from holdfast.errors import *  # noqa: F403
+    from holdfast.exports.about import Exported
     from holdfast.values.predictor import Predictor
 
 __version__ = "0.1.0"
 
-_FUNCTIONS = ("compare", "convert", "dumps", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify")
-_VALUES = {"Converted": "artifact.convert", "Inspection": "artifact.inspect", "Proof": "artifact.replay", "Saved": "artifact.save", "Saving": "artifact.background", "Predictor": "values.predictor"}
+_FUNCTIONS = ("compare", "convert", "dumps", "export", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify")
+_VALUES = {"Converted": "artifact.convert", "Exported": "exports.about", "Inspection": "artifact.inspect", "Proof": "artifact.replay", "Saved": "artifact.save", "Saving": "artifact.background", "Predictor": "values.predictor"}
 
-__all__ = ["Converted", "Inspection", "Predictor", "Proof", "Saved", "Saving", "compare", "convert", "dumps", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
+__all__ = ["Converted", "Exported", "Inspection", "Predictor", "Proof", "Saved", "Saving", "compare", "convert", "dumps", "export", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
 
 
 def __getattr__(name: str) -> Any:

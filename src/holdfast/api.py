@@ -26,6 +26,7 @@ from holdfast.trust.policy import policy
 
 if TYPE_CHECKING:
     from holdfast.artifact.background import Saving
+    from holdfast.exports.about import Exported
     from holdfast.values.predictor import Predictor
 
 PathOrFile = Any
@@ -589,6 +590,64 @@ def expression(*expressions: str, names: str | Iterable[str] | None = None, keep
     return make(expressions, names, keep)
 
 
+def export(
+    source: Any,
+    path: str | os.PathLike[str],
+    *,
+    example: Any = None,
+    target: str | None = None,
+    tolerance: float | None = None,
+    allow_changed_labels: int = 0,
+    trusted: Iterable[Any] | None = None,
+    trusted_functions: Iterable[Any] | None = None,
+) -> Exported:
+    """Translate a model for another runtime, replay the translation there, and hand it over with its proof.
+
+    Args:
+        source: a model in memory, or a file that `save` wrote, whose stored example is used.
+        path: where to; the suffix says for what: ``.onnx`` or ``.pmml``. What stands there is replaced, or left when the export is refused.
+        example: a few rows as ``predict`` takes them. Rows made to hurt are added: thresholds of trees, values that float32 cannot hold, missing ones.
+        target: ``"onnx"`` or ``"pmml"``, where the suffix does not say it.
+        tolerance: the deviation up to which a row counts as the same: absolute up to one, relative beyond. By default that of the model's family;
+            see ``docs/exports.md``.
+        allow_changed_labels: labels that may differ; none by default.
+        trusted: see `load`.
+        trusted_functions: see `load`.
+
+    Returns:
+        An `Exported`: path, target, family, plan, bytes, and the proof, which is kept in the file as well.
+
+    Raises:
+        ProofFailed: the export deviates further, or changes labels; holds the figures. Nothing is written.
+        UnsupportedOperation: the target cannot express a step; names it.
+        UnsupportedTarget: there is no target of this name.
+        UnsupportedModel: there are no rows to ask; give an example.
+        LibraryMissing, EnvironmentMissing, VersionMismatch: holds the install command.
+
+    Examples:
+        >>> import holdfast, os, tempfile
+        >>> from sklearn.linear_model import LinearRegression
+        >>> model = LinearRegression().fit([[0.0], [1.0], [2.0]], [0.0, 2.0, 4.0])
+        >>> made = holdfast.export(model, os.path.join(tempfile.mkdtemp(), "line.onnx"), example=[[0.5], [1.5]])
+        >>> made.proof.worst < 1e-9 and made.proof.count > 1000
+        True
+    """
+    from holdfast.artifact.describe import signature_of
+    from holdfast.exports.exporting import export as make
+    from holdfast.exports.exporting import target_of
+
+    name = _path(path)
+    target_of(name, target)
+    options: dict[str, Any] = {"target": target, "tolerance": tolerance, "allow_changed_labels": allow_changed_labels}
+    if not (isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(source, "read")):
+        return make(source, name, example=example, signature=signature_of(source), **options)
+    with open_buffer(source) if isinstance(source, bytes | bytearray | memoryview) else _open(source) as opening:
+        model = opening.load(policy(trusted, trusted_functions))
+        kept = opening.example() if example is None else None
+        signature = opening.opened.manifest.signature if opening.opened is not None else None
+        return make(model, name, example=example if kept is None else kept["inputs"], signature=signature, **options)
+
+
 def register(
     cls: type,
     *,
@@ -621,4 +680,4 @@ def register(
     register_class(cls, name, dump, build, fields, required, validate)
 
 
-__all__ = ["compare", "convert", "convert_folder", "dumps", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
+__all__ = ["compare", "convert", "convert_folder", "dumps", "export", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]

@@ -241,7 +241,15 @@ class EnvironmentMissing(HoldfastError):
 
 
 class ProofFailed(HoldfastError):
-    """The model was rebuilt, and does not answer as it did when it was saved."""
+    """The model was rebuilt or translated, and does not answer as it did.
+
+    Attributes:
+        proof: the record of asking it, where there is one.
+    """
+
+    def __init__(self, message: str, *, file: str | None = None, proof: object = None) -> None:
+        super().__init__(message, file=file)
+        self.proof = proof
 
 
 class ExportError(HoldfastError):

@@ -6,7 +6,7 @@ positions when the names do not fit.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NoReturn
 
 import numpy as np
@@ -29,11 +29,11 @@ class ModelPredictor:
         signature: its named, typed inputs and outputs, or None when nothing is known.
     """
 
-    def __init__(self, model: Any, signature: Signature | None, file: str | None = None) -> None:
+    def __init__(self, model: Any, signature: Signature | None, file: str | None = None, ways: dict[str, Callable[[Any], Any]] | None = None) -> None:
         self.model = model
         self.signature = signature
         self._file = file
-        self._ways = ways_to_ask(model)
+        self._ways = ways_to_ask(model) if ways is None else ways  # an export's runtime knows its own
         if "predict" not in self._ways:
             instead = next((name for name in (*CALLS, "transform") if name in self._ways), None)
             if instead is not None:

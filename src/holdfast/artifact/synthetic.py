@@ -39,7 +39,7 @@ def synthetic_rows(model: Any) -> Any:
     columns: list[Any] = [rng.standard_normal(ROWS) for _ in range(count)]
     for part in parts:
         _numbers(part, columns, count, rng)
-    categories = _categories(model, count)
+    categories = categories_of(model, count)
     names = _safe(model, "feature_names_in_")
     if categories:
         for place, values in categories.items():
@@ -103,7 +103,8 @@ def _fits(values: Any, count: int) -> bool:
     return isinstance(values, np.ndarray) and values.shape == (count,) and bool(np.isfinite(values).all())
 
 
-def _categories(model: Any, count: int) -> dict[int, Any]:
+def categories_of(model: Any, count: int) -> dict[int, Any]:
+    """Return place of a column -> the values that an encoder in the model knows for it."""
     found: dict[int, Any] = {}
     direct = _safe(model, "categories_")
     if isinstance(direct, list) and len(direct) == count:

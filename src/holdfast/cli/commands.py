@@ -15,6 +15,7 @@ COMMANDS = {
     "completion": "Print the script that completes holdfast commands in a shell.",
     "convert": "Turn pickles, joblib, skops and other files into native ones, proven to be the same models.",
     "demo": "Train, save, reload in a fresh process and prove some models on real data.",
+    "export": "Translate a model to ONNX or PMML, replay it there, and write it with its proof.",
     "inspect": "Say what is in a file, without loading it.",
     "predict": "Answer rows from a table with a saved model.",
     "verify": "Check every digest and replay the stored example; exit code 1 when the answers differ.",

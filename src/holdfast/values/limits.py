@@ -103,6 +103,7 @@ MLMODEL_BYTES = 1024 * 1024
 
 EXAMPLE_JSON_BYTES = 64 * 1024 * 1024
 """Bytes of the example of an MLflow folder that is taken over; a larger one is left behind."""
+
 EXPRESSION_CHARACTERS = 10_000
 """Characters of one expression: Python's parser, which reads it first, takes time and stack by its length."""
 
@@ -114,3 +115,24 @@ EXPRESSION_NODES = 2000
 
 EXPRESSIONS = 1000
 """Expressions of one transformer: each is a column of its answer."""
+
+TREE_NODES = 20_000_000
+"""Nodes of all trees in one ONNX export, a copy for each class: at 40 bytes a node this is below the two gigabytes of one protobuf message."""
+
+EXPORT_BYTES = 1_900_000_000
+"""Bytes of one ONNX file that is written or read: protobuf stops at two gigabytes. Larger weights go into a file beside it."""
+
+EXTERNAL_BYTES = 64 * 1024**3
+"""Bytes of the file with the weights of an ONNX graph."""
+
+GRAPH_NODES = 1_000_000
+"""Nodes of one ONNX graph, those of inner graphs included: the largest published nets have below 50,000."""
+
+GRAPH_DEPTH = 16
+"""Graphs inside graphs of one ONNX file: loops and branches nest, and checking them recurses."""
+
+PMML_BYTES = 1_000_000_000
+"""Bytes of one PMML file: a forest of 500 deep trees takes 300 MB."""
+
+PMML_DEPTH = 2000
+"""Nesting of elements in a PMML file: trees nest a level for each of theirs, and XML readers may recurse."""

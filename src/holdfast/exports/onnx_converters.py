@@ -1,0 +1,219 @@
+"""Our own translations of estimators, which skl2onnx calls in place of its own: trees, and what it knows in float32 only.
+
+The one rule: the arithmetic is the estimator's, in its precision; a setting that is not written here is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from holdfast.errors import UnsupportedOperation
+from holdfast.exports import onnx_svm, onnx_text, onnx_trees
+from holdfast.exports.families import parts
+from holdfast.exports.onnx_writer import ContainerWriter
+
+LINEAR = ("RidgeClassifier", "RidgeClassifierCV", "LinearSVC", "Perceptron")
+"""Linear models that decide without probabilities, which the converters know in float32 only."""
+
+FORESTS = ("DecisionTree", "ExtraTree", "ExtraTrees", "RandomForest")
+
+
+def translations(model: Any) -> tuple[dict[type, Any], dict[type, Any]]:
+    """Return class -> converter, and class -> shapes, for the classes of trees in a model."""
+    converters: dict[type, Any] = {}
+    shapes: dict[type, Any] = {}
+    several: set[type] = set()
+    for one in parts(model):
+        cls = type(one)
+        if cls.__name__ in ("SVC", "NuSVC") and len(one.classes_) != 2:
+            several.add(cls)  # one against one, which the converter knows
+        found = _translation(cls)
+        if found is not None:
+            converters[cls], shapes[cls] = found, _shapes_of(cls.__name__)
+    return ({cls: one for cls, one in converters.items() if cls not in several}, {cls: one for cls, one in shapes.items() if cls not in several})
+
+
+def _translation(cls: type) -> Callable[..., None] | None:
+    module, name = cls.__module__.partition(".")[0], cls.__name__
+    if module in ("xgboost", "lightgbm") and hasattr(cls, "get_params"):
+        return _convert_booster
+    if module != "sklearn":
+        return None
+    if name in ("TfidfVectorizer", "CountVectorizer"):
+        return onnx_text.convert_texts
+    if name in ("SVR", "NuSVR", "OneClassSVM", "SVC", "NuSVC"):
+        return _convert_svm
+    if name == "PolynomialFeatures":
+        return _convert_polynomial
+    if name in LINEAR:
+        return _convert_linear
+    if name == "SimpleImputer":
+        return _convert_imputer
+    if name == "IsolationForest":
+        return _convert_isolation
+    if name == "AdaBoostClassifier":
+        return _convert_adaptive
+    if name.startswith("HistGradientBoosting"):
+        return _convert_hist
+    if name.startswith("GradientBoosting"):
+        return _convert_boosting
+    if name.removesuffix("Classifier").removesuffix("Regressor") in FORESTS:
+        return _convert_forest
+    return None
+
+
+def _shapes_of(name: str) -> Callable[[Any], None]:
+    known = {"IsolationForest": _outlier_shapes, "OneClassSVM": _outlier_shapes, "SimpleImputer": _same_shapes, "PolynomialFeatures": _wider_shapes}
+    return {**known, "TfidfVectorizer": onnx_text.shapes, "CountVectorizer": onnx_text.shapes}.get(name, _shapes)
+
+
+def _same_shapes(operator: Any) -> None:
+    operator.outputs[0].type = type(operator.inputs[0].type)([None, len(operator.raw_operator.statistics_)])
+
+
+def _shapes(operator: Any) -> None:
+    from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType, StringTensorType
+
+    classes = getattr(operator.raw_operator, "classes_", None)
+    if classes is None:
+        operator.outputs[0].type = DoubleTensorType([None, 1])
+        return
+    operator.outputs[0].type = (Int64TensorType if np.asarray(classes).dtype.kind in "iubf" else StringTensorType)([None])
+    operator.outputs[1].type = DoubleTensorType([None, len(classes)])
+
+
+def _wider_shapes(operator: Any) -> None:
+    operator.outputs[0].type = type(operator.inputs[0].type)([None, int(operator.raw_operator.n_output_features_)])
+
+
+def _outlier_shapes(operator: Any) -> None:
+    from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType
+
+    operator.outputs[0].type = Int64TensorType([None])
+    operator.outputs[1].type = DoubleTensorType([None, 1])
+
+
+def _begin(scope: Any, operator: Any, container: Any) -> tuple[ContainerWriter, Any, str, list[Any]]:
+    if len(operator.inputs) != 1:
+        raise UnsupportedOperation(f"{type(operator.raw_operator).__name__} gets its columns one by one; put a ColumnTransformer in front of it")
+    return ContainerWriter(scope, container), operator.raw_operator, operator.inputs[0].full_name, operator.outputs
+
+
+def _give(w: ContainerWriter, name: str, output: Any) -> None:
+    """Give a result the name and the dtype that were announced for it."""
+    kind = onnx_trees.DOUBLE if type(output.type).__name__ == "DoubleTensorType" else onnx_trees.FLOAT
+    w.node("Cast", [name], [output.full_name], to=kind)
+
+
+def _classify(w: ContainerWriter, model: Any, answer: str, places: str, outputs: list[Any]) -> None:
+    onnx_trees.labelled(w, places, model.classes_, outputs[0].full_name)
+    if len(outputs) > 1:
+        _give(w, answer, outputs[1])
+
+
+def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    rows = w.node("Cast", [rows], to=onnx_trees.DOUBLE)
+    offset = np.resize(np.asarray(model.intercept_, float), len(model.coef_))
+    scores = w.node("Add", [w.node("MatMul", [rows, w.constant(np.asarray(model.coef_, float).T)]), w.constant(offset)])
+    places = onnx_trees.above(w, scores, np.zeros(1)) if len(model.coef_) == 1 else onnx_trees.argmax(w, scores)
+    _classify(w, model, scores, places, outputs)
+
+
+def _convert_svm(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    decided = onnx_svm.decision(w, model, w.node("Cast", [rows], to=onnx_trees.DOUBLE))
+    if len(outputs) == 1:
+        _give(w, decided, outputs[0])
+        return
+    if hasattr(model, "classes_"):
+        _classify(w, model, decided, onnx_trees.above(w, decided, np.zeros(1)), outputs)
+        return
+    inside = w.node("Cast", [w.node("Greater", [decided, w.constant(np.zeros(1))])], to=onnx_trees.INT64)
+    flat = w.node("Reshape", [inside, w.constant(np.array([-1], np.int64))])
+    w.node("Sub", [w.node("Mul", [flat, w.constant(np.array([2], np.int64))]), w.constant(np.array([1], np.int64))], [outputs[0].full_name])
+    _give(w, decided, outputs[1])
+
+
+def _convert_polynomial(scope: Any, operator: Any, container: Any) -> None:
+    """Write products of columns: as many factors for each as the degree, the missing ones being a column of ones."""
+    w, model, rows, outputs = _begin(scope, operator, container)
+    kind = np.float64 if type(outputs[0].type).__name__ == "DoubleTensorType" else np.float32
+    powers = np.asarray(model.powers_)
+    width = powers.shape[1]
+    factors = [np.repeat(np.arange(width), row) for row in powers]
+    longest = max(1, int(powers.sum(axis=1).max()))
+    places = np.array([np.concatenate([one, np.full(longest - len(one), width)]) for one in factors], np.int64)
+    first = w.node("Gather", [rows, w.constant(np.array([0], np.int64))], axis=1)
+    ones = w.node("Add", [w.node("Mul", [first, w.constant(np.zeros(1, kind))]), w.constant(np.ones(1, kind))])
+    padded = w.node("Concat", [rows, ones], axis=1)
+    product = w.node("Gather", [padded, w.constant(places[:, 0])], axis=1)
+    for factor in range(1, longest):
+        product = w.node("Mul", [product, w.node("Gather", [padded, w.constant(places[:, factor])], axis=1)])
+    w.node("Identity", [product], [outputs[0].full_name])
+
+
+def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    values = np.asarray(model.statistics_)
+    if values.dtype.kind not in "fiu" or not np.isfinite(values).all() or model.add_indicator or model.missing_values == model.missing_values:
+        raise UnsupportedOperation("SimpleImputer is exported for numbers that are missing as NaN, with a finite value for each column")
+    kind = np.float64 if type(outputs[0].type).__name__ == "DoubleTensorType" else np.float32
+    w.node("Where", [w.node("IsNaN", [rows]), w.constant(values.astype(kind)[None, :]), rows], [outputs[0].full_name])
+
+
+def _convert_forest(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    total = onnx_trees.forest(w, model, rows)
+    if hasattr(model, "classes_"):
+        _classify(w, model, total, onnx_trees.argmax(w, total), outputs)
+    else:
+        _give(w, total, outputs[0])
+
+
+def _convert_boosting(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    total, trees = onnx_trees.boosting(w, model, rows)
+    if hasattr(model, "classes_"):
+        answer, places = onnx_trees.classifier_answers(w, total, trees, "sum>=0")
+        _classify(w, model, answer, places, outputs)
+    else:
+        _give(w, total, outputs[0])
+
+
+def _convert_hist(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    total, trees = onnx_trees.hist_boosting(w, model, rows)
+    if hasattr(model, "classes_"):
+        answer, places = onnx_trees.classifier_answers(w, total, trees, "sum>0")
+        _classify(w, model, answer, places, outputs)
+    else:
+        _give(w, onnx_trees.linked(w, total, trees), outputs[0])
+
+
+def _convert_adaptive(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    if not all(hasattr(one, "tree_") for one in model.estimators_):
+        raise UnsupportedOperation("AdaBoostClassifier of anything but trees cannot be exported; boost trees")
+    answer, places = onnx_trees.adaptive(w, model, rows)
+    _classify(w, model, answer, places, outputs)
+
+
+def _convert_isolation(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    label, scores = onnx_trees.isolation(w, model, rows)
+    w.node("Identity", [label], [outputs[0].full_name])
+    _give(w, scores, outputs[1])
+
+
+def _convert_booster(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    total, trees, zero = onnx_trees.booster_answers(w, model, rows)
+    if hasattr(model, "classes_"):
+        answer, places = onnx_trees.classifier_answers(w, total, trees, zero)
+        _classify(w, model, answer, places, outputs)
+    else:
+        _give(w, onnx_trees.linked(w, total, trees), outputs[0])

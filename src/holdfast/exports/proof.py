@@ -1,0 +1,155 @@
+"""The proof of an export: what was asked of both, and how far their answers lie apart.
+
+The one rule: a number that cannot be compared counts as infinitely far.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import numpy as np
+
+CLOSE = 1e-5
+"""The deviation beyond which rows are counted in every proof, whatever its tolerance, so that proofs can be compared."""
+SHOWN_CELLS = 40
+"""Values of the worst row that are kept."""
+
+
+class ExportProof(msgspec.Struct, frozen=True):
+    """The record of replaying an export in its own runtime.
+
+    Attributes:
+        target: ``onnx`` or ``pmml``.
+        runtime: what answered, with its version.
+        plan: how precision was kept.
+        tolerance: the deviation up to which a row counts as the same: absolute up to one, relative beyond.
+        rows: kind of rows -> how many were replayed.
+        left_out: kind of rows -> why the model itself does not take them.
+        not_taken: kind of rows -> why the export refuses them, each of them, though the model would answer: only missing values, and only where the
+            example has none.
+        worst: the largest deviation.
+        mean: the mean deviation.
+        beyond: rows that deviate by more than 1e-5.
+        beyond_tolerance: rows that deviate by more than the tolerance.
+        changed_labels: rows whose label differs.
+        allowed_labels: changed labels that the caller allows.
+        differing: kind of rows -> how many deviate by more than the tolerance or have another label, where any does.
+        worst_in: what answered worst, and the kind of row.
+        worst_row: the values of that row, as text.
+        methods: what was compared.
+        failed: what the runtime said when it could not answer, or nothing.
+        libraries: distribution -> version, of what made and ran the export.
+    """
+
+    target: str
+    runtime: str
+    plan: str
+    tolerance: float
+    rows: dict[str, int] = {}
+    left_out: dict[str, str] = {}
+    not_taken: dict[str, str] = {}
+    worst: float = 0.0
+    mean: float = 0.0
+    beyond: int = 0
+    beyond_tolerance: int = 0
+    changed_labels: int = 0
+    allowed_labels: int = 0
+    differing: dict[str, int] = {}
+    worst_in: str = ""
+    worst_row: list[str] = []
+    methods: list[str] = []
+    failed: str = ""
+    libraries: dict[str, str] = {}
+
+    @property
+    def ok(self) -> bool:
+        """Whether the export may be handed over."""
+        return not self.failed and bool(self.methods) and not self.beyond_tolerance and self.changed_labels <= self.allowed_labels
+
+    @property
+    def count(self) -> int:
+        """Rows replayed, of all kinds."""
+        return sum(self.rows.values())
+
+    def __str__(self) -> str:
+        lines = [f"{'proven' if self.ok else 'NOT proven'}: {self.count} rows in {self.runtime}, plan {self.plan}"]
+        lines.append(f"  worst deviation {self.worst:.3g}, mean {self.mean:.3g}; tolerance {self.tolerance:g}")
+        lines.append(f"  {self.beyond} rows beyond {CLOSE:g}, {self.beyond_tolerance} beyond the tolerance, {self.changed_labels} changed labels")
+        lines.append("  rows: " + ", ".join(f"{kind} {count}" for kind, count in self.rows.items()))
+        if self.left_out:
+            lines.append("  the model itself does not take: " + ", ".join(self.left_out))
+        if self.not_taken:
+            lines.append("  refused by the export, which answers none of them: " + ", ".join(self.not_taken))
+        if self.differing:
+            lines.append("  differing: " + ", ".join(f"{kind} {count}" for kind, count in self.differing.items()))
+        if (self.worst > 0 or self.changed_labels) and self.worst_row:
+            lines.append(f"  worst in {self.worst_in}: {', '.join(self.worst_row)}")
+        if self.failed:
+            lines.append(f"  the runtime could not answer: {self.failed}")
+        return "\n".join(lines)
+
+
+class Difference(msgspec.Struct):
+    """How far two answers to the same rows lie apart.
+
+    Attributes:
+        off: the deviation of each row.
+        mean: the mean deviation of all elements.
+        changed: whether the label of each row differs.
+    """
+
+    off: Any
+    mean: float
+    changed: Any
+
+
+def differences(expected: Any, got: Any, labels: bool) -> Difference:
+    """Compare two answers.
+
+    Args:
+        expected: an array (rows, ...), what the model answers.
+        got: the same from the export.
+        labels: whether these are labels, which are the same or not.
+    """
+    a, b = _dense(expected), _dense(got)
+    count = len(a)
+    if (a.ndim == 2 and a.shape[1] == 1) or (b.ndim == 2 and b.shape[1] == 1):
+        a, b = a.reshape(len(a), -1), b.reshape(len(b), -1)
+    if a.shape != b.shape:
+        return Difference(np.full(count, np.inf), np.inf, np.ones(count, bool))
+    if labels or a.dtype.kind not in "fiub" or b.dtype.kind not in "fiub":
+        changed = ~_same_labels(a, b).reshape(count, -1).all(axis=1)
+        return Difference(np.zeros(count), 0.0, changed)
+    a, b = a.astype(float), b.astype(float)
+    with np.errstate(all="ignore"):
+        off = np.abs(a - b) / np.maximum(1.0, np.abs(a))
+    off = np.where((a == b) | (a != a) & (b != b), 0.0, off)
+    off = np.where(off != off, np.inf, off).reshape(count, -1)
+    return Difference(off.max(axis=1, initial=0.0), float(off.mean()) if off.size else 0.0, np.zeros(count, bool))
+
+
+def _same_labels(a: Any, b: Any) -> Any:
+    if a.dtype.kind in "fiub" and b.dtype.kind in "fiub":
+        return (a == b) | ((a != a) & (b != b))
+    return np.asarray([type(x) is bool and str(int(x)) == str(int(y)) if type(y) is bool else str(x) == str(y)
+                       for x, y in zip(a.ravel().tolist(), b.ravel().tolist(), strict=True)]).reshape(a.shape)  # fmt: skip
+
+
+def _dense(value: Any) -> Any:
+    value = value.toarray() if hasattr(value, "toarray") else np.asarray(value)
+    return value.reshape(1) if value.ndim == 0 else value
+
+
+def shown_row(rows: Any, place: int) -> list[str]:
+    """Return the values of one row as short texts."""
+    if isinstance(rows, dict):
+        return [f"{name}={_short(value[place])}" for name, value in list(rows.items())[:SHOWN_CELLS]]
+    if hasattr(rows, "iloc"):
+        return [f"{str(name)[:60]}={_short(value)}" for name, value in list(rows.iloc[place].items())[:SHOWN_CELLS]]
+    one = rows[place]
+    return [_short(one)] if isinstance(one, str) else [_short(value) for value in np.asarray(one).ravel()[:SHOWN_CELLS].tolist()]
+
+
+def _short(value: Any) -> str:
+    return repr(value.item() if hasattr(value, "item") and getattr(value, "ndim", 0) == 0 else value)[:80]
