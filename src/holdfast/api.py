@@ -26,10 +26,15 @@ from holdfast.trust.policy import policy
 
 if TYPE_CHECKING:
     from holdfast.artifact.background import Saving
+    from holdfast.exports.about import Description
     from holdfast.exports.about import Exported
     from holdfast.values.predictor import Predictor
 
 PathOrFile = Any
+
+EXPORTS = ("onnx", "pmml")
+"""Kinds of files that are models in another runtime's form."""
+
 
 def _path(path: Any) -> str:
     name = os.fspath(path)
@@ -113,11 +118,14 @@ def save(  # type: ignore[misc]
         manifest = opening.opened.manifest
         return Saved(opening.id, manifest.content.digest, len(blob), None, manifest.training_rows, [])
     name = _path(path)
-    writer = writer_of(name, format)
+    writer = None if format in EXPORTS else writer_of(name, format)
     if writer is not None:
         if any(given is not None for given in (metrics, extra, compress, parent, keep_last, shard_bytes, on_bytes)) or not wait:
             raise ValueError(f"a {writer.format} file keeps the model alone; metrics, extra, compress, parent, wait and the like are for .safetensors")
         return save_foreign(model, name, writer, example, durable)
+    if format in EXPORTS or (format is None and os.path.splitext(name)[1].lower().removeprefix(".") in EXPORTS):
+        made = export(model, name, example=example, target=format)
+        return Saved("", "", made.nbytes, made.proof, [], [])
     _check_target(name)
     if keep_last is not None:
         _check_kept(name, keep_last)
@@ -235,7 +243,12 @@ def _of_source(source: Source, checked: bool = False) -> Opening | Stranger:
     except HoldfastError as error:
         source.close()
         raise error.at(source.name) from None
-    return Opening(source) if kind == "safetensors" else Stranger(source, kind)
+    return Opening(source) if kind in ("safetensors", "unknown") else Stranger(source, kind)
+
+
+def _is_export(opening: Opening | Stranger) -> bool:
+    """Say whether a file is a model in another runtime's form, which is opened there and not rebuilt here."""
+    return isinstance(opening, Stranger) and opening.kind in EXPORTS
 
 
 def load(
@@ -269,7 +282,8 @@ def load(
 
     Returns:
         The model. Its arrays are views of the mapped file, copied when written to; the file never changes.
-        A safetensors file from elsewhere gives a dict of name -> array.
+        A safetensors file from elsewhere gives a dict of name -> array. Pickles, joblib, skops and other libraries' files give their
+        model: they are read as data, and nothing in them is run. An ONNX or PMML file gives a `Predictor` in its own runtime.
 
     Raises:
         UntrustedType: names every type that is not trusted, where it is, and the line that would allow it.
@@ -296,6 +310,10 @@ def load(
         model = load_indexed(_path(path), allowed, digests, device)
     else:
         with _open(path) as opening:
+            if _is_export(opening):
+                from holdfast.exports.opening import open_export
+
+                return open_export(opening.source.name)
             model = opening.load(allowed, part, digests, max_memory, device)
             model = replayed(opening, model) if replay else model
     if into is None:
@@ -342,11 +360,12 @@ def loads(
         return replayed(opening, model) if replay else model
 
 
-def inspect(path: PathOrFile) -> Inspection:
+def inspect(path: PathOrFile) -> Inspection | Description:
     """Say what is in a file: manifest, types, size, verdict. Imports no machine-learning library and builds nothing.
 
     Returns:
-        An `Inspection`; print it for a text with a tree of the model, or take its attributes.
+        An `Inspection`; print it for a text with a tree of the model, or take its attributes. Of a foreign file it says what the
+        file names and what it would do if somebody ran it; of an ONNX or PMML file a `Description`, with its proof.
 
     Raises:
         FormatError: the file is damaged, truncated, or something else.
@@ -356,6 +375,10 @@ def inspect(path: PathOrFile) -> Inspection:
 
     is_bytes = isinstance(path, bytes | bytearray | memoryview)
     with _of_source(buffer_source(path)) if is_bytes else _open(path) as opening:
+        if _is_export(opening) and not is_bytes:
+            from holdfast.exports.opening import describe_export
+
+            return describe_export(opening.source.name)
         return inspect_opening(opening) if isinstance(opening, Opening) else inspect_stranger(opening)
 
 
@@ -388,7 +411,12 @@ def verify(
     with opening:
         if isinstance(opening, Opening):
             return verify_opening(opening, allowed, tolerance, on_bytes)
-        opening.load(allowed)
+        if _is_export(opening):
+            from holdfast.exports.opening import open_export
+
+            open_export(opening.source.name)
+        else:
+            opening.load(allowed)
         return Proof("", "no example", tolerance=tolerance, python=python_version())
 
 
@@ -432,6 +460,10 @@ def predictor(
     else:
         return ModelPredictor(source, signature_of(source))
     with opening:
+        if _is_export(opening):
+            from holdfast.exports.opening import open_export
+
+            return open_export(opening.source.name)
         model = opening.load(policy(trusted, trusted_functions), None, "needed", None, device)
         signature = opening.opened.manifest.signature if opening.opened is not None else getattr(opening, "signature", None)
         return ModelPredictor(model, signature or signature_of(model), opening.source.name)

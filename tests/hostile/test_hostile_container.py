@@ -22,7 +22,18 @@ import numpy as np
 import pytest
 
 import holdfast
-from holdfast.errors import Corrupt, FormatError, HoldfastError, LimitExceeded, NotFound, Truncated, Unavailable, UnsupportedModel, UnsupportedVersion, UntrustedType
+from holdfast.errors import (
+    Corrupt,
+    FormatError,
+    HoldfastError,
+    LimitExceeded,
+    NotFound,
+    Truncated,
+    Unavailable,
+    UnsupportedModel,
+    UnsupportedVersion,
+    UntrustedType,
+)
 from holdfast.native.codec import encode_tree
 from holdfast.native.container import MANIFEST, PAD, SEAL, TREE, Section, seal
 from holdfast.native.header import Entry, read_header, write_header

@@ -85,7 +85,7 @@ def _kind(path: str) -> str | None:
         return "refused" if suffix in SUFFIXES else None
     except OSError:
         return "unreadable"
-    if found in ("safetensors", "json", "zip", "tar", "pmml", "onnx", "tflite", "gguf"):
+    if found in ("unknown", "safetensors", "json", "zip", "tar", "pmml", "onnx", "tflite", "gguf"):
         return found if suffix in SUFFIXES and suffix not in (".json", ".txt", ".gz", ".bz2", ".xz") else None
     if found == "pickle" or found.startswith("compressed "):
         # text may look like an old pickle, and any compressed file like joblib's

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from types import FunctionType
 from typing import Any
 
 from holdfast.artifact.atomic import sync_folder, translate
@@ -20,6 +21,8 @@ from holdfast.artifact.synthetic import synthetic_rows
 from holdfast.errors import HoldfastError, HoldfastWarning, ProofFailed, TrustError, UnsupportedModel, UnsupportedTarget, quoted
 from holdfast.foreign.writers import WRITERS, Writer, core_of
 from holdfast.frameworks.names import find_live
+from holdfast.trust.catalog import catalog
+from holdfast.trust.plan import NEVER
 from holdfast.trust.policy import policy
 
 
@@ -109,8 +112,10 @@ def _proved(model: Any, path: str, shown: str, writer: Writer, example: Any) -> 
     with Stranger(source, kind_of(source)) as stranger:
         try:
             reading = stranger.read()
-            live = [found for one in stranger.names.found if (found := find_live(one)) is not None]
-            back = stranger.load_reading(reading, policy([one for one in live if isinstance(one, type)], [one for one in live if callable(one) and not isinstance(one, type)]))
+            lists = catalog()
+            own = [one for one in stranger.names.found if one not in lists.types and one not in lists.values and one not in NEVER]
+            live = [found for one in own if (found := find_live(one)) is not None]
+            back = stranger.load_reading(reading, policy([one for one in live if isinstance(one, type)], [one for one in live if isinstance(one, FunctionType)]))
         except (TrustError, UnsupportedModel, TypeError) as error:
             said = error.message if isinstance(error, HoldfastError) else str(error)
             warnings.warn(f"holdfast itself does not load this file again, so nothing of it was proven ({said.partition(chr(10))[0]}); save as .safetensors too", HoldfastWarning, stacklevel=5)

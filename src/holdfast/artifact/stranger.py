@@ -35,7 +35,7 @@ def kind_of(source: Source) -> str:
     """Return what a file is, by its bytes.
 
     Returns:
-        ``safetensors`` for everything that the native reader is to judge, else the kind of a foreign format.
+        ``safetensors`` or ``unknown`` for everything that the native reader is to judge, else the kind of a foreign format.
 
     Raises:
         FormatError: it is something that is no model.

@@ -81,6 +81,10 @@ class Description(msgspec.Struct, frozen=True):
     details: dict[str, str]
     about: About | None
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain data, in a stable shape."""
+        return msgspec.to_builtins(self)  # type: ignore[no-any-return]
+
     def __str__(self) -> str:
         lines = [f"{quoted(self.path, 400)}: {self.target}, {self.nbytes} bytes"]
         for title, values in (("inputs", self.inputs), ("outputs", self.outputs), ("details", self.details)):

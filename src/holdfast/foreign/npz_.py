@@ -11,8 +11,8 @@ import numpy as np
 
 from holdfast.errors import FormatError, Truncated, quoted
 from holdfast.foreign.archive import Archive
-from holdfast.foreign.made import Made, NameTable
 from holdfast.foreign.literals import literal
+from holdfast.foreign.made import Made, NameTable
 from holdfast.foreign.opcodes import Machine
 from holdfast.foreign.reading import Given, Reading
 from holdfast.foreign.rules_numpy import array_over

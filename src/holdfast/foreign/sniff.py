@@ -61,8 +61,8 @@ def sniff(head: bytes, size: int) -> str:
     """Return what a file is by its first bytes.
 
     Returns:
-        A name of `holdfast.foreign.READERS`, ``zip`` for an archive that its members tell, ``compressed <how>``, or
-        ``safetensors`` for everything else: that reader says what is wrong.
+        A name of `holdfast.foreign.READERS`, ``zip`` for an archive that its members tell, ``compressed <how>``, ``safetensors``, or
+        ``unknown`` for everything else: the reader of safetensors says what is wrong with it.
 
     Raises:
         FormatError: it is something that is no model, or is not read; says what it looks like and what to do.
@@ -91,7 +91,7 @@ def sniff(head: bytes, size: int) -> str:
         return "onnx"
     if _is_old_pickle(head):
         return "pickle"
-    return "safetensors"
+    return "unknown"
 
 
 def refuse(head: bytes) -> None:
@@ -131,6 +131,10 @@ def check_suffix(name: str, found: str) -> None:
     allowed = SUFFIXES.get(suffix)
     if allowed is None or found in allowed or (found.startswith("compressed") and "pickle" in allowed):
         return
+    if found == "unknown" and allowed[0] == "safetensors":
+        return
+    if found == "unknown":
+        raise FormatError(f"the suffix {suffix} says {WORDS.get(allowed[0], allowed[0])}, and the content does not look like one; it is damaged, or something else", file=name)
     usual = next((one for one, kinds in SUFFIXES.items() if kinds[0] == found), None)
     raise FormatError(
         f"this looks like {WORDS.get(found, found)}, and the suffix {suffix} says {WORDS.get(allowed[0], allowed[0])}; "
