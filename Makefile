@@ -10,7 +10,7 @@ READY := $(VENV)/.ready
 LIBRARIES := $(VENV)/.libraries
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test lint check long sweep fuzz bench trust lies guards format clean libraries fidelity
+.PHONY: setup demo test lint check long sweep fuzz bench trust lies guards format clean libraries fidelity formats
 
 setup: $(READY)
 
@@ -67,6 +67,10 @@ libraries: $(LIBRARIES)
 
 lies: $(LIBRARIES)
 	$(BIN)/python tools/lies.py --write
+
+# every model of every library, written in every format by its own library and read here; re-makes docs/formats.md in five minutes
+formats: $(LIBRARIES)
+	OMP_NUM_THREADS=1 $(BIN)/python tools/formats.py
 
 # every family of models exported to ONNX and PMML and replayed there; re-makes docs/fidelity.md and docs/fidelity.json in ten minutes
 fidelity: $(LIBRARIES)

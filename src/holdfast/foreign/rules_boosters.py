@@ -73,8 +73,9 @@ def catboost_fields(params: dict[str, Any], raw: Any, evals: Any, attributes: di
     fields: dict[str, Any] = {"params": params, "attributes": attributes}
     if raw is not None:
         fields["model"] = np.frombuffer(bytearray(raw_view(raw)), np.uint8)
-        # what training found out is not in CatBoost's bytes
-        fields["training"] = {"best_iteration": None, "best_score": {}, "evals_result": {}, "test_evals": evals}
+        fields["training"] = {}  # what CatBoost's own bytes say of the training counts
+        if evals:
+            fields["params"] = {**params, "_test_evals": evals}
     return fields
 
 
