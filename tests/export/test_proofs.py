@@ -129,3 +129,11 @@ def test_the_command_ends_with_the_code_of_its_error(tmp_path: Path, capsys: pyt
     assert main(["export", str(saved), str(tmp_path / "m.onnx"), "--tolerance", "0"]) == 1
     assert "NOT proven" in capsys.readouterr().err
     assert not (tmp_path / "m.onnx").exists()
+
+
+def test_texts_may_come_as_a_table(tmp_path: Path) -> None:
+    model, example = made("tf-idf")
+    saved, rows = tmp_path / "m.safetensors", tmp_path / "rows.csv"
+    holdfast.save(model, saved)
+    rows.write_text("words\n" + "\n".join(example) + "\n")
+    assert main(["export", str(saved), str(tmp_path / "m.onnx"), "--rows", str(rows)]) == 0

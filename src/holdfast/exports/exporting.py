@@ -199,6 +199,8 @@ def _rows(model: Any, example: Any, signature: Signature | None) -> Any:
         example = example.detach().cpu().numpy()
     names = getattr(model, "feature_names_in_", None)
     if hasattr(example, "columns"):
+        if len(example.columns) == 1 and not hasattr(model, "n_features_in_") and all(isinstance(one, str) for one in example.iloc[:, 0]):
+            return example.iloc[:, 0].tolist()  # texts, as a table has them
         fitted = hasattr(model, "n_features_in_") and names is None and not hasattr(model, "feature_names_")
         return example.to_numpy() if fitted and all(dtype.kind in "fiub" for dtype in example.dtypes) else example.reset_index(drop=True)
     if isinstance(example, dict):

@@ -35,14 +35,15 @@ class OnnxModel:
         methods: method -> output that answers it.
     """
 
-    def __init__(self, path: str, about: About | None, shown: str | None = None, classes: list[Any] | None = None) -> None:
+    def __init__(self, source: str | bytes, about: About | None, shown: str | None = None, classes: list[Any] | None = None) -> None:
         import onnxruntime
 
+        path = source if isinstance(source, str) else None
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
         except Exception as error:
             raise FormatError(f"onnxruntime does not take this graph: {quoted(' '.join(str(error).split()), 400)}", file=shown or path) from None
         self.about = about

@@ -143,21 +143,24 @@ def runtime_name() -> str:
     return f"onnxruntime {onnxruntime.__version__}"
 
 
-def open_runtime(path: str, about: About | None, shown: str | None = None, classes: Any = None) -> Any:
-    """Return what runs a file."""
+def open_runtime(path: str, about: About | None) -> Any:
+    """Return what runs a file of our own."""
     from holdfast.exports.onnx_runtime import OnnxModel
 
-    return OnnxModel(path, about, shown, classes)
+    return OnnxModel(path, about)
 
 
 def open_stranger(path: str) -> tuple[Any, Signature | None]:
     """Return what runs a file that may come from anywhere, and its signature; it is looked at before the runtime sees it."""
     need()
+    from holdfast.exports.onnx_runtime import OnnxModel
     from holdfast.exports.onnx_scan import classes_in, read_graph
 
     graph = read_graph(path)
     about = onnx_file.about_in(graph)
-    runtime = open_runtime(path, about, path, classes_in(graph))
+    beside = any(one.data_location or one.external_data for one in graph.graph.initializer)
+    # what was looked at is what runs: the file may be another by now
+    runtime = OnnxModel(path if beside else graph.SerializeToString(), about, path, classes_in(graph))
     return runtime, about.signature if about is not None and about.signature is not None else runtime.guessed_signature()
 
 
