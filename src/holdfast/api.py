@@ -26,8 +26,7 @@ from holdfast.trust.policy import policy
 
 if TYPE_CHECKING:
     from holdfast.artifact.background import Saving
-    from holdfast.exports.about import Description
-    from holdfast.exports.about import Exported
+    from holdfast.exports.about import Description, Exported
     from holdfast.values.predictor import Predictor
 
 PathOrFile = Any

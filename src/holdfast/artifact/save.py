@@ -40,7 +40,7 @@ class Saved(NamedTuple):
         id: the artifact id.
         content: the content digest: same model, same digest.
         nbytes: bytes of the file.
-        proof: how the saved file answered to the example, or None without one.
+        proof: how the saved file answered to the example, a `Proof`, or for ONNX and PMML an `ExportProof`; None without one.
         training_rows: paths of stored arrays that hold rows the model was trained on.
         needs_trust: types and functions that a load will ask to be trusted.
     """
@@ -48,7 +48,7 @@ class Saved(NamedTuple):
     id: str
     content: str
     nbytes: int
-    proof: Proof | None
+    proof: Any
     training_rows: list[str]
     needs_trust: list[str]
 

@@ -38,6 +38,9 @@ def convert(model: Any, signature: Signature, own_trees: bool = True, double: bo
     """
     import skl2onnx
 
+    from holdfast.formula.onnx_ import register_onnx
+
+    register_onnx()
     # a step that is not named is given an option that it may not know
     kept = {id(one): {"zipmap": False} if _takes_zipmap(one) else {} for one in parts(model) if not hasattr(one, "steps")}
     classes, shapes = translations(model) if own_trees else ({}, {})

@@ -6,7 +6,6 @@ The one rule: the file is judged by what Java answers, and never by what Python 
 from __future__ import annotations
 
 import contextlib
-import copy
 import functools
 import importlib.metadata
 import io
@@ -16,7 +15,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from holdfast.errors import UnsupportedOperation, VersionMismatch, quoted
+from holdfast.errors import HoldfastError, UnsupportedOperation, VersionMismatch, quoted
 from holdfast.exports import pmml_edits
 from holdfast.exports.about import KEY, About, Description, about_text, read_about
 from holdfast.exports.exporting import Plan
@@ -66,17 +65,21 @@ NO_REPORTS = ["-Dhttps.proxyHost=127.0.0.1", "-Dhttps.proxyPort=1", "-Djava.net.
 def _sklearn(model: Any, names: list[str], missing: str, path: str) -> dict[str, str]:
     import sklearn2pmml
 
+    from holdfast.formula.pmml_ import for_pmml
+
     said = io.StringIO()
     try:
         with warnings.catch_warnings(), contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             warnings.simplefilter("ignore")
             # a copy, because names of features are escaped in place
-            own = copy.deepcopy(model)
+            own = for_pmml(model)
             if missing == "answered":
                 for one in parts(own):
                     if family_of(one) in ("tree", "forest"):
                         one.pmml_options_ = {"allow_missing": True}
             sklearn2pmml.sklearn2pmml(sklearn2pmml.make_pmml_pipeline(own, names, [TARGET]), path, java_opts=NO_REPORTS)
+    except HoldfastError:
+        raise
     except Exception as error:
         raise _translated(error, said.getvalue()) from None
     pmml_edits.edit(path, read_pmml(path), missing, zero=_is_lightgbm(model))
