@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeGuard, overload
 
 from holdfast.artifact import save as _save
 from holdfast.artifact.convert import Converted
@@ -245,7 +245,7 @@ def _of_source(source: Source, checked: bool = False) -> Opening | Stranger:
     return Opening(source) if kind in ("safetensors", "unknown") else Stranger(source, kind)
 
 
-def _is_export(opening: Opening | Stranger) -> bool:
+def _is_export(opening: Opening | Stranger) -> TypeGuard[Stranger]:
     """Say whether a file is a model in another runtime's form, which is opened there and not rebuilt here."""
     return isinstance(opening, Stranger) and opening.kind in EXPORTS
 
@@ -312,7 +312,7 @@ def load(
             if _is_export(opening):
                 from holdfast.exports.opening import open_export
 
-                return open_export(opening.source.name)
+                return open_export(opening.source.name, opening.kind)
             model = opening.load(allowed, part, digests, max_memory, device)
             model = replayed(opening, model) if replay else model
     if into is None:
@@ -377,7 +377,7 @@ def inspect(path: PathOrFile) -> Inspection | Description:
         if _is_export(opening) and not is_bytes:
             from holdfast.exports.opening import describe_export
 
-            return describe_export(opening.source.name)
+            return describe_export(opening.source.name, opening.kind)
         return inspect_opening(opening) if isinstance(opening, Opening) else inspect_stranger(opening)
 
 
@@ -413,7 +413,7 @@ def verify(
         if _is_export(opening):
             from holdfast.exports.opening import open_export
 
-            open_export(opening.source.name)
+            open_export(opening.source.name, opening.kind)
         else:
             opening.load(allowed)
         return Proof("", "no example", tolerance=tolerance, python=python_version())
@@ -462,7 +462,7 @@ def predictor(
         if _is_export(opening):
             from holdfast.exports.opening import open_export
 
-            return open_export(opening.source.name)
+            return open_export(opening.source.name, opening.kind)
         model = opening.load(policy(trusted, trusted_functions), None, "needed", None, device)
         signature = opening.opened.manifest.signature if opening.opened is not None else getattr(opening, "signature", None)
         return ModelPredictor(model, signature or signature_of(model), opening.source.name)

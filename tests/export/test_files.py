@@ -50,8 +50,8 @@ def test_the_format_may_be_given_where_the_suffix_says_none(target: str, flowers
     model, X, _ = flowers
     path = tmp_path / "iris.model"
     holdfast.save(model, path, example=X[:20], format=target)
-    renamed = path.rename(tmp_path / f"iris.{target}")
-    assert holdfast.load(renamed).predict(X[:3]).tolist() == ["setosa"] * 3
+    assert holdfast.load(path).predict(X[:3]).tolist() == ["setosa"] * 3
+    assert holdfast.inspect(path).target == target
 
 
 @pytest.mark.parametrize("target", TARGETS)

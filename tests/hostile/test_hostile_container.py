@@ -283,7 +283,7 @@ RENAMED = {
     **{
         f"{name} without a suffix": Case(data, FormatError, UntrustedType, UnsupportedModel, name="model")
         for name, data in KNOWN_FORMATS.items()
-        if name != "npy"
+        if name not in ("npy", "HDF5")  # an array that loads; and what is read in a child process, which this watcher would report
     },
     **{
         f"a holdfast file called {suffix}": Case(SMALL, FormatError, says=("suffix", "rename"), actions=ORDINARY, lenient=(), name=f"m{suffix}")

@@ -23,6 +23,7 @@ import numpy as np
 import holdfast
 from holdfast.artifact.inspect_foreign import DESCRIBED
 from holdfast.errors import HoldfastError, HoldfastWarning
+from holdfast.exports.exporting import TARGETS
 from holdfast.foreign import READERS
 from holdfast.foreign.made import RULES
 from tests.hostile import strangers
@@ -58,7 +59,7 @@ def warm_up(sklearn: bool) -> None:
     from datetime import date
     from decimal import Decimal
 
-    for name in (*set(READERS.values()), *set(RULES.values()), *set(DESCRIBED.values()), "holdfast.artifact.inspect_foreign"):
+    for name in (*set(READERS.values()), *set(RULES.values()), *set(DESCRIBED.values()), "holdfast.artifact.inspect_foreign", "holdfast.exports.opening", *TARGETS.values()):
         importlib.import_module(name)  # our own readers, which come when the first file of their kind does
     import numpy.random  # noqa: F401  standard parts of Python and numpy that come with the first value that needs them
 

@@ -21,11 +21,12 @@ _STRANGERS = {
 """How files begin that are often taken for others."""
 
 
-def open_export(path: str | os.PathLike[str]) -> ExportPredictor:
+def open_export(path: str | os.PathLike[str], target: str | None = None) -> ExportPredictor:
     """Open an exported model, ours or another's, to ask it for predictions.
 
     Args:
         path: an ``.onnx`` or ``.pmml`` file.
+        target: which of them it is, where the suffix does not say it.
 
     Returns:
         A `Predictor`: ``predict(rows)``, ``predict_proba(rows)`` and ``ask(method, rows)`` take arrays (rows, columns), frames and dicts of
@@ -45,22 +46,23 @@ def open_export(path: str | os.PathLike[str]) -> ExportPredictor:
         holdfast.errors.NotFound: nothing.onnx: there is no such file
     """
     name = _checked(path)
-    runtime, signature = target_of(name, None).open_stranger(name)
+    runtime, signature = target_of(name, target).open_stranger(name)
     return ExportPredictor(runtime, signature, name)
 
 
-def describe_export(path: str | os.PathLike[str]) -> Description:
+def describe_export(path: str | os.PathLike[str], target: str | None = None) -> Description:
     """Say what is in an exported file: inputs, outputs, versions and, when holdfast made it, its proof. No runtime is imported.
 
     Args:
         path: an ``.onnx`` or ``.pmml`` file.
+        target: which of them it is, where the suffix does not say it.
 
     Raises:
         FormatError, LimitExceeded: as `open_export`.
         LibraryMissing: ONNX files are read with the package onnx.
     """
     name = _checked(path)
-    found: Description = target_of(name, None).describe(name)
+    found: Description = target_of(name, target).describe(name)
     return found
 
 

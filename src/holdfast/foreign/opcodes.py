@@ -454,7 +454,7 @@ for _byte, _action in {
     b"F": _pushed(lambda m: float(m.line())), b"I": _pushed(_int_line), b"L": _pushed(_long_line), b"S": _pushed(_quoted_line),
     b"J": _pushed(_i4), b"K": _pushed(_u1), b"M": _pushed(_u2), b"N": _push(None), b"\x88": _push(True), b"\x89": _push(False),
     b"G": _pushed(_number(">d")), b"\x8a": _sized(_u1, _long), b"\x8b": _sized(_i4, _long),
-    b"V": _pushed(lambda m: m.line().decode("raw-unicode-escape")), b"X": _sized(_u4, _text), b"\x8c": _short_text, b"\x8d": _sized(_u8, _text),
+    b"V": _pushed(lambda m: codecs.raw_unicode_escape_decode(m.line())[0]), b"X": _sized(_u4, _text), b"\x8c": _short_text, b"\x8d": _sized(_u8, _text),
     b"T": _sized(_i4, lambda m, n: _old_text(bytes(m.take(n)))), b"U": _sized(_u1, lambda m, n: _old_text(bytes(m.take(n)))),
     b"B": _sized(_u4, _bytes), b"C": _sized(_u1, _bytes), b"\x8e": _sized(_u8, _bytes), b"\x96": _sized(_u8, _bytearray),
     b")": _push(()), b"t": _tuple, b"\x85": _tuple_of(1), b"\x86": _tuple_of(2), b"\x87": _tuple_of(3),
