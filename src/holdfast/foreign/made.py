@@ -28,7 +28,6 @@ RULES: dict[str, str] = {
     "numpy": "holdfast.foreign.rules_numpy",
     "scipy": "holdfast.foreign.rules_scipy",
     "sklearn": "holdfast.foreign.rules_sklearn",
-    "pandas": "holdfast.foreign.rules_pandas",
     "xgboost": "holdfast.foreign.rules_boosters",
     "lightgbm": "holdfast.foreign.rules_boosters",
     "catboost": "holdfast.foreign.rules_boosters",
