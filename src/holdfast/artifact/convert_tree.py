@@ -6,6 +6,8 @@ The one rule: every file of the tree is accounted for: converted, refused with t
 from __future__ import annotations
 
 import os
+import stat
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -41,7 +43,7 @@ def jobs_of(old: str, new: str) -> tuple[list[Job], list[Converted]]:
     jobs: list[Job] = []
     skipped: list[Converted] = []
     for source in _found(old):
-        kind = (os.path.isdir(source) and "folder") or _kind(source)
+        kind = "folder" if os.path.isdir(source) and not os.path.islink(source) else _kind(source)
         if kind:
             jobs.append(Job(source, ""))
         else:
@@ -57,10 +59,11 @@ def _found(folder: str) -> Iterator[str]:
     if any(entry.name in MARKS and entry.is_file() for entry in inside):
         yield folder
         return
+    names = {one.name for one in inside}
     for entry in inside:
         if entry.is_dir(follow_symlinks=False):
             yield from _found(entry.path)
-        elif not _belongs(entry.name, {one.name for one in inside}):
+        elif not _belongs(entry.name, names):
             yield entry.path
 
 
@@ -78,6 +81,8 @@ def _kind(path: str) -> str | None:
     """Return what a file is, or None for what is no model; what only looks like one is for the reader to refuse."""
     suffix = os.path.splitext(path)[1].lower()
     try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            return None  # opening a pipe waits for ever
         with open(path, "rb") as file:
             head = file.read(HEAD)
         found = sniff(head, os.path.getsize(path))
@@ -97,13 +102,14 @@ def _named(jobs: Iterable[Job], old: str, new: str) -> list[Job]:
     """Give every job its target: the same place below the new folder, with our suffix; two that would meet keep their own as well."""
     listed = list(jobs)
     plain = [str(Path(new, os.path.relpath(job.source, old)).with_suffix(".safetensors")) for job in listed]
-    folded = [name.lower() for name in plain]
-    made = []
-    for job, name, key in zip(listed, plain, folded, strict=True):
-        if folded.count(key) > 1:
-            name = str(Path(new, os.path.relpath(job.source, old) + ".safetensors"))
-        made.append(Job(job.source, name))
-    return made
+    longer = [str(Path(new, os.path.relpath(job.source, old) + ".safetensors")) for job in listed]
+    names = plain
+    while True:  # a longer name may be that of another file, which then gets its longer one too
+        counts = Counter(name.lower() for name in names)
+        again = [long if counts[name.lower()] > 1 else name for name, long in zip(names, longer, strict=True)]
+        if again == names:
+            return [Job(job.source, name) for job, name in zip(listed, names, strict=True)]
+        names = again
 
 
 def convert_all(

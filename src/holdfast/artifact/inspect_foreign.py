@@ -79,6 +79,8 @@ def inspect_stranger(stranger: Stranger) -> ForeignInspection:
         if not stranger.names.found and not isinstance(error, UnsupportedModel):
             raise
         trouble = error.message
+    except (RecursionError, MemoryError):
+        trouble = "the file nests deeper, or needs more memory, than there is"
     names = [verdict_on(name, name in stranger.names.calls) for name in stranger.names.found]
     names.sort(key=lambda one: (_ORDER[one.verdict], one.name))
     return _inspection(stranger, said, trouble, found, names)

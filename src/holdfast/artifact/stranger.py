@@ -80,8 +80,8 @@ class Stranger:
         module = READERS.get(self.kind)
         if module is None:
             raise _unread(self.kind).at(self.source.name)
-        data = self.source.view(0, self.source.size) if mapped or self.source.whole else self._private()
         try:
+            data = self.source.view(0, self.source.size) if mapped or self.source.whole else self._private()
             with Paused():
                 found: Reading = importlib.import_module(module).read(Given(self.source.name, data, self.names, self._neighbour))
                 return found

@@ -13,7 +13,8 @@ import os
 from typing import Any, NamedTuple
 
 from holdfast.artifact.atomic import replacing
-from holdfast.errors import PolicyRefused, quoted
+from holdfast.artifact.load import Opening
+from holdfast.errors import PolicyRefused, WorkerCrashed, quoted
 from holdfast.isolate.child import Done, run
 
 MEMORY = 16 * 1024**3
@@ -57,7 +58,11 @@ def convert(path: str, target: str, seconds: int = SECONDS, memory: int = MEMORY
             tried = [f"{what} {', '.join(quoted(one, 60) for one in shown[:3])}" for what, shown in done.noted.items() if what.startswith("tried")]
             if tried:
                 raise PolicyRefused(f"the pickle {'; it '.join(tried)}, which no model needs; the child was kept from it, and nothing was saved", file=path)
-        return Unpickled(list(done.result), done.level, done.noted)
+            if type(done.result) is not list or not all(type(one) is str for one in done.result):
+                raise WorkerCrashed("the child answered nonsense; nothing was kept")
+            with Opening.of_path(sink.path, shown=target):
+                pass  # what the child wrote is a file of ours, or it gets no name
+        return Unpickled(done.result, done.level, done.noted)
     finally:
         os.close(source)
 

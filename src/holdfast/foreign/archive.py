@@ -48,6 +48,7 @@ class Archive:
         self._members = self._directory()
         self.names = [name for name in self._members if not name.endswith("/")]
         self._check_places()
+        self._given = 0
         self.decoded = sum(one.size for one in self._members.values())
 
     def __contains__(self, name: str) -> bool:
@@ -61,6 +62,9 @@ class Archive:
             LimitExceeded: it becomes larger than its size can account for.
         """
         one = self._members[name]
+        self._given += one.size
+        if self._given > limits.SMALL_DECODED + 4 * self.decoded:
+            raise LimitExceeded("the file asks for the same members of its archive over and over; refused")
         raw = self._data[one.begin : one.begin + one.packed]
         if one.method == 0:
             content: memoryview = raw

@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
-from holdfast.errors import FormatError, HoldfastError, UnsupportedModel, quoted
+from holdfast.errors import FormatError, HoldfastError, LimitExceeded, UnsupportedModel, quoted
 from holdfast.trust.catalog import catalog
 from holdfast.values import limits
 from holdfast.values.outline import CALL, Members, Named, Outline, Pairs, Unfinished
@@ -59,6 +59,8 @@ class NameTable:
         offsets: name -> where in the stream it is met first.
         calls: name -> where it is called first; calls of classes that make an empty object count as well.
         versions: distribution -> versions that objects in the stream say they were made with.
+        read: bytes of the streams.
+        copied: items and bytes that calls were given; a stream may name one thing in many calls, and each may copy it.
     """
 
     def __init__(self) -> None:
@@ -66,6 +68,8 @@ class NameTable:
         self.offsets: dict[str, int] = {}
         self.calls: dict[str, int] = {}
         self.versions: dict[str, set[str]] = {}
+        self.read = 0
+        self.copied = 0
 
     def named(self, module: str, name: str, at: int, protocol: int) -> Any:
         """Return the stand-in for a name."""
@@ -86,9 +90,31 @@ class NameTable:
             self.offsets[whole] = at
         return found
 
+    def copies(self, given: Any) -> None:
+        """Note that what a call was given may be copied.
+
+        Raises:
+            LimitExceeded: all calls together copy more than their stream can pay for.
+        """
+        for one in given:
+            kind = type(one)
+            if kind is Pairs:
+                self.copied += len(one.keys)
+            elif kind is Members:
+                self.copied += len(one.items)
+            elif kind is HeldBytearray:
+                self.copied += len(one.view)
+            elif kind in _SIZED:
+                self.copied += len(one)
+        if self.copied > limits.FREE_COPIES + limits.COPIES_PER_BYTE * self.read:
+            raise LimitExceeded("the file gives one thing to many calls, each of which would copy it (COPIES_PER_BYTE); refused")
+
     def called(self, name: str, at: int) -> None:
         """Note a call."""
         self.calls.setdefault(name, at)
+
+
+_SIZED = frozenset({str, bytes, bytearray, memoryview, list, tuple})
 
 
 class HeldBytearray(Unfinished):
@@ -147,6 +173,9 @@ class Made(Unfinished):
         return self.result
 
     def _finish(self) -> Any:
+        self.names.copies(self.args)
+        for state in self.states:
+            self.names.copies(state if type(state) is tuple else (state,))
         rules = RULES.get(self.name.partition(".")[0])
         if rules is not None:
             module = importlib.import_module(rules)

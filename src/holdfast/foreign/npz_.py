@@ -79,7 +79,7 @@ def _header(raw: bytes) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
             raise ValueError("its shape")
     except FormatError:
         raise
-    except (ValueError, TypeError, KeyError, RecursionError, MemoryError, UnicodeDecodeError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError, MemoryError) as error:
         raise FormatError(f"the header of a .npy file is none ({type(error).__name__}: {quoted(error)}); it is damaged or was altered") from None
     return dtype, fortran, shape
 
@@ -99,11 +99,13 @@ def _structured(described: list[Any]) -> np.dtype[Any]:
 
 
 def _dtype(described: Any) -> np.dtype[Any]:
+    if type(described) not in (str, list, tuple):
+        raise TypeError("its dtype")
     if described in ("|O", "O", "|O8"):
         return np.dtype(object)
     try:
         dtype = _structured(described) if type(described) is list else np.dtype(described)
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, LookupError, AttributeError, OverflowError, SyntaxError, RecursionError) as error:
         raise FormatError(f"the dtype of a .npy file is none ({quoted(error)}); it is damaged or was altered") from None
     text = None if dtype.hasobject else dtype_text(dtype)
     if text is None:

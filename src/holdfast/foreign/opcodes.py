@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.errors import FormatError, HoldfastError, Truncated, quoted
-from holdfast.foreign.made import HELD, NOW, HeldBytearray, Made, NameTable
+from holdfast.foreign.made import HELD, NOW, HeldBytearray, Made, NameTable, kind_of
 from holdfast.values import limits
 from holdfast.values.outline import Members, Named, Pairs
 
@@ -39,12 +39,14 @@ class Machine:
 
     __slots__ = ("after_build", "data", "frame_end", "memo", "metastack", "names", "opcodes", "persistent", "pos", "protocol", "size", "stack", "view")
 
-    def __init__(self, data: Any, pos: int = 0, names: NameTable | None = None) -> None:
+    def __init__(self, data: Any, pos: int = 0, names: NameTable | None = None, inner: bool = False) -> None:
         self.data = data
         self.view = memoryview(data)
         self.size = len(data)
         self.pos = pos
         self.names = NameTable() if names is None else names
+        if not inner:
+            self.names.read += self.size
         self.protocol = 0
         self.stack: list[Any] = []
         self.metastack: list[list[Any]] = []
@@ -355,7 +357,10 @@ def _call(m: Machine, callable_: Any, args: Any, how: str) -> None:
         callable_ = m.names.named("", f"<a result {inner}>"[: limits.TYPE_NAME_BYTES - 1], m.pos, 4)
     m.names.called(callable_.name, m.pos)
     now = NOW.get(callable_.name) if how == "reduce" else None
-    made = now(args) if now is not None else None
+    made = None
+    if now is not None:
+        m.names.copies(args)
+        made = now(args)
     m.stack.append(Made(m.names, callable_.name, how, args) if made is None else made)
 
 
@@ -411,7 +416,7 @@ def _extension(read: Callable[[Machine], int]) -> Callable[[Machine], None]:
 
 def _persistent(m: Machine, given: Any) -> None:
     if m.persistent is None:
-        raise FormatError(f"the pickle refers to something outside the file (persistent id {quoted(given, 60)}) before byte {m.pos}")
+        raise FormatError(f"the pickle refers to something outside the file (persistent id {quoted(given if type(given) in (str, int) else kind_of(given), 60)}) before byte {m.pos}")
     m.stack.append(m.persistent(given))
 
 

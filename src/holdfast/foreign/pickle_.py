@@ -18,7 +18,7 @@ from holdfast.foreign.made import Made, NameTable
 from holdfast.foreign.npz_ import read_npy
 from holdfast.foreign.opcodes import Machine
 from holdfast.foreign.reading import Given, Reading
-from holdfast.foreign.rules_numpy import array_over, as_class, dtype_of, make_array
+from holdfast.foreign.rules_numpy import array_over, as_class, dtype_of, lengths_of, make_array
 from holdfast.foreign.unpacked import decompressed, z_file
 from holdfast.values.outline import Named
 
@@ -76,15 +76,13 @@ def _inline(m: Machine, made: Made, _: Given) -> Any:
     told = made.fields()
     cls, dtype, shape, order = told["subclass"], dtype_of(told["dtype"]), told["shape"], told["order"]
     if dtype.hasobject:
-        inner = Machine(m.data, m.pos, m.names)
+        inner = Machine(m.data, m.pos, m.names, inner=True)
         array = inner.run()
         m.pos = inner.pos
         return array if type(array) is Made else as_class(cls, array)
     if told.get("numpy_array_alignment_bytes") is not None:
         m.take(m.take(1)[0])
-    lengths = tuple(int(one) for one in shape) if type(shape) is tuple else (int(shape),)
-    if any(one < 0 for one in lengths):
-        raise ValueError("a negative length")
+    lengths = lengths_of(shape)
     raw = m.take(math.prod(lengths) * dtype.itemsize)
     return as_class(cls, array_over(raw, dtype, lengths, order == "F"))
 

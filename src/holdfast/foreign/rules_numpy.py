@@ -30,7 +30,11 @@ def dtype_of(value: Any, depth: int = 0) -> np.dtype[Any]:
         FormatError: it is not one that holdfast knows.
     """
     if type(value) is Made and value.name == "numpy.dtype":
-        made = value.finish() if depth == 0 else _dtype(value, depth)
+        if depth > limits.DTYPE_DEPTH:
+            raise LimitExceeded("a structured dtype is deeper than DTYPE_DEPTH")
+        if depth and value.result is None:
+            value.result = _dtype(value, depth)  # once: many fields may hold it
+        made = value.finish()
         if isinstance(made, np.dtype):
             return made
     raise FormatError(f"an array has the dtype {kind_of(value)}, which is none; the file is damaged or was altered.")
@@ -82,10 +86,14 @@ def _times(text: str, metadata: Any) -> str:
 
 
 def _structured(names: Any, fields: Any, itemsize: Any, align: bool, depth: int) -> np.dtype[Any]:
+    if type(names) is not tuple or not all(type(name) is str for name in names):
+        raise TypeError("its names")
     if depth > limits.DTYPE_DEPTH or len(names) > limits.DTYPE_FIELDS:
         raise LimitExceeded("a structured dtype is deeper than DTYPE_DEPTH, or has more fields than DTYPE_FIELDS")
     told = fields.fields("a dtype")
     formats = [_field(told[name][0], depth + 1) for name in names]
+    if sum(_leaves(one[0] if type(one) is tuple else one) for one in formats) > limits.DTYPE_FIELDS:
+        raise LimitExceeded("a structured dtype has more fields than DTYPE_FIELDS, those of its fields counted")
     offsets = [told[name][1] for name in names]
     if any(type(offset) is not int or not 0 <= offset < 2**31 for offset in offsets) or not 0 <= itemsize < 2**31:
         raise ValueError("its offsets")
@@ -94,18 +102,25 @@ def _structured(names: Any, fields: Any, itemsize: Any, align: bool, depth: int)
     return np.dtype({"names": list(names), "formats": formats, "offsets": offsets, "itemsize": itemsize}, align=align)
 
 
+def _leaves(dtype: np.dtype[Any]) -> int:
+    if dtype.fields is None:
+        return 1
+    return sum(_leaves(one[0].base) for one in dtype.fields.values())
+
+
 def _field(value: Any, depth: int) -> Any:
     state = value.state() if type(value) is Made and value.name == "numpy.dtype" else None
     if type(state) is tuple and len(state) >= 8 and state[2] is not None:
         base, shape = state[2]
-        return dtype_of(base, depth), _lengths(shape)
+        return dtype_of(base, depth), lengths_of(shape)
     return dtype_of(value, depth)
 
 
 # -- arrays ---------------------------------------------------------------------------------------------------------------
 
 
-def _lengths(shape: Any) -> tuple[int, ...]:
+def lengths_of(shape: Any) -> tuple[int, ...]:
+    """Return the lengths of an array's axes, when they can be some."""
     shape = (shape,) if type(shape) is int else shape
     if type(shape) is not tuple or not all(type(one) is int and 0 <= one < 2**62 for one in shape) or len(shape) > limits.DIMENSIONS:
         raise ValueError("its shape")
@@ -153,7 +168,7 @@ def make_array(dtype: Any, shape: Any, raw: Any, fortran: bool) -> AnyArray:
     """Return the array of a dtype, a shape and the content as pickle has them."""
     if type(dtype) is not np.dtype and not isinstance(dtype, np.dtype):
         dtype = dtype_of(dtype)
-    return object_array(raw, _lengths(shape), fortran) if dtype.hasobject else array_over(raw, dtype, _lengths(shape), fortran)
+    return object_array(raw, lengths_of(shape), fortran) if dtype.hasobject else array_over(raw, dtype, lengths_of(shape), fortran)
 
 
 CLASSES = {"numpy.ndarray": None, "numpy.memmap": None, "numpy.matrix": "numpy.matrix", "numpy.rec.recarray": "numpy.rec.recarray", "numpy.recarray": "numpy.rec.recarray"}
@@ -184,7 +199,7 @@ def _frombuffer(made: Made) -> Any:
     if not axes or axes[0] is None:
         return array
     (turned,) = axes
-    if type(turned) is not tuple or sorted(turned) != list(range(array.ndim)):
+    if type(turned) is not tuple or not all(type(axis) is int for axis in turned) or sorted(turned) != list(range(array.ndim)):
         raise ValueError("its axes")
     return array.transpose(turned)
 
@@ -196,6 +211,8 @@ def _masked(made: Made) -> Any:
     plain = Made(made.names, "numpy.dtype", "reduce", ("b1", False, True))
     masks = make_array(plain if data.dtype.names is None else dtype, shape, mask, bool(fortran))
     fill = fill.finish() if type(fill) is Made else fill
+    if not isinstance(fill, np.generic | np.ndarray) and type(fill) not in (int, float, complex, bool, str, bytes, type(None)):
+        raise TypeError("its fill value")
     fields = {"data": data, "mask": masks, "fill_value": fill if fill is None or isinstance(fill, np.ndarray) else np.asarray(fill, data.dtype), "hard_mask": False}
     return Outline("numpy.ma.MaskedArray", fields, True)
 
@@ -211,10 +228,12 @@ def _scalar(made: Made) -> Any:
 # -- random states --------------------------------------------------------------------------------------------------------
 
 
-def _hex(value: Any) -> Any:
+def _hex(value: Any, depth: int = 0) -> Any:
     """Write integers as the adapter does: as hexadecimal text, since they have 128 bits."""
     if type(value) is Pairs:
-        return {key: part if key == "bit_generator" else _hex(part) for key, part in value.fields("a random state").items()}
+        if depth > 2:  # one that is held twice on every level would be written out for ever
+            raise ValueError("its depth")
+        return {key: part if key == "bit_generator" else _hex(part, depth + 1) for key, part in value.fields("a random state").items()}
     return f"{value:x}" if type(value) is int else value
 
 

@@ -25,6 +25,12 @@ def _call(*names: str) -> Callable[[Made], Any]:
     return make
 
 
+def _range_of_old(made: Made) -> Any:
+    made.only()
+    start, stop, step = made.args
+    return Outline("builtins.range", {"start": start, "stop": stop, "step": step}, True)
+
+
 def _items(made: Made) -> Pairs:
     """Return the content of a dict of a kind: what it was made with, and what was put into it."""
     found = Pairs()
@@ -168,7 +174,7 @@ RULES: dict[str, Callable[[Made], Any]] = {
     "copyreg._reconstructor": _reconstructed,
     "builtins.slice": _call("start", "stop", "step"),
     "builtins.range": _call("start", "stop", "step"),
-    "builtins.xrange": _call("start", "stop", "step"),
+    "builtins.xrange": _range_of_old,
     "collections.OrderedDict": _mapping,
     "collections.Counter": _mapping,
     "collections.defaultdict": _default,

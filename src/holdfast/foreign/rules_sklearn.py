@@ -51,6 +51,8 @@ def _metric(made: Made, name: str) -> Any:
     kind = name.rpartition(".")[2].rstrip("0123456789")
     if kind == "MinkowskiDistance":
         vector = _array(vec)
+        if vector is not None and not isinstance(vector, np.ndarray):
+            raise TypeError("its weights")
         fields: dict[str, Any] = {"p": float(p.finish() if type(p) is Made else p), "w": vector if np.size(vector) > 1 else None}
     elif kind == "SEuclideanDistance":
         fields = {"V": _array(vec)}

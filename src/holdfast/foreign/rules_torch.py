@@ -173,7 +173,7 @@ def _from_bytes(made: Made) -> Any:
     from holdfast.foreign.torch_ import read_legacy
 
     made.only()
-    return read_legacy(raw_view(made.args[0]), made.names)
+    return read_legacy(raw_view(made.args[0]), made.names, inner=True)
 
 
 def _device(made: Made) -> Any:

@@ -18,7 +18,7 @@ from holdfast.foreign.archive import Archive
 from holdfast.foreign.made import NEXT, Made
 from holdfast.foreign.npz_ import read_npy
 from holdfast.foreign.reading import Given, Reading
-from holdfast.foreign.rules_numpy import CLASSES, as_class, object_array
+from holdfast.foreign.rules_numpy import CLASSES, as_class, lengths_of, object_array
 from holdfast.foreign.strict_json import parse
 from holdfast.values import limits
 from holdfast.values.outline import Members, Named, Outline, Pairs
@@ -48,6 +48,7 @@ class _Reader:
     def __init__(self, archive: Archive, given: Given) -> None:
         self.archive = archive
         self.names = given.names
+        self.names.read += archive.decoded
         self.known: dict[int, Any] = {}
         self.depth = 0
 
@@ -66,7 +67,7 @@ class _Reader:
             raise FormatError(f"schema.json nests deeper than {limits.SKOPS_DEPTH} (SKOPS_DEPTH)")
         try:
             made = load(self, node)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (LookupError, TypeError, ValueError, AttributeError, OverflowError) as error:
             if isinstance(error, FormatError | UnsupportedModel):
                 raise
             raise FormatError(f"a {quoted(node['__loader__'], 60)} of schema.json is none ({type(error).__name__}: {quoted(error)}); the file is damaged or was altered") from None
@@ -84,6 +85,8 @@ class _Reader:
 
     def made(self, name: str, how: str, args: tuple[Any, ...], state: Any = None) -> Made:
         """Return what a pickle would have made of a class."""
+        if type(args) is not tuple:
+            raise TypeError("its arguments")
         self.names.called(name, 0)
         found = Made(self.names, name, how, args)
         if state is not None:
@@ -192,7 +195,7 @@ def _array(r: _Reader, node: Node) -> Any:
         if name not in CLASSES and name.startswith("numpy.") and array.ndim == 0:
             return array[()]  # a scalar of numpy's
         return as_class(Named(name), array)
-    items, shape = _items(r, node), tuple(r.value(node["shape"]))
+    items, shape = _items(r, node), lengths_of(tuple(r.value(node["shape"])))
     for length in shape[1:]:
         if not all(type(row) is list and len(row) == length for row in items):
             raise ValueError("its shape")

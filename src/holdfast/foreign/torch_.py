@@ -73,8 +73,13 @@ def _itemsize(dtype: str | None) -> int:
     return 1 if dtype is None else np.dtype(DTYPES[_QUANTIZED.get(dtype, dtype)]).itemsize
 
 
-def read_legacy(data: memoryview, names: NameTable) -> Any:
+def read_legacy(data: memoryview, names: NameTable, inner: bool = False) -> Any:
     """Return what a file of torch.save from before 1.6 holds.
+
+    Args:
+        data: its bytes.
+        names: gets what it names.
+        inner: whether it lies in another stream.
 
     Raises:
         FormatError: it is damaged.
@@ -95,23 +100,23 @@ def read_legacy(data: memoryview, names: NameTable) -> Any:
         if key not in made:
             dtype = storage_dtype(told[1])
             count = told[4]
-            if count * _itemsize(dtype) > len(data):
+            if count * _itemsize(dtype) + sum(one * _itemsize(kind) for kind, one in sizes.values()) > len(data):
                 raise Truncated(f"a storage claims {count} items, and the file has {len(data)} bytes: truncated or altered")
             made[key] = Storage(memoryview(bytearray(count * _itemsize(dtype))), dtype)
             sizes[key] = (dtype, count)
         return made[key]
 
     for step in range(5):
-        machine = Machine(data, at, names)
+        machine = Machine(data, at, names, inner=inner or step > 0)
         machine.persistent = storage if step == 3 else None
         parts.append(machine.run())
         at = machine.pos
     magic, _, system, root, keys = parts
     if magic != _MAGIC or type(keys) is not list:
         raise FormatError("this is no file of torch.save, or a damaged one")
-    if type(system) is Pairs and dict(zip(map(str, system.keys), system.values, strict=True)).get("little_endian") is False:
+    if type(system) is Pairs and (system.by_text() or {}).get("little_endian") is False:
         raise FormatError("the tensors are in big-endian order; load it with torch on such a machine, and save it anew")
-    if sorted(map(str, keys)) != sorted(made):
+    if not all(type(key) is str for key in keys) or sorted(keys) != sorted(made):
         raise FormatError("the storages of the file are not those of its tensors; it is damaged or was altered.")
     for key in keys:
         dtype, count = sizes[key]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from itertools import chain, compress, pairwise
+from itertools import chain, pairwise
 from typing import Any
 
 from holdfast.errors import UnsupportedModel
@@ -197,11 +197,17 @@ def _split_by_rank(walker: Any, groups: list[Group]) -> list[Group]:
             split[(levels[0], order)] = group
             continue
         for level in set(levels):
-            mine = [one == level for one in levels]
-            part = split[(level, order)] = Group(group.kind, group.key)
-            part.nodes = list(compress(group.nodes, mine))
-            part.rows = list(compress(group.rows, mine))
-            part.columns = [list(compress(cells, mine)) for cells in group.columns]
+            split[(level, order)] = Group(group.kind, group.key)
+            split[(level, order)].columns = [[] for _ in group.columns]
+        parts = [split[(level, order)] for level in levels]  # each row goes to its part at once: there may be as many levels as rows
+        for part, node in zip(parts, group.nodes, strict=True):
+            part.nodes.append(node)
+        if group.rows:
+            for part, row in zip(parts, group.rows, strict=True):
+                part.rows.append(row)
+        for number, cells in enumerate(group.columns):
+            for part, cell in zip(parts, cells, strict=True):
+                part.columns[number].append(cell)
     return [split[key] for key in sorted(split)]
 
 

@@ -43,6 +43,7 @@ class Walking:
         self.spans: list[tuple[int, int, str]] = []
         self.memo: dict[int, int] = {}
         self.by_value: dict[Any, Ref] = {}
+        self.by_object: dict[int, tuple[Any, Ref]] = {}  # with the object, so that its id stays its own
         self.owners: dict[int, Group] = {}
 
     def ref(self, obj: Any) -> Ref:
@@ -127,11 +128,17 @@ class Walking:
 
     def atom_by_value(self, scalar: Any) -> Ref:
         """Return the number of a scalar by value, not by id: two equal integers are one object or two by accident of the process."""
-        found = self.by_value.get(scalar)
+        same = self.by_object.get(id(scalar))
+        if same is not None:
+            return same[1]
+        # bytes, whose hashes nobody can foresee: of integers, any number can have one hash
+        value = scalar.to_bytes(scalar.bit_length() // 8 + 1, "little", signed=True) if type(scalar) is int else scalar
+        found = self.by_value.get(value)
         if found is None:
-            found = self.by_value[scalar] = Ref(len(self.queue))
+            found = self.by_value[value] = Ref(len(self.queue))
             self.queue.append(scalar)
             self.parents.append(self.current)
+        self.by_object[id(scalar)] = (scalar, found)
         return found
 
     def group(self, kind: type, key: Any) -> Group:

@@ -81,14 +81,21 @@ def run(function: str, arguments: dict[str, Any], *, descriptors: tuple[int, ...
         os.close(write_end)
     with os.fdopen(read_end, "rb") as report:
         answer = _answer(child, report, json.dumps(request).encode(), 2 * seconds + 30)
+    level, noted = answer.get("level") or {}, answer.get("noted") or {}
+    if type(level) is not dict or not _is_noted(noted):  # what runs in the child can write here too
+        raise WorkerCrashed("the child answered nonsense; nothing was kept")
     if answer.get("ok") is True:
-        return Done(answer.get("result"), answer.get("level") or {}, answer.get("noted") or {})
+        return Done(answer.get("result"), level, noted)
     if answer.get("error") == "Unconfined":
         raise EnvironmentMissing(f"{quoted(answer.get('message'), 400)}; run it on Linux, in a container if need be")
     name, message = str(answer.get("error")), quoted(answer.get("message"), 2000)
-    if name in errors.__all__:
+    if name in errors.__all__ and name != "HoldfastWarning":
         raise getattr(errors, name)(message)
-    raise Failed(f"{quoted(name, 80)}: {message}", name, answer.get("noted") or {})
+    raise Failed(f"{quoted(name, 80)}: {message}", name, noted)
+
+
+def _is_noted(noted: Any) -> bool:
+    return type(noted) is dict and all(type(shown) is list and all(type(one) is str for one in shown) for shown in noted.values())
 
 
 def _answer(child: subprocess.Popen[bytes], report: Any, request: bytes, patience: int) -> dict[str, Any]:
@@ -112,7 +119,7 @@ def _answer(child: subprocess.Popen[bytes], report: Any, request: bytes, patienc
         answer = json.loads(raw)
         if type(answer) is dict:
             return answer
-    except ValueError:
+    except (ValueError, RecursionError):
         pass
     if timed_out:
         raise WorkerTimedOut(f"the child took longer than {patience} seconds and was ended; nothing was kept")

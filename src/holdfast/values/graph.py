@@ -227,25 +227,34 @@ class Graph:
         depth: dict[int, int] = {}
         parts: dict[int, int] = {}
         for base, table in zip(self.bases, self.tables, strict=True):
+            if type(table) is t.Atoms and table.kind == "int":  # the hash of an integer visits all of it, each time
+                parts.update((base + row, 1 + len(value) // 64) for row, value in enumerate(table.values) if len(value) > 64)
             if type(table) in _STRICT:
                 rows = t.row_count(table)
                 columns = t.columns_of(table)
                 if all(type(one) in (t.Same, t.Plain) for one in columns):
+                    if type(table) is t.LongTuples:
+                        parts.update((base + row, 1 + length) for row, length in enumerate(self.cells(table.lengths, rows)))
                     continue
                 for row, children in enumerate(self._children(table, rows)):
                     depth[base + row] = 1 + max((depth.get(child, 1) for child in children), default=0)
                     # a frozen set keeps its hash, so what holds it does not visit it again
                     if type(table) is not t.FrozenSets:
                         parts[base + row] = min(limits.KEY_PARTS + 1, 1 + sum(parts.get(child, 1) for child in children))
-        if not depth:
+        if not parts and not depth:
             return
+        visits = 0
         one: Any
         for one in self.tables:
             kind, table = type(one), one
             if kind is t.Dicts or kind is t.Sets or kind is t.FrozenSets:
                 column = table.keys if kind is t.Dicts else table.items
                 count = sum(self.cells(table.lengths, table.rows))
-                for node in {int(cell) for cell in self.cells(column, count) if type(cell) is Node}:
+                keys = [int(cell) for cell in self.cells(column, count) if type(cell) is Node]
+                visits += sum(parts.get(node, 1) for node in keys)
+                if visits > limits.KEY_PARTS + 16 * self.cells_seen:
+                    raise LimitExceeded("the keys of the file have more parts, shared ones counted each time, than its cells can account for (KEY_PARTS)")
+                for node in set(keys):
                     if depth.get(node, 0) > limits.KEY_DEPTH:
                         raise LimitExceeded(f"a key nests {depth[node]} deep, more than {limits.KEY_DEPTH} (KEY_DEPTH)")
                     if parts.get(node, 0) > limits.KEY_PARTS:

@@ -35,6 +35,12 @@ NODES = 200_000_000
 FREE_CELLS = 4_000_000
 """Nodes and cells that a tree may have beyond those its bytes pay for: a constant column of a million rows takes three bytes."""
 
+COPIES_PER_BYTE = 8
+"""Items and bytes that the calls of a foreign file may be given for one of its bytes, beyond FREE_COPIES: a pickler gives each thing once."""
+
+FREE_COPIES = 4_000_000
+"""Items and bytes that the calls of a small foreign file may be given."""
+
 CELLS_PER_BYTE = 16
 """Nodes and cells for one byte of the tree, beyond FREE_CELLS; the writer stays below 6."""
 
