@@ -53,7 +53,7 @@ def _metric(made: Made, name: str) -> Any:
         vector = _array(vec)
         if vector is not None and not isinstance(vector, np.ndarray):
             raise TypeError("its weights")
-        fields: dict[str, Any] = {"p": float(p.finish() if type(p) is Made else p), "w": vector if np.size(vector) > 1 else None}
+        fields: dict[str, Any] = {"p": float(p.finish() if type(p) is Made else p), "w": vector if vector is not None and vector.size > 1 else None}
     elif kind == "SEuclideanDistance":
         fields = {"V": _array(vec)}
     elif kind == "MahalanobisDistance":
