@@ -48,7 +48,7 @@ TAIL = """
 | skops | `.skops` | model | yes | our own reader of its schema | methods, `operator` functions, types not on the list |
 | numpy | `.npy` `.npz` | arrays | yes | our own reader; objects are read as a pickle is | as pickle |
 | torch.save, zip and older | `.pt` `.pth` | tensors, modules | yes | our own reader of archive and pickle | hooks, packed quantized parameters, tar files |
-| torch.export | `.pt2` | - | yes | - | it is a program: `torch.export.load`, then `holdfast.save` |
+| torch.export | `.pt2` | program, once `trusted=` names it | yes | the graph is checked, tensors are read, the example is kept as shapes | compiled code, several models in one archive |
 | TorchScript | `.pt` | - | - | - | it is code; the weights can be saved |
 | Keras | `.keras` | model | yes | the description is checked, weights are read in a confined child | Lambda layers, sharded weights |
 | HDF5 | `.h5` | arrays | - | h5py in a confined child | links, external and virtual data, whole models of Keras 2 |

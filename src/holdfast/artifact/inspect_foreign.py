@@ -72,6 +72,7 @@ def inspect_stranger(stranger: Stranger) -> ForeignInspection:
             type=root_type(graph),
             tensors=[(one.name, one.dtype, list(one.shape), one.nbytes) for one in dumped.tensors],
             types=[name for name in dumped.types if not _is_call(graph, name)],
+            calls=[name for name in dumped.types if _is_call(graph, name)],
             functions=list(dict.fromkeys(dumped.functions)),
             tree=tree_lines(graph),
         )
@@ -112,7 +113,7 @@ def _inspection(stranger: Stranger, said: str, trouble: str, found: dict[str, An
     lists = catalog()
     untrusted = [name for name in found["types"] if name not in lists.types] + [name for name in found["functions"] if name not in lists.values]
     never = [name for name in untrusted if name in NEVER]
-    calls = [one.name for one in names if one.verdict != "known" and one.called]
+    calls = found.get("calls", [])
     dangerous = any(one.verdict == "dangerous" for one in names)
     verdict = "dangerous" if dangerous or never else "unread" if trouble or calls else "needs trust" if untrusted else "loads as data"
     return ForeignInspection(

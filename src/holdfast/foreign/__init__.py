@@ -14,6 +14,7 @@ READERS: dict[str, str] = {
     "npy": "holdfast.foreign.npz_",
     "npz": "holdfast.foreign.npz_",
     "torch": "holdfast.foreign.torch_",
+    "torch program": "holdfast.foreign.program_",
     "skops": "holdfast.foreign.skops_",
     "keras": "holdfast.foreign.keras_",
     "hdf5": "holdfast.foreign.hdf5_",

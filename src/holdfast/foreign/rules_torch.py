@@ -58,7 +58,7 @@ def storage_dtype(kind: Any) -> str | None:
     return _LEGACY[short]
 
 
-def _window(storage: Any, offset: Any, size: Any, stride: Any, dtype: str | None) -> tuple[Any, str]:
+def window(storage: Any, offset: Any, size: Any, stride: Any, dtype: str | None) -> tuple[Any, str]:
     """Return the array that a tensor is, and the name of its dtype."""
     if type(storage) is Made:
         storage = storage.finish()
@@ -98,7 +98,7 @@ def _tensor(made: Made) -> Any:
     storage, offset, size, stride, needs_grad, hooks, *_ = (*made.args, False, None) if made.name.endswith("_rebuild_tensor") else made.args
     _no_hooks(hooks)
     dtype = _dtype_name(made.args[6]) if made.name.endswith("_v3") else None
-    array, name = _window(storage, offset, size, stride, dtype)
+    array, name = window(storage, offset, size, stride, dtype)
     return Outline("torch.Tensor", {"array": array, "dtype": name, **({"requires_grad": True} if needs_grad else {})}, True)
 
 
@@ -122,7 +122,7 @@ def _quantized(made: Made) -> Any:
     made.only()
     storage, offset, size, stride, told, needs_grad, hooks = made.args
     _no_hooks(hooks)
-    array, name = _window(storage, offset, size, stride, None)
+    array, name = window(storage, offset, size, stride, None)
     values = Outline("torch.Tensor", {"array": array, "dtype": _QUANTIZED[name]}, True)
     fields: dict[str, Any] = {"layout": "quantized", "dtype": name, "values": values, "scale": told[1], "zero_point": told[2]}
     if len(told) > 3:

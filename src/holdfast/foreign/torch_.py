@@ -34,12 +34,13 @@ def read(given: Given) -> Reading:
     """
     if bytes(given.data[:2]) == b"PK":
         archive = Archive(given.data)
-        root = _read_archive(archive, given.names)
+        root = read_archive(archive, given.names)
         return Reading("torch.save (zip)", root, {}, archive.decoded)
     return Reading("torch.save (before 1.6)", read_legacy(given.data, given.names), {}, len(given.data))
 
 
-def _read_archive(archive: Archive, names: NameTable) -> Any:
+def read_archive(archive: Archive, names: NameTable) -> Any:
+    """Return what the pickle of an archive holds, its storages taken from beside it."""
     folder = next(name for name in archive.names if name.endswith("/data.pkl")).removesuffix("data.pkl")
     order = bytes(archive.content(f"{folder}byteorder")) if f"{folder}byteorder" in archive else b"little"
     if order != b"little":

@@ -29,10 +29,10 @@ def _serde() -> Any:
     return importlib.import_module("torch._export.serde.serialize")
 
 
-def _portable(value: Any, said: bool = False) -> Any:
+def portable(value: Any, said: bool = False) -> Any:
     """Return a program without the source lines of its operators, without offsets of storages, which no reader looks at, and with plain words in assertions."""
     if type(value) is list:
-        return [_portable(one, said) for one in value]
+        return [portable(one, said) for one in value]
     if type(value) is not dict:
         return value
     kept: dict[str, Any] = {}
@@ -42,7 +42,7 @@ def _portable(value: Any, said: bool = False) -> Any:
         elif name == "as_string" and said:
             kept[name] = "a condition of the program does not hold"
         else:
-            kept[name] = {"as_int": 0} if name == "storage_offset" else _portable(one, said or str(value.get("target")).startswith("torch.ops.aten._assert"))
+            kept[name] = {"as_int": 0} if name == "storage_offset" else portable(one, said or str(value.get("target")).startswith("torch.ops.aten._assert"))
     return kept
 
 
@@ -50,7 +50,7 @@ def _dump(program: Any) -> dict[str, Any]:
     serde = _serde()
     try:
         made = serde.ExportedProgramSerializer().serialize(program, serialize_state_dict=False, serialize_constants=False, serialize_example_inputs=False)
-        plain = _portable(json.loads(serde._to_json_bytes(made.exported_program)))
+        plain = portable(json.loads(serde._to_json_bytes(made.exported_program)))
         text = json.dumps({**plain, "guards_code": []}, sort_keys=True, separators=(",", ":"))
         check_program(text, catalog().operators, "the program")
     except InvalidState as error:
