@@ -20,7 +20,7 @@ from holdfast.artifact.save_foreign import save_foreign, writer_of
 from holdfast.artifact.source import Source, buffer_source, open_source
 from holdfast.artifact.stranger import Stranger, kind_of
 from holdfast.artifact.verify import verify_opening
-from holdfast.errors import FormatError, HoldfastError, UnsupportedModel, UnsupportedTarget, UntrustedType
+from holdfast.errors import AlreadyExists, FormatError, HoldfastError, UnsupportedModel, UnsupportedTarget, UntrustedType
 from holdfast.foreign.sniff import SUFFIXES, WORDS, check_suffix
 from holdfast.trust.policy import policy
 
@@ -481,8 +481,9 @@ def convert(
     """Turn a foreign file into a native one, and prove that it holds the same model. The old file is only read.
 
     Args:
-        source: a pickle, joblib, skops, torch.save, npz, booster or other foreign file, or a model folder of MLflow.
-        target: the new file.
+        source: a pickle, joblib, skops, torch.save, npz, booster or other foreign file, or a model folder of MLflow; or a native
+            file, for a target of another format.
+        target: the new file; its suffix says the format, as for `save`.
         trusted: see `load`.
         trusted_functions: see `load`.
         allow_pickle: run a pickle that cannot be read as data, in a child process without network, programs or files to write.
@@ -509,11 +510,19 @@ def convert(
     from holdfast.artifact import convert as converting
 
     name = _path(target)
-    _check_target(name)
+    if not replace and os.path.lexists(name):
+        raise AlreadyExists("there is a file of this name already; give replace=True (--replace) to write over it", file=name)
     allowed = policy(trusted, trusted_functions)
     with _open(source) as opening:
+        if _is_export(opening):
+            raise UnsupportedModel("this is an export, from which no model comes back; convert the model that it was made from", file=opening.source.name)
+        if os.path.splitext(name)[1].lower().removeprefix(".") in EXPORTS or writer_of(name, None) is not None:
+            kept = opening.example()
+            model = opening.load(allowed)
+            saved = save(model, name, example=None if kept is None else kept["inputs"], durable=durable)
+            return converting.written(opening, name, model, saved)
         if isinstance(opening, Opening):
-            raise FormatError("this is a safetensors file already; load it and save the model in another format", file=opening.source.name)
+            raise FormatError("this is a safetensors file already; give the new file the suffix of another format", file=opening.source.name)
         try:
             return converting.convert_stranger(opening, name, allowed, durable, replace)
         except (UntrustedType, UnsupportedModel):

@@ -19,12 +19,13 @@ from holdfast.artifact import save as saving
 from holdfast.artifact.atomic import replacing
 from holdfast.artifact.load import Opening
 from holdfast.artifact.pack import sections, write_sections
-from holdfast.artifact.replay import answers, row_count
+from holdfast.artifact.replay import Proof, answers, row_count
 from holdfast.artifact.same import same
 from holdfast.artifact.stranger import Stranger, told
 from holdfast.artifact.synthetic import synthetic_rows
 from holdfast.errors import AlreadyExists, HoldfastError, ProofFailed, UnsupportedModel
 from holdfast.foreign.reading import Reading
+from holdfast.frameworks.adapter import type_name
 from holdfast.frameworks.walk import Dumped
 from holdfast.native.codec import encode_tree
 from holdfast.trust.policy import Policy
@@ -75,7 +76,7 @@ class Converted(msgspec.Struct, frozen=True):
             parts.append("same content" if self.same_content else "content written anew")
         if self.same_answers is not None:
             parts.append(f"same answers to {self.rows} rows" if self.same_answers else f"other answers to {self.rows} rows")
-        return ", ".join(parts) or "nothing to compare with"
+        return ", ".join(parts) or self.reason or "nothing to compare with"
 
 
 def convert_stranger(stranger: Stranger, target: str, policy: Policy, durable: bool = True, replace: bool = False) -> Converted:
@@ -175,6 +176,17 @@ def _asked(old: Any, new: Any, example: Any) -> tuple[int, bool | None]:
         return 0, None
     second = answers(new, rows)
     return row_count(rows), all(same(first[method], second.get(method)) for method in steady)
+
+
+def written(opening: Any, target: str, model: Any, saved: saving.Saved) -> Converted:
+    """Return the record of a file that was written in another format, which proved itself."""
+    proof, format_ = saved.proof, getattr(opening, "kind", "holdfast")
+    sizes: Any = {"old_bytes": opening.source.size, "new_bytes": saved.nbytes}
+    if proof is not None and not isinstance(proof, Proof):  # of an export: how far off, on how many rows
+        said = f"{proof.count} rows, worst deviation {proof.worst:.3g}, {proof.changed_labels} changed labels"
+        return Converted(opening.source.name, target, "converted", format_, type_name(type(model)), reason=said, **sizes)
+    rows, ok = (0, None) if proof is None else (proof.rows, proof.ok)
+    return Converted(opening.source.name, target, "converted", format_, type_name(type(model)), rows=rows, same_answers=ok, **sizes)
 
 
 def refused(source: str, error: HoldfastError, format_: str = "") -> Converted:

@@ -64,10 +64,10 @@ def inspect_stranger(stranger: Stranger) -> ForeignInspection:
     try:
         reading = stranger.read(mapped=True)
         said = reading.format
-        found["versions"] = reading.versions
         found["extra"] = reading.extra
         found["signature"] = reading.signature
         dumped, graph = told(reading)
+        found["versions"] = {**reading.versions, **stranger.names.said()}
         found.update(
             type=root_type(graph),
             tensors=[(one.name, one.dtype, list(one.shape), one.nbytes) for one in dumped.tensors],

@@ -134,8 +134,9 @@ class Stranger:
         """Return the model of what was read."""
         try:
             with Paused():
-                check_versions(reading.versions)
                 dumped, graph = told(reading)
+                versions = {**reading.versions, **self.names.said()}
+                check_versions(versions)
                 tensors = HeldTensors(dumped)
                 if max_memory is not None and tensors.nbytes + 8 * reading.nbytes > max_memory:
                     raise LimitExceeded(f"the model needs about {tensors.nbytes + 8 * reading.nbytes} bytes, more than max_memory={max_memory}")
@@ -146,7 +147,7 @@ class Stranger:
                     with on_device(device, tensors.nbytes):
                         return build(plan)
                 except InvalidState as error:
-                    raise mismatch(reading.versions, error) from None
+                    raise mismatch(versions, error) from None
         except HoldfastError as error:
             raise error.at(self.source.name) from None
         except MemoryError:

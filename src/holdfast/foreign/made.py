@@ -109,6 +109,10 @@ class NameTable:
         if self.copied > limits.FREE_COPIES + limits.COPIES_PER_BYTE * self.read:
             raise LimitExceeded("the file gives one thing to many calls, each of which would copy it (COPIES_PER_BYTE); refused")
 
+    def said(self) -> dict[str, str]:
+        """Return what the objects say they were made with, once they were finished; of several versions all."""
+        return {name: ", ".join(sorted(found)) for name, found in self.versions.items()}
+
     def called(self, name: str, at: int) -> None:
         """Note a call."""
         self.calls.setdefault(name, at)

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.errors import FormatError
-from holdfast.foreign.made import Made, NameTable
+from holdfast.foreign.made import Made
 from holdfast.foreign.npz_ import read_npy
 from holdfast.foreign.opcodes import Machine
 from holdfast.foreign.reading import Given, Reading
@@ -40,12 +40,7 @@ def read(given: Given) -> Reading:
     names = machine.names
     kind = "joblib" if arrays or how else "dill" if any(name.startswith("dill.") for name in names.found) else "pickle"
     kind = "cloudpickle" if any(name.startswith("cloudpickle.") for name in names.found) else kind
-    return Reading(f"{kind}{f' ({how})' if how else ''}, protocol {machine.protocol}", root, versions_of(names), len(data))
-
-
-def versions_of(names: NameTable) -> dict[str, str]:
-    """Return what the objects of a stream say they were made with; of several versions all."""
-    return {name: ", ".join(sorted(found)) for name, found in names.versions.items()}
+    return Reading(f"{kind}{f' ({how})' if how else ''}, protocol {machine.protocol}", root, {}, len(data))
 
 
 def install(machine: Machine, given: Given) -> list[str]:

@@ -34,7 +34,7 @@ class Reading(NamedTuple):
     Attributes:
         format: what it turned out to be, in words, such as ``joblib (zlib), pickle protocol 4``.
         root: the model: plain values, arrays and stand-ins.
-        versions: distribution -> version, as the file says its objects were made with.
+        versions: distribution -> version that the file as a whole says; what its objects say is in the table of names.
         nbytes: bytes that were read, decompressed: what the tree may cost is in proportion to them.
         signature: inputs and outputs, where the format has them.
         example: rows that lie with the model, or None.

@@ -40,8 +40,7 @@ def read(given: Given) -> Reading:
         raise FormatError("schema.json is not one of skops; the file is damaged or was altered")
     reader = _Reader(archive, given)
     root = reader.value(schema)
-    versions = {name: ", ".join(sorted(found)) for name, found in given.names.versions.items()}
-    return Reading(f"skops {quoted(schema.get('_skops_version', '?'), 20)}, protocol {schema['protocol']}", root, versions, archive.decoded)
+    return Reading(f"skops {quoted(schema.get('_skops_version', '?'), 20)}, protocol {schema['protocol']}", root, {}, archive.decoded)
 
 
 class _Reader:
