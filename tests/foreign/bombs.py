@@ -116,7 +116,7 @@ PICKLES: dict[str, bytes] = {
     "arrays_of_one_text": many_arrays(text("a" * 500_000), "u1", 500_000), "arrays_of_one_content": many_arrays(content(b"a" * 500_000), "f4", 125_000),
     "files_of_one_content": many_calls(content(old_torch(storage("k", 250_000, b"N"), b"]" + text("k") + b"a", struct.pack("<q", 250_000) + bytes(1_000_000))), "torch.storage._load_from_bytes"),
     # depth
-    "deep_lists": b"]" * 100_000 + b"a" * 99_999, "deep_tuples": b"N" + b"\x85" * 100_000, "deep_key": b"}N" + b"\x85" * 100_000 + b"Ns", "deep_dicts": b"}K\x01" * 100_000 + b"N" + b"s" * 100_000,
+    "deep_lists": b"]" * 100_000 + b"a" * 99_999, "deep_tuples": b"N" + b"\x85" * 100_000, "deep_key": b"}N" + b"\x85" * 30_000 + b"Ns", "deep_dicts": b"}K\x01" * 100_000 + b"N" + b"s" * 100_000,
     "marks": b"(" * 1_000_000 + b"N", "deep_calls": name("torch._tensor._rebuild_from_type_v2") + put(1) + name("torch.Tensor") + put(2) + (get(1) + b"(" + get(1) + get(2)) * 20_000 + b")" + b"NtR" * 20_000,
     "deep_states": LINEAR + put(1) + (get(1) + b")\x81}" + text("a")) * 20_000 + b"N" + b"sb" * 20_000, "files_in_files": nested_old(500),
     "deep_results": name("x.y") + put(1) + get(1) + b")" + (b"\x81" + put(2) + get(1) + get(2) + b"\x85") * 30_000 + b"R",

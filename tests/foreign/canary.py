@@ -6,7 +6,6 @@ Written: a JSON line a file and action, with what Python's audit saw, and which 
 
 from __future__ import annotations
 
-import gc
 import importlib
 import json
 import os
@@ -88,9 +87,7 @@ def run() -> None:
             warm = False
             continue
         for action in ("load", "inspect"):
-            made = None
-            if not warm and "hostile" not in path:
-                gc.collect()  # models of before have finalizers
+            made = None  # models of before have finalizers
             planned = False
             early.clear()
             answer: dict[str, Any] = {"path": path, "action": action}
