@@ -133,6 +133,8 @@ def _quantized(made: Made) -> Any:
 def _sparse(made: Made) -> Any:
     made.only()
     layout, parts = made.args
+    if type(layout) is Made and layout.name == "torch.serialization._get_layout" and len(layout.args) == 1:
+        layout = Named(layout.args[0]) if type(layout.args[0]) is str else None  # PyTorch pickles its layouts by their names
     name = layout.name.removeprefix("torch.") if type(layout) is Named else ""
     if name == "sparse_coo":
         indices, values, size, *coalesced = parts
