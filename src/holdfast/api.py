@@ -20,7 +20,7 @@ from holdfast.artifact.save_foreign import save_foreign, writer_of
 from holdfast.artifact.source import Source, buffer_source, open_source
 from holdfast.artifact.stranger import Stranger, kind_of
 from holdfast.artifact.verify import verify_opening
-from holdfast.errors import AlreadyExists, FormatError, HoldfastError, UnsupportedModel, UnsupportedTarget, UntrustedType
+from holdfast.errors import AlreadyExists, FormatError, HoldfastError, UnsupportedModel, UnsupportedTarget, UntrustedType, quoted
 from holdfast.foreign.sniff import SUFFIXES, WORDS, check_suffix
 from holdfast.trust.policy import policy
 
@@ -580,6 +580,8 @@ def _convert_job(source: str, target: str, **options: Any) -> Converted:
             return convert(source, target, **options)
     except HoldfastError as error:
         return refused(source, error)
+    except Exception as error:  # a file that trips a reader over something unforeseen must not end the others
+        return refused(source, FormatError(f"it cannot be read ({type(error).__name__}: {quoted(error, 300)}); please report it"))
 
 
 def compare(a: PathOrFile, b: PathOrFile) -> Any:

@@ -38,7 +38,7 @@ ONLY_UNKNOWN = frozenset(
 )
 """Those of which the verdict may only say that they are unknown: libraries that models are made with."""
 
-HARMLESS = ("old system.pt", "dtype with metadata.pkl", "popped.pkl", "popped by a mark.pkl", "in the memo only.pkl")
+HARMLESS = ("dtype with metadata.pkl",)
 """Files that name something dangerous, and whose model does not hold it: they load as that model, and a look at them says what they name."""
 
 NESTED = pickled(call("os.system", COMMAND))

@@ -128,7 +128,7 @@ def boosters(library: str, model: Any, folder: Path) -> dict[str, Callable[[Any]
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("library", ["xgboost", "lightgbm", pytest.param("catboost", marks=pytest.mark.xfail(strict=True, reason="what training found out is lost")), "imblearn"])
+@pytest.mark.parametrize("library", ["xgboost", "lightgbm", "catboost", "imblearn"])
 def test_models_of_a_library_come_back_from_pickles_and_joblib(library: str, tmp_path: Path) -> None:
     pytest.importorskip(library)
     wrong: list[str] = []

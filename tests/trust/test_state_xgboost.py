@@ -192,7 +192,7 @@ def shared_array(state: State) -> None:
 
 PARTS: dict[str, tuple[str, Callable[[State], Any], str]] = {
     "another part": (PLAIN, lambda s: s.update(More={}), "its parts are not Model and Config"),
-    "no Config": (PLAIN, lambda s: s.pop("Config"), "its parts are not Model and Config"),
+    "a part too many": (PLAIN, lambda s: s.update(Other={}), "its parts are not Model and Config"),
     "attributes that are a list": (PLAIN, lambda s: s.update({"[attributes]": []}), "not ones that a booster has"),
     "attributes with a handle": (PLAIN, lambda s: s.update({"[attributes]": {"handle": None}}), "not ones that a booster has"),
     "a Model that is a list": (PLAIN, lambda s: s.update(Model=[]), "Model is not a dict"),

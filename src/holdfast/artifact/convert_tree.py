@@ -54,8 +54,12 @@ def jobs_of(old: str, new: str) -> tuple[list[Job], list[Converted]]:
 
 def _found(folder: str) -> Iterator[str]:
     """Yield the files of a tree in order, and instead of its files a folder that is one model. Links to folders are not followed."""
-    with os.scandir(folder) as entries:
-        inside = sorted(entries, key=lambda entry: entry.name)
+    try:
+        with os.scandir(folder) as entries:
+            inside = sorted(entries, key=lambda entry: entry.name)
+    except OSError:
+        yield folder  # the reader says why it cannot be read
+        return
     if any(entry.name in MARKS and entry.is_file() for entry in inside):
         yield folder
         return

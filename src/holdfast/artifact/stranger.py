@@ -14,7 +14,16 @@ import numpy as np
 
 from holdfast.artifact.source import Source, aligned, open_source
 from holdfast.artifact.versions import check_versions, mismatch
-from holdfast.errors import EnvironmentMissing, FormatError, HoldfastError, InvalidState, LimitExceeded, UnsupportedModel, quoted
+from holdfast.errors import (
+    EnvironmentMissing,
+    FormatError,
+    HoldfastError,
+    InvalidState,
+    LimitExceeded,
+    UnsupportedModel,
+    UntrustedType,
+    quoted,
+)
 from holdfast.foreign import READERS
 from holdfast.foreign.kinds import kind_of_archive
 from holdfast.foreign.made import NameTable
@@ -137,6 +146,7 @@ class Stranger:
                 dumped, graph = told(reading)
                 versions = {**reading.versions, **self.names.said()}
                 check_versions(versions)
+                _no_dropped_calls(self.names, dumped)
                 tensors = HeldTensors(dumped)
                 if max_memory is not None and tensors.nbytes + 8 * reading.nbytes > max_memory:
                     raise LimitExceeded(f"the model needs about {tensors.nbytes + 8 * reading.nbytes} bytes, more than max_memory={max_memory}")
@@ -154,6 +164,20 @@ class Stranger:
             raise LimitExceeded("there is not enough memory for this model; use a larger machine", file=self.source.name) from None
         except RecursionError:
             raise LimitExceeded("the model nests deeper than Python can follow", file=self.source.name) from None
+
+
+def _no_dropped_calls(names: NameTable, dumped: Dumped) -> None:
+    """Refuse a file that would call something unknown and drop what comes of it: the plan does not see that, and no model does it.
+
+    Raises:
+        UntrustedType: names what would be called.
+    """
+    from holdfast.foreign.verdicts import verdict_on
+
+    dropped = [name for name in names.calls if name not in dumped.types and verdict_on(name, True).verdict != "known"]
+    if dropped:
+        shown = ", ".join(quoted(name, 80) for name in dropped[:8])
+        raise UntrustedType(f"the file would call {shown} and drop what comes of it, which no model does; nothing was loaded", names=tuple(dropped))
 
 
 def told(reading: Reading) -> tuple[Dumped, Graph]:

@@ -244,4 +244,5 @@ RULES: dict[str, Callable[[Made], Any]] = {
     **{f"torch.{name}": lambda made: Outline("torch.dtype", {"name": made.name.removeprefix("torch.")}, True) for name in DTYPES},
     **{f"torch.{name}Storage": _kind for name in _LEGACY},
     "torch.storage.UntypedStorage": _kind,
+    "torch.serialization._get_layout": _kind,  # a part of sparse tensors, which read it themselves
 }
