@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation, quoted
+from holdfast.exports.members import HALF, Questions
 from holdfast.exports.tree_tables import Tree, Trees
 
 # -- XGBoost ---------------------------------------------------------------------------------------------------------------
@@ -97,19 +99,48 @@ def lightgbm_trees(model: Any) -> Trees:
     options = dict(word.partition(":")[::2] for word in words[1:])
     targets = int(about["num_tree_per_iteration"])
     link = "square" if "sqrt" in options else LIGHTGBM_LINKS[words[0]]
-    trees = [_lightgbm_tree(one["tree_structure"], place % targets) for place, one in enumerate(about["tree_info"])]
-    return Trees(trees, targets, rounds=False, link=link, scale=float(options.get("sigmoid", 1.0)), over=len(trees) / targets if about.get("average_output") else 0.0, zero=NEAR_ZERO)
+    questions = Questions(int(about["max_feature_idx"]) + 1, whole=True)
+    for column, known in _lightgbm_categories(about).items():
+        questions.knows(column, sorted(known))
+    trees = [_lightgbm_tree(one["tree_structure"], place % targets, questions) for place, one in enumerate(about["tree_info"])]
+    return Trees(questions.placed(trees), targets, columns=tuple(questions.columns()), rounds=False, link=link, scale=float(options.get("sigmoid", 1.0)), over=len(trees) / targets if about.get("average_output") else 0.0, zero=NEAR_ZERO)
 
 
-def _lightgbm_tree(root: dict[str, Any], target: int) -> Tree:
+def _lightgbm_nodes(about: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    waiting = [one["tree_structure"] for one in about["tree_info"]]
+    while waiting:
+        node = waiting.pop()
+        if "leaf_value" not in node:
+            yield node
+            waiting += [node["left_child"], node["right_child"]]
+
+
+def _lightgbm_categories(about: dict[str, Any]) -> dict[int, set[int]]:
+    """Return column -> every category that a tree asks about."""
+    found: dict[int, set[int]] = {}
+    for node in _lightgbm_nodes(about):
+        if node["decision_type"] == "==":
+            found.setdefault(node["split_feature"], set()).update(map(int, node["threshold"].split("||")))
+    return found
+
+
+def _lightgbm_tree(root: dict[str, Any], target: int, questions: Questions) -> Tree:
     nodes = [root]
     rows = []
     for node in nodes:
         if "leaf_value" in node:
             rows.append((0, 0.0, -1, -1, True, node["leaf_value"], False))
             continue
+        if node["decision_type"] == "==":
+            # a missing value, and one that is no category, is never one of the set
+            known = questions.categories(node["split_feature"])
+            chosen = set(map(int, node["threshold"].split("||")))
+            asked = questions.ask(node["split_feature"], [*(int(one) in chosen for one in known), False, False])
+            rows.append((asked, HALF, len(nodes), len(nodes) + 1, False, 0.0, False))
+            nodes += [node["left_child"], node["right_child"]]
+            continue
         if node["decision_type"] != "<=":
-            raise UnsupportedOperation("LightGBM's splits by category cannot be exported; encode categories with OneHotEncoder")
+            raise UnsupportedOperation(f"LightGBM's comparison {quoted(node['decision_type'])} cannot be exported")
         if node["missing_type"] == "Zero":
             raise UnsupportedOperation("LightGBM models trained with zero_as_missing cannot be exported; train without it")
         # where no value was missing in training, LightGBM takes a missing one for zero

@@ -108,6 +108,8 @@ class PmmlModel:
             if classes is not None:
                 wanted = [next((order[text] for text in texts_of(one) if text in order), None) for one in classes]
                 names = [name for name in wanted if name is not None] if None not in wanted else names
+            if not names or any(name not in answer.columns for name in names):
+                raise UnsupportedOperation("the file gives no probabilities of its labels")
             return answer[names].to_numpy(dtype=float, na_value=np.nan)
         output = next((name for name, given in (self.about.answers if self.about is not None else {}).items() if given == method), None)
         if output not in answer.columns:
