@@ -17,7 +17,7 @@ from holdfast.exports.onnx_writer import Writer
 from holdfast.exports.tree_tables import Tree
 
 HALF = 0.5
-DOUBLE, INT64 = 11, 7
+INT64, BOOL = 7, 9
 
 
 class Column(NamedTuple):
@@ -27,13 +27,13 @@ class Column(NamedTuple):
         place: the column of the rows.
         categories: its values, as numbers; the order is that of the answers.
         answers: array (categories + 2, questions), 0 for yes and 1 for no; the last two lines are for other values and for missing ones.
-        whole: values are cut to whole numbers before they are looked up.
+        whole: what is done with values before they are looked up: nothing, ``cut`` to whole numbers, or ``floor``.
     """
 
     place: int
     categories: Any
     answers: Any
-    whole: bool
+    whole: str
 
 
 class Questions:
@@ -43,7 +43,7 @@ class Questions:
         width: columns of the rows; questions are numbered from there.
     """
 
-    def __init__(self, width: int, whole: bool = False) -> None:
+    def __init__(self, width: int, whole: str = "") -> None:
         self.width = width
         self._whole = whole
         self._asked: dict[tuple[int, bytes], int] = {}
@@ -85,24 +85,26 @@ class Questions:
         return [tree._replace(feature=numbers[tree.feature]) for tree in trees]
 
 
-def widened(w: Writer, rows: str, columns: list[Column]) -> str:
-    """Write rows, in float64, with a column more for each question."""
-    return w.node("Concat", [rows, *(_answered(w, rows, column) for column in columns)], axis=1)
+def widened(w: Writer, rows: str, columns: list[Column], kind: Any) -> str:
+    """Write rows, of the numpy dtype `kind`, with a column more for each question."""
+    return w.node("Concat", [rows, *(_answered(w, rows, column, kind) for column in columns)], axis=1)
 
 
-def _answered(w: Writer, rows: str, column: Column) -> str:
+def _answered(w: Writer, rows: str, column: Column, kind: Any) -> str:
     value = w.node("Gather", [rows, w.constant(np.array([column.place], np.int64))], axis=1)
     missing = w.node("IsNaN", [value])
-    if column.whole:
+    if column.whole == "floor":
+        value = w.node("Floor", [value])
+    elif column.whole == "cut":
         value = w.node("Mul", [w.node("Sign", [value]), w.node("Floor", [w.node("Abs", [value])])])
     count = len(column.categories)
     other = w.constant(np.array([count], np.int64))
     if count:
-        same = w.node("Cast", [w.node("Equal", [value, w.constant(column.categories[None, :])])], to=INT64)
-        found = w.node("Cast", [w.node("ReduceMax", [same, w.constant(np.array([1], np.int64))], keepdims=1)], to=9)
+        same = w.node("Cast", [w.node("Equal", [value, w.constant(column.categories[None, :].astype(kind))])], to=INT64)
+        found = w.node("Cast", [w.node("ReduceMax", [same, w.constant(np.array([1], np.int64))], keepdims=1)], to=BOOL)
         place = w.node("Where", [found, w.node("ArgMax", [same], axis=1, keepdims=1), other])
     else:
         place = w.node("Where", [missing, other, other])
     place = w.node("Where", [missing, w.constant(np.array([count + 1], np.int64)), place])
     flat = w.node("Reshape", [place, w.constant(np.array([-1], np.int64))])
-    return w.node("Gather", [w.constant(column.answers), flat], axis=0)
+    return w.node("Gather", [w.constant(column.answers.astype(kind)), flat], axis=0)

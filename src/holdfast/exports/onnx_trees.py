@@ -31,7 +31,7 @@ def summed(w: Writer, rows: str, trees: Trees) -> str:
         near = w.node("LessOrEqual", [w.node("Abs", [rows]), w.constant(_number(trees.zero, trees))])
         rows = w.node("Where", [near, w.constant(_number(0.0, trees)), rows])
     if trees.columns:
-        rows = widened(w, rows, list(trees.columns))
+        rows = widened(w, rows, list(trees.columns), np.float32 if trees.single else np.float64)
     total = w.node("TreeEnsemble", [rows], domain=ML, **attributes(trees))
     if trees.over:
         total = w.node("Div", [total, w.constant(_number(trees.over, trees))])

@@ -101,7 +101,13 @@ class PmmlModel:
         if method == "predict":
             column = next((name for name in (self.target, "predictedValue") if name in answer.columns), answer.columns[0])
             values = answer[column].to_numpy()
-            return labels(values, classes) if classes is not None and not any(one is None for one in values.tolist()) else values
+            if any(one is None for one in values.tolist()):
+                return values
+            if classes is not None:
+                return labels(values, classes)
+            output = known.outputs.get("predict") if known is not None else None
+            # numbers of clusters are texts in PMML
+            return values.astype(output.dtype) if output is not None and values.dtype.kind in "OUT" and output.dtype.startswith("int") else values
         if method == "predict_proba":
             names = [name for name, (feature, _) in self.found.outputs.items() if feature == "probability" and name in answer.columns]
             order = {value: name for name, (feature, value) in self.found.outputs.items() if feature == "probability"}
