@@ -43,7 +43,7 @@ class OnnxModel:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
-            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         except Exception as error:
             raise FormatError(f"onnxruntime does not take this graph: {quoted(' '.join(str(error).split()), 400)}", file=shown or path) from None
         self.about = about

@@ -105,9 +105,9 @@ class PmmlModel:
                 return values
             if classes is not None:
                 return labels(values, classes)
-            output = known.outputs.get("predict") if known is not None else None
+            announced = known.outputs.get("predict") if known is not None else None
             # numbers of clusters are texts in PMML
-            return values.astype(output.dtype) if output is not None and values.dtype.kind in "OUT" and output.dtype.startswith("int") else values
+            return values.astype(announced.dtype) if announced is not None and values.dtype.kind in "OUT" and announced.dtype.startswith("int") else values
         if method == "predict_proba":
             names = [name for name, (feature, _) in self.found.outputs.items() if feature == "probability" and name in answer.columns]
             order = {value: name for name, (feature, value) in self.found.outputs.items() if feature == "probability"}
