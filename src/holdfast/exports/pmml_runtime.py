@@ -62,10 +62,10 @@ class PmmlModel:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 self._evaluator = make_evaluator(path, backend="jpype")
+                self.inputs = [str(one.getName()) for one in self._evaluator.getInputFields()]
         except Exception as error:
             raise FormatError(f"jpmml-evaluator does not take this file: {_first_line(error)}", file=path) from None
         self.found, self.about, self.classes = found, about, classes
-        self.inputs = [str(one.getName()) for one in self._evaluator.getInputFields()]
         self.columns = [name for name, role in found.roles.items() if role == "active"] or self.inputs
         self.target = next((name for name, role in found.roles.items() if role in ("target", "predicted")), None)
 
