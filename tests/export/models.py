@@ -153,6 +153,11 @@ def _frames() -> dict[str, Callable[[], Made]]:
         return ColumnTransformer([("cat", OneHotEncoder(handle_unknown="ignore"), ["city", "size"]), ("num", make_pipeline(SimpleImputer(), StandardScaler()), ["a", "d"])])
 
     few = table[["city", "size", "a", "d", "n"]]
+    rng = np.random.default_rng(3)
+    kinds = np.column_stack([x[:, 2], rng.integers(0, 12, 300), x[:, 3], rng.integers(0, 5, 300) * 3.0])
+    kinds[rng.random(kinds.shape) < 0.05] = np.nan
+    of_kinds = (y + np.nan_to_num(kinds[:, 1]).astype(int) % 3) % 3
+    typed = table[["a", "city", "n"]].astype({"city": "category", "n": "category"})
     return {
         "forest with holes": lambda: (RandomForestClassifier(15, random_state=0).fit(holes, y), holes[:20]),
         "histogram boosting with holes": lambda: (HistGradientBoostingClassifier(max_iter=15, random_state=0).fit(holes, y), holes[:20]),
@@ -167,6 +172,11 @@ def _frames() -> dict[str, Callable[[], Made]]:
         "mixed boosting": lambda: (make_pipeline(columns(), GradientBoostingClassifier(n_estimators=15, random_state=0)).fit(table, s), table[:20]),
         "mixed lightgbm": lambda: (make_pipeline(columns(), lightgbm.LGBMClassifier(n_estimators=15, verbose=-1, random_state=0)).fit(table, s), table[:20]),
         "texts first": lambda: (make_pipeline(texts_first(), LogisticRegression()).fit(few, y), few[:20]),
+        "histogram boosting of categories": lambda: (HistGradientBoostingClassifier(max_iter=15, categorical_features=[1, 3], random_state=0).fit(kinds, of_kinds), kinds[:20]),
+        "lightgbm of categories": lambda: (lightgbm.LGBMClassifier(n_estimators=15, min_data_per_group=5, verbose=-1, random_state=0).fit(kinds, of_kinds, categorical_feature=[1, 3]), kinds[:20]),
+        "xgboost of categories": lambda: (xgboost.XGBClassifier(n_estimators=15, feature_types=["q", "c", "q", "c"], enable_categorical=True, max_cat_to_onehot=2).fit(kinds, of_kinds), kinds[:20]),
+        "histogram boosting of a frame of categories": lambda: (HistGradientBoostingClassifier(max_iter=15, random_state=0).fit(typed, of_kinds), typed[:20]),
+        "lightgbm of a frame of categories": lambda: (lightgbm.LGBMClassifier(n_estimators=15, min_data_per_group=5, verbose=-1, random_state=0).fit(typed, of_kinds), typed[:20]),
         "tf-idf": lambda: (make_pipeline(TfidfVectorizer(), LogisticRegression()).fit(texts, [k % 2 for k in range(60)]), texts[:10]),
         "counts": lambda: (make_pipeline(CountVectorizer(), LogisticRegression()).fit(texts, [k % 2 for k in range(60)]), texts[:10]),
     }

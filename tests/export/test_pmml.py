@@ -18,9 +18,9 @@ pytest.importorskip("sklearn2pmml")
 pytest.importorskip("jpmml_evaluator")
 java = pytest.mark.skipif(shutil.which("java") is None, reason="needs Java: apt-get install default-jre-headless")
 
-QUICK = ["logistic", "logistic of bools", "scaled forest", "ridge", "mixed logistic"]
+QUICK = ["logistic", "logistic of bools", "ridge", "mixed logistic"]
 MORE = [
-    "linear", "lasso", "discriminant", "net", "net for values", "neighbours for values", "svr", "one-class svm", "tree", "tree for values", "forest", "forest for values",
+    "linear", "lasso", "discriminant", "net", "net for values", "neighbours for values", "svr", "one-class svm", "tree", "tree for values", "forest", "scaled forest", "forest for values",
     "extra trees", "gradient boosting", "gradient boosting of two", "gradient boosting for values", "histogram boosting", "histogram boosting of two",
     "histogram boosting for values", "adaptive boosting for values", "isolation forest", "voting", "k-means", "xgboost", "xgboost of two", "xgboost for values", "xgboost for counts",
     "scaled xgboost", "lightgbm", "lightgbm of two", "lightgbm for values", "scaled lightgbm", "forest with holes", "lightgbm with holes", "xgboost with holes",

@@ -137,3 +137,24 @@ def test_texts_may_come_as_a_table(tmp_path: Path) -> None:
     holdfast.save(model, saved)
     rows.write_text("words\n" + "\n".join(example) + "\n")
     assert main(["export", str(saved), str(tmp_path / "m.onnx"), "--rows", str(rows)]) == 0
+
+
+@pytest.mark.parametrize("form", ["array", "lists", "one row", "float32", "objects", "frame", "nothing", "synthetic"])
+def test_an_example_may_come_in_any_form_that_predict_takes(form: str, tmp_path: Path) -> None:
+    import pandas as pd
+
+    model, rows = made("scaled forest")
+    given = {
+        "array": rows, "lists": rows.tolist(), "one row": rows[:1], "float32": rows.astype(np.float32), "objects": rows.astype(object), "frame": pd.DataFrame(rows),
+        "nothing": None, "synthetic": "synthetic",
+    }  # fmt: skip
+    assert holdfast.export(model, tmp_path / "m.onnx", example=given[form]).proof.ok
+
+
+@pytest.mark.parametrize("wrong", ["one dimension", "few columns", "empty", "a number"])
+def test_rows_that_the_model_does_not_take_are_said(wrong: str, tmp_path: Path) -> None:
+    model, rows = made("scaled forest")
+    given = {"one dimension": rows[0], "few columns": rows[:, :3], "empty": rows[:0], "a number": 3}
+    with pytest.raises(holdfast.UnsupportedOperation, match="give example= as predict takes it"):
+        holdfast.export(model, tmp_path / "m.onnx", example=given[wrong])
+    assert list(tmp_path.iterdir()) == []

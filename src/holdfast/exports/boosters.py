@@ -8,11 +8,13 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation, quoted
+from holdfast.exports.members import HALF, Questions
 from holdfast.exports.tree_tables import Tree, Trees
 
 # -- XGBoost ---------------------------------------------------------------------------------------------------------------
@@ -43,12 +45,16 @@ def xgboost_trees(model: Any) -> Trees:
     about = learner["learner_model_param"]
     targets = max(int(about["num_class"]), int(about["num_target"]), 1)
     kept = _rounds(model, booster, inner, targets)
-    trees = [_xgboost_tree(one, info, 1.0 if weights is None else weights[place])
+    questions = Questions(int(about["num_feature"]), "floor")  # a negative value is no category, even above -1
+    asked = _xgboost_categories(inner["trees"][:kept])
+    for column, known in asked.items():
+        questions.knows(column, sorted(known))
+    trees = [_xgboost_tree(one, info, questions, 1.0 if weights is None else weights[place])
              for place, (one, info) in enumerate(zip(inner["trees"][:kept], inner["tree_info"][:kept], strict=True))]  # fmt: skip
     base = np.resize(np.array(json.loads(about["base_score"]) if about["base_score"].startswith("[") else [float(about["base_score"])], np.float32), targets)
     with np.errstate(all="ignore"):
         base = -np.log(np.float32(1) / base - np.float32(1)) if links == "logistic" else np.log(base) if links == "exp" else base
-    return Trees(trees, targets, below=True, single=True, base=base.astype(float), link=links)
+    return Trees(questions.placed(trees), targets, columns=tuple(questions.columns()), below=True, single=True, base=base.astype(float), link=links)
 
 
 def _rounds(model: Any, booster: Any, inner: dict[str, Any], targets: int) -> int:
@@ -61,16 +67,37 @@ def _rounds(model: Any, booster: Any, inner: dict[str, Any], targets: int) -> in
     return len(inner["trees"]) if best is None or ends is None else int(ends[min(best + 1, len(ends) - 1)])
 
 
-def _xgboost_tree(one: dict[str, Any], target: int, weight: float) -> Tree:
+def _xgboost_sets(one: dict[str, Any]) -> Iterator[tuple[int, set[int]]]:
+    """Yield the nodes of a tree that split by category, with their categories."""
+    values = one["categories"]
+    for node, start, size in zip(one["categories_nodes"], one["categories_segments"], one["categories_sizes"], strict=True):
+        yield int(node), set(map(int, values[start : start + size]))
+
+
+def _xgboost_categories(trees: list[dict[str, Any]]) -> dict[int, set[int]]:
+    """Return column -> every category that a tree asks about."""
+    found: dict[int, set[int]] = {}
+    for one in trees:
+        for node, chosen in _xgboost_sets(one):
+            found.setdefault(int(one["split_indices"][node]), set()).update(chosen)
+    return found
+
+
+def _xgboost_tree(one: dict[str, Any], target: int, questions: Questions, weight: float) -> Tree:
     if int(one["tree_param"]["size_leaf_vector"]) > 1:
         raise UnsupportedOperation("XGBoost's trees with several values a leaf cannot be exported; train with multi_strategy='one_output_per_tree'")
-    if any(one["split_type"]):
-        raise UnsupportedOperation("XGBoost's splits by category cannot be exported; encode categories with OneHotEncoder")
     left, right = np.array(one["left_children"]), np.array(one["right_children"])
     leaf = left < 0
     conditions = np.array(one["split_conditions"], np.float32)
     value = (conditions * np.float32(weight)).astype(float)
-    return Tree(np.where(leaf, 0, np.array(one["split_indices"])), conditions.astype(float), left, right, leaf, value[:, None], np.array(one["default_left"], bool), int(target))
+    feature, split = np.where(leaf, 0, np.array(one["split_indices"])), conditions.astype(float)
+    missing = np.array(one["default_left"], bool)
+    for node, chosen in _xgboost_sets(one):
+        # a category of the set goes right; what is no category goes left
+        answers = [int(known) not in chosen for known in questions.categories(int(feature[node]))]
+        feature[node] = questions.ask(int(feature[node]), [*answers, True, bool(missing[node])])
+        split[node] = HALF
+    return Tree(feature, split, left, right, leaf, value[:, None], missing, int(target))
 
 
 # -- LightGBM --------------------------------------------------------------------------------------------------------------
@@ -97,19 +124,48 @@ def lightgbm_trees(model: Any) -> Trees:
     options = dict(word.partition(":")[::2] for word in words[1:])
     targets = int(about["num_tree_per_iteration"])
     link = "square" if "sqrt" in options else LIGHTGBM_LINKS[words[0]]
-    trees = [_lightgbm_tree(one["tree_structure"], place % targets) for place, one in enumerate(about["tree_info"])]
-    return Trees(trees, targets, rounds=False, link=link, scale=float(options.get("sigmoid", 1.0)), over=len(trees) / targets if about.get("average_output") else 0.0, zero=NEAR_ZERO)
+    questions = Questions(int(about["max_feature_idx"]) + 1, "cut")
+    for column, known in _lightgbm_categories(about).items():
+        questions.knows(column, sorted(known))
+    trees = [_lightgbm_tree(one["tree_structure"], place % targets, questions) for place, one in enumerate(about["tree_info"])]
+    return Trees(questions.placed(trees), targets, columns=tuple(questions.columns()), rounds=False, link=link, scale=float(options.get("sigmoid", 1.0)), over=len(trees) / targets if about.get("average_output") else 0.0, zero=NEAR_ZERO)
 
 
-def _lightgbm_tree(root: dict[str, Any], target: int) -> Tree:
+def _lightgbm_nodes(about: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    waiting = [one["tree_structure"] for one in about["tree_info"]]
+    while waiting:
+        node = waiting.pop()
+        if "leaf_value" not in node:
+            yield node
+            waiting += [node["left_child"], node["right_child"]]
+
+
+def _lightgbm_categories(about: dict[str, Any]) -> dict[int, set[int]]:
+    """Return column -> every category that a tree asks about."""
+    found: dict[int, set[int]] = {}
+    for node in _lightgbm_nodes(about):
+        if node["decision_type"] == "==":
+            found.setdefault(node["split_feature"], set()).update(map(int, node["threshold"].split("||")))
+    return found
+
+
+def _lightgbm_tree(root: dict[str, Any], target: int, questions: Questions) -> Tree:
     nodes = [root]
     rows = []
     for node in nodes:
         if "leaf_value" in node:
             rows.append((0, 0.0, -1, -1, True, node["leaf_value"], False))
             continue
+        if node["decision_type"] == "==":
+            # a missing value, and one that is no category, is never one of the set
+            known = questions.categories(node["split_feature"])
+            chosen = set(map(int, node["threshold"].split("||")))
+            asked = questions.ask(node["split_feature"], [*(int(one) in chosen for one in known), False, False])
+            rows.append((asked, HALF, len(nodes), len(nodes) + 1, False, 0.0, False))
+            nodes += [node["left_child"], node["right_child"]]
+            continue
         if node["decision_type"] != "<=":
-            raise UnsupportedOperation("LightGBM's splits by category cannot be exported; encode categories with OneHotEncoder")
+            raise UnsupportedOperation(f"LightGBM's comparison {quoted(node['decision_type'])} cannot be exported")
         if node["missing_type"] == "Zero":
             raise UnsupportedOperation("LightGBM models trained with zero_as_missing cannot be exported; train without it")
         # where no value was missing in training, LightGBM takes a missing one for zero

@@ -53,10 +53,11 @@ def _cuts(model: Any) -> Iterator[tuple[int, Any]]:
     elif hasattr(model, "tree_"):
         yield from _by_column(model.tree_.feature, model.tree_.threshold)
     elif "_predictors" in state:
-        for stage in model._predictors:
-            for one in stage:
-                inner = one.nodes[one.nodes["is_leaf"] == 0]
-                yield from _by_column(inner["feature_idx"], inner["num_threshold"])
+        from holdfast.exports.hist_trees import hist_trees
+
+        for tree in hist_trees(model).trees:
+            seen = ~tree.leaf & (tree.feature < model.n_features_in_)
+            yield from _by_column(np.where(seen, tree.feature, -1), tree.split)
     elif module in ("xgboost", "lightgbm", "catboost"):
         yield from _of_booster(module, model)
     elif "estimators_" in state and name not in ("OneVsRestClassifier", "StackingClassifier", "StackingRegressor"):

@@ -197,6 +197,10 @@ def _rows(model: Any, example: Any, signature: Signature | None) -> Any:
         example = example.toarray()
     if hasattr(example, "detach"):
         example = example.detach().cpu().numpy()
+    if isinstance(example, list) and example and all(isinstance(one, dict) for one in example):
+        import pandas as pd
+
+        example = pd.DataFrame(example)
     names = getattr(model, "feature_names_in_", None)
     if hasattr(example, "columns"):
         if len(example.columns) == 1 and not hasattr(model, "n_features_in_") and all(isinstance(one, str) for one in example.iloc[:, 0]):
@@ -212,4 +216,7 @@ def _rows(model: Any, example: Any, signature: Signature | None) -> Any:
         import pandas as pd
 
         return pd.DataFrame(array, columns=[str(name) for name in names]).infer_objects()
+    if array.dtype == object and array.ndim == 2:
+        with contextlib.suppress(TypeError, ValueError):
+            return array.astype(float)
     return array.astype(float) if array.dtype.kind in "iub" and hasattr(model, "n_features_in_") else array

@@ -13,7 +13,8 @@ import numpy as np
 from holdfast.errors import UnsupportedOperation
 from holdfast.exports import onnx_svm, onnx_text, onnx_trees
 from holdfast.exports.families import parts
-from holdfast.exports.onnx_writer import ContainerWriter
+from holdfast.exports.onnx_runtime import text_of
+from holdfast.exports.onnx_writer import ML, ContainerWriter
 
 LINEAR = ("RidgeClassifier", "RidgeClassifierCV", "LinearSVC", "Perceptron")
 """Linear models that decide without probabilities, which the converters know in float32 only."""
@@ -97,9 +98,43 @@ def _outlier_shapes(operator: Any) -> None:
 
 
 def _begin(scope: Any, operator: Any, container: Any) -> tuple[ContainerWriter, Any, str, list[Any]]:
-    if len(operator.inputs) != 1:
-        raise UnsupportedOperation(f"{type(operator.raw_operator).__name__} gets its columns one by one; put a ColumnTransformer in front of it")
-    return ContainerWriter(scope, container), operator.raw_operator, operator.inputs[0].full_name, operator.outputs
+    w, model = ContainerWriter(scope, container), operator.raw_operator
+    rows = operator.inputs[0].full_name
+    if len(operator.inputs) > 1 or _is_text(operator.inputs[0]):
+        rows = _joined(w, model, operator.inputs)
+    return w, model, rows, operator.outputs
+
+
+def _is_text(variable: Any) -> bool:
+    return type(variable.type).__name__ == "StringTensorType"
+
+
+def _joined(w: ContainerWriter, model: Any, inputs: list[Any]) -> str:
+    """Write columns that come one by one as one tensor, texts as the numbers of their categories."""
+    known = codes_of_texts(model)
+    if known is None and any(map(_is_text, inputs)):
+        raise UnsupportedOperation(f"{type(model).__name__} cannot take texts; put a ColumnTransformer in front of it")
+    columns, number = [], 0
+    for place, one in enumerate(inputs):
+        if not _is_text(one):
+            columns.append(w.node("Cast", [one.full_name], to=onnx_trees.DOUBLE))
+            continue
+        texts = known[place] if isinstance(known, dict) else (known or [])[number]
+        number += 1
+        coded = w.node("LabelEncoder", [one.full_name], domain=ML, keys_strings=[text_of(text) for text in texts], values_int64s=list(range(len(texts))), default_int64=-1)
+        numbers = w.node("Cast", [coded], to=onnx_trees.DOUBLE)
+        columns.append(w.node("Where", [w.node("Less", [numbers, w.constant(np.zeros(1))]), w.constant(np.array([np.nan])), numbers]))
+    return w.node("Concat", columns, axis=1)
+
+
+def codes_of_texts(model: Any) -> dict[int, list[Any]] | list[list[Any]] | None:
+    """Return the categories of a booster's columns, by column or in the order of its columns of categories; None where it has none."""
+    if getattr(model, "_preprocessor", None) is not None:
+        places = np.flatnonzero(np.asarray(model.is_categorical_, bool)).tolist()
+        encoder = model._preprocessor.named_transformers_["encoder"]
+        return {place: [one for one in categories.tolist() if one == one and one is not None] for place, categories in zip(places, encoder.categories_, strict=True)}
+    known = getattr(getattr(model, "booster_", None), "pandas_categorical", None)
+    return known or None
 
 
 def _give(w: ContainerWriter, name: str, output: Any) -> None:
@@ -186,7 +221,7 @@ def _convert_boosting(scope: Any, operator: Any, container: Any) -> None:
 
 def _convert_hist(scope: Any, operator: Any, container: Any) -> None:
     w, model, rows, outputs = _begin(scope, operator, container)
-    total, trees = onnx_trees.hist_boosting(w, model, rows)
+    total, trees = onnx_trees.hist_boosting(w, model, rows, frozenset(place for place, one in enumerate(operator.inputs) if _is_text(one)))
     if hasattr(model, "classes_"):
         answer, places = onnx_trees.classifier_answers(w, total, trees, "sum>0")
         _classify(w, model, answer, places, outputs)

@@ -43,7 +43,7 @@ class OnnxModel:
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = 4
         try:
-            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+            self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         except Exception as error:
             raise FormatError(f"onnxruntime does not take this graph: {quoted(' '.join(str(error).split()), 400)}", file=shown or path) from None
         self.about = about
@@ -107,11 +107,20 @@ class OnnxModel:
         return {names[0]: _cast(array, kind)}
 
 
+def text_of(value: Any) -> str:
+    """Return a category as the text that enters a graph. A column of whole numbers is one of floats as soon as one is missing."""
+    if isinstance(value, str):
+        return value
+    if value is None or value != value:
+        return MISSING
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
 def _cast(array: Any, kind: Any) -> Any:
     if kind is not object:
         with np.errstate(all="ignore"):
             return np.ascontiguousarray(np.asarray(array), dtype=kind)
-    flat = [MISSING if one is None or one != one else one if isinstance(one, str) else str(one) for one in np.asarray(array, object).ravel().tolist()]
+    flat = [text_of(one) for one in np.asarray(array, object).ravel().tolist()]
     return np.array(flat, object).reshape(np.shape(array))
 
 

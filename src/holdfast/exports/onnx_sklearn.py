@@ -155,14 +155,8 @@ def _parse_registered(cls: type, alias: str, shapes: Any, converter: Any, option
 
 def _of_onnxmltools(cls: type) -> tuple[Any, Any]:
     """Return shapes and converter of onnxmltools for a class."""
-    kind = "Classifier" if hasattr(cls, "predict_proba") else "Regressor"
+    shapes = importlib.import_module("skl2onnx.common.shape_calculator")
+    wanted = shapes.calculate_linear_classifier_output_shapes if hasattr(cls, "predict_proba") else shapes.calculate_linear_regressor_output_shapes
     if cls.__module__.startswith("xgboost"):
-        converters = importlib.import_module("onnxmltools.convert.xgboost.operator_converters.XGBoost")
-        shapes = importlib.import_module(f"onnxmltools.convert.xgboost.shape_calculators.{kind}")
-        return getattr(shapes, f"calculate_xgboost_{kind.lower()}_output_shapes"), converters.convert_xgboost
-    converters = importlib.import_module("onnxmltools.convert.lightgbm.operator_converters.LightGbm")
-    if kind == "Classifier":
-        common = importlib.import_module("skl2onnx.common.shape_calculator")
-        return common.calculate_linear_classifier_output_shapes, converters.convert_lightgbm
-    common = importlib.import_module("skl2onnx.common.shape_calculator")
-    return common.calculate_linear_regressor_output_shapes, converters.convert_lightgbm
+        return wanted, importlib.import_module("onnxmltools.convert.xgboost.operator_converters.XGBoost").convert_xgboost
+    return wanted, importlib.import_module("onnxmltools.convert.lightgbm.operator_converters.LightGbm").convert_lightgbm

@@ -47,7 +47,8 @@ def plans(model: Any, signature: Signature) -> Iterator[Plan]:
     if not hasattr(model, "get_params"):
         yield from _boosters(model)
         return
-    named = signature.kind == "frame" and (any(hasattr(one, "transformers_") for one in parts(model)) or len({kind_of(one.dtype) for one in signature.inputs}) > 1)
+    kinds = {kind_of(one.dtype) for one in signature.inputs}
+    named = signature.kind == "frame" and (len(kinds) > 1 or any(hasattr(one, "transformers_") for one in parts(model)) or any(one.dtype == "category" for one in signature.inputs))
     for locale in onnx_text.locales(model):
         trees = ", exact trees" if has_trees(model) else ""
         yield Plan(f"float64{trees}{locale and ', locale ' + locale}", functools.partial(_sklearn, model, signature, named=named, locale=locale))

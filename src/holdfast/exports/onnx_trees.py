@@ -11,9 +11,11 @@ import numpy as np
 
 from holdfast.errors import UnsupportedOperation
 from holdfast.exports.boosters import READERS
+from holdfast.exports.hist_trees import hist_trees
+from holdfast.exports.members import widened
 from holdfast.exports.onnx_writer import ML, Writer
 from holdfast.exports.tree_node import attributes
-from holdfast.exports.tree_tables import Trees, hist_tree, sklearn_tree
+from holdfast.exports.tree_tables import Trees, sklearn_tree
 
 FLOAT, INT64, DOUBLE = 1, 7, 11
 """Numbers that ONNX has for dtypes."""
@@ -28,6 +30,8 @@ def summed(w: Writer, rows: str, trees: Trees) -> str:
     if trees.zero:
         near = w.node("LessOrEqual", [w.node("Abs", [rows]), w.constant(_number(trees.zero, trees))])
         rows = w.node("Where", [near, w.constant(_number(0.0, trees)), rows])
+    if trees.columns:
+        rows = widened(w, rows, list(trees.columns), np.float32 if trees.single else np.float64)
     total = w.node("TreeEnsemble", [rows], domain=ML, **attributes(trees))
     if trees.over:
         total = w.node("Div", [total, w.constant(_number(trees.over, trees))])
@@ -113,17 +117,9 @@ def boosting(w: Writer, model: Any, rows: str) -> tuple[str, Trees]:
     return summed(w, rows, trees), trees
 
 
-def hist_boosting(w: Writer, model: Any, rows: str) -> tuple[str, Trees]:
+def hist_boosting(w: Writer, model: Any, rows: str, coded: frozenset[int] = frozenset()) -> tuple[str, Trees]:
     """Write histogram gradient boosting; returns the sums, and what was summed."""
-    if getattr(model, "_preprocessor", None) is not None:
-        raise UnsupportedOperation(f"{type(model).__name__} with categorical columns cannot be exported; encode them with OneHotEncoder before it")
-    tables = [hist_tree(one, target) for stage in model._predictors for target, one in enumerate(stage)]
-    base = np.asarray(model._baseline_prediction, float).ravel()
-    inverse = type(model._loss.link).__name__
-    links = {"IdentityLink": "identity", "LogLink": "exp", "LogitLink": "logistic", "HalfLogitLink": "logistic", "MultinomialLogit": "softmax"}
-    if inverse not in links:
-        raise UnsupportedOperation(f"{type(model).__name__} with the link {inverse} cannot be exported")
-    trees = Trees(tables, len(base), rounds=False, base=base, link=links[inverse])
+    trees = hist_trees(model, coded)
     return summed(w, rows, trees), trees
 
 

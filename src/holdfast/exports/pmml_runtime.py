@@ -62,10 +62,10 @@ class PmmlModel:
         try:
             with contextlib.redirect_stdout(io.StringIO()):
                 self._evaluator = make_evaluator(path, backend="jpype")
+                self.inputs = [str(one.getName()) for one in self._evaluator.getInputFields()]
         except Exception as error:
             raise FormatError(f"jpmml-evaluator does not take this file: {_first_line(error)}", file=path) from None
         self.found, self.about, self.classes = found, about, classes
-        self.inputs = [str(one.getName()) for one in self._evaluator.getInputFields()]
         self.columns = [name for name, role in found.roles.items() if role == "active"] or self.inputs
         self.target = next((name for name, role in found.roles.items() if role in ("target", "predicted")), None)
 
@@ -101,13 +101,21 @@ class PmmlModel:
         if method == "predict":
             column = next((name for name in (self.target, "predictedValue") if name in answer.columns), answer.columns[0])
             values = answer[column].to_numpy()
-            return labels(values, classes) if classes is not None and not any(one is None for one in values.tolist()) else values
+            if any(one is None for one in values.tolist()):
+                return values
+            if classes is not None:
+                return labels(values, classes)
+            announced = known.outputs.get("predict") if known is not None else None
+            # numbers of clusters are texts in PMML
+            return values.astype(announced.dtype) if announced is not None and values.dtype.kind in "OUT" and announced.dtype.startswith("int") else values
         if method == "predict_proba":
             names = [name for name, (feature, _) in self.found.outputs.items() if feature == "probability" and name in answer.columns]
             order = {value: name for name, (feature, value) in self.found.outputs.items() if feature == "probability"}
             if classes is not None:
                 wanted = [next((order[text] for text in texts_of(one) if text in order), None) for one in classes]
                 names = [name for name in wanted if name is not None] if None not in wanted else names
+            if not names or any(name not in answer.columns for name in names):
+                raise UnsupportedOperation("the file gives no probabilities of its labels")
             return answer[names].to_numpy(dtype=float, na_value=np.nan)
         output = next((name for name, given in (self.about.answers if self.about is not None else {}).items() if given == method), None)
         if output not in answer.columns:

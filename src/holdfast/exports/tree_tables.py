@@ -49,6 +49,7 @@ class Trees(NamedTuple):
         link: what is done with the sum: ``identity``, ``logistic``, ``softmax``, ``exp``, ``one-vs-all``, ``square``.
         scale: what the sum is multiplied with before the link.
         zero: rows this close to zero, or closer, count as zero.
+        columns: columns of categories, whose questions are columns behind those of the rows; see `holdfast.exports.members`.
         over: what the sum is divided by, such as the number of trees, or 0.
     """
 
@@ -62,6 +63,7 @@ class Trees(NamedTuple):
     scale: float = 1.0
     over: float = 0.0
     zero: float = 0.0
+    columns: Any = ()
 
 
 def sklearn_tree(tree: Any, scale: float = 1.0, target: int | None = None, columns: Any = None, values: Any = None) -> Tree:
@@ -83,13 +85,3 @@ def sklearn_tree(tree: Any, scale: float = 1.0, target: int | None = None, colum
     missing = getattr(tree, "missing_go_to_left", None)
     return Tree(feature if columns is None else np.asarray(columns)[feature], tree.threshold.astype(float), tree.children_left, tree.children_right,
                 leaf, np.asarray(values, float), np.zeros(len(leaf), bool) if missing is None else np.asarray(missing, bool), target)  # fmt: skip
-
-
-def hist_tree(predictor: Any, target: int) -> Tree:
-    """Return a tree of scikit-learn's histogram gradient boosting."""
-    nodes = predictor.nodes
-    if nodes["is_categorical"].any():
-        raise UnsupportedOperation("histogram gradient boosting with categorical columns cannot be exported; encode them with OneHotEncoder before it")
-    leaf = nodes["is_leaf"].astype(bool)
-    return Tree(np.where(leaf, 0, nodes["feature_idx"]).astype(np.int64), nodes["num_threshold"].astype(float), nodes["left"].astype(np.int64), nodes["right"].astype(np.int64),
-                leaf, nodes["value"].astype(float)[:, None], nodes["missing_go_to_left"].astype(bool), target)  # fmt: skip
