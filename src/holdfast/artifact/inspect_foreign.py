@@ -77,7 +77,7 @@ def inspect_stranger(stranger: Stranger) -> ForeignInspection:
             tree=tree_lines(graph),
         )
     except HoldfastError as error:
-        if not stranger.names.found and not isinstance(error, UnsupportedModel):
+        if stranger.kind in ("json", "zip", "tar") or (not stranger.names.found and not isinstance(error, UnsupportedModel)):
             raise
         trouble = error.message
     except (RecursionError, MemoryError):

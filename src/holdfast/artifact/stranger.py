@@ -234,6 +234,8 @@ _UNREAD: dict[str, str] = {
     "tflite": "a LiteRT model, which runs in its own runtime: ai_edge_litert.interpreter.Interpreter(path)",
     "zip": "a zip archive of a kind that holdfast does not know as a model",
     "json": "JSON of a kind that holdfast does not know as a model",
+    "onnx": "an ONNX model, which runs in onnxruntime: give its path, not its bytes, to holdfast.load or holdfast.predictor",
+    "pmml": "an XML document such as PMML, which runs in jpmml-evaluator: give its path, not its bytes, to holdfast.load or holdfast.predictor",
     "gguf": "a GGUF file, which holdfast inspects and does not load; run it with llama.cpp",
 }
 
