@@ -105,14 +105,14 @@ def _lz4(data: memoryview) -> Iterator[bytes]:
 
 def z_file(data: memoryview) -> bytearray:
     """Return the content of a file that joblib before 0.10 compressed: a length in hexadecimal, then a zlib stream."""
-    head = bytes(data[:20])
+    head = bytes(data[:22])  # a mark, nineteen characters of length, and of Python 2 a space
     if not head.startswith(b"ZF0x"):
         raise FormatError("a compressed array of an old joblib file does not begin as one; it is damaged or was altered")
     try:
-        announced = int(head[2:19].strip(), 16)
+        announced = int(head[2:21].strip(), 16)
     except ValueError:
         raise FormatError("a compressed array of an old joblib file has no length; it is damaged or was altered") from None
-    body = data[20:] if head[19:20] == b" " else data[19:]
+    body = data[22:] if head[21:] == b" " else data[21:]
     made = _whole(_pieces(body, "zlib"), len(body))
     if len(made) != announced:
         raise FormatError(f"a compressed array of an old joblib file announces {announced} bytes and holds {len(made)}; it is damaged or was altered")
