@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.errors import FormatError, LimitExceeded
+from holdfast.errors import FormatError, LimitExceeded, quoted
 from holdfast.foreign.made import HeldBytearray, Made, kind_of
 from holdfast.values import limits
 from holdfast.values.dtypes import dtype_text, parse_dtype
@@ -178,7 +178,7 @@ CLASSES = {"numpy.ndarray": None, "numpy.memmap": None, "numpy.matrix": "numpy.m
 def as_class(cls: Any, array: AnyArray) -> Any:
     """Return an array as one of its class."""
     if type(cls) is not Named or cls.name not in CLASSES:
-        raise FormatError(f"an array is of the class {kind_of(cls) if type(cls) is not Named else cls.name}, which holdfast does not know as one")
+        raise FormatError(f"an array is of the class {kind_of(cls) if type(cls) is not Named else quoted(cls.name)}, which holdfast does not know as one")
     record = CLASSES[cls.name]
     return array if record is None else Outline(record, {"data": array}, True)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from holdfast.errors import FormatError
+from holdfast.errors import FormatError, quoted
 from holdfast.foreign.made import Made
 from holdfast.values.outline import Named, Outline, Pairs
 
@@ -166,7 +166,7 @@ def _reconstructed(made: Made) -> Any:
         elif base.name in ("builtins.list", "builtins.set") and type(content) is list:
             inner.items = content + made.items
         else:
-            raise FormatError(f"an object of {cls.name!r} is made from a {base.name}, which holdfast does not read")
+            raise FormatError(f"an object of {quoted(cls.name)!r} is made from a {quoted(base.name)}, which holdfast does not read")
     return inner.finish()
 
 
