@@ -281,6 +281,13 @@ def of_one_hash(kind: str, count: int, holder: Callable[[int, int], t.Table]) ->
     return packed(t.Tree(1, t.SameRef(start + count), [*keys, holder(start, count)]))
 
 
+def shared_parts(count: int, length: int) -> bytes:
+    """Keys that each hold the same long tuple: hashing visits all of it once a key."""
+    shared = t.LongTuples(1, t.Same(length), t.Plain(list(range(length))))
+    keys = t.Tuples(count, [t.Plain(list(range(count))), t.SameRef(0)])
+    return packed(t.Tree(1, t.SameRef(count + 1), [shared, keys, t.Dicts(1, t.Same(count), t.Run(1), NONE)]))
+
+
 def in_an_attribute(count: int) -> bytes:
     """The same in an attribute that a check of native state reads before anything is built."""
     prime = 2**61 - 1
@@ -302,6 +309,7 @@ HASHES = {
     **{f"60,000 {kind} of one hash in a {name}": Case(of_one_hash(kind, 60_000, holder), LimitExceeded, lenient=("inspect",), says="SAME_HASH", within=5)
        for kind in ("decimals", "tuples", "frozen sets") for name, holder in HOLDERS.items()},
     "60,000 keys of one hash in an attribute that is checked": Case(in_an_attribute(60_000), LimitExceeded, lenient=("inspect",), says="SAME_HASH", within=5),
+    "20,000 keys that share a tuple of 10,000 parts": Case(shared_parts(20_000, 10_000), LimitExceeded, lenient=("inspect",), says="KEY_PARTS", within=5),
     "a key of 2**60 parts": Case(hash_bomb(60), LimitExceeded, FormatError, InvalidState, within=2),
     "an item of a set of 2**60 parts": Case(
         doubled(60, lambda i: t.Tuples(1, [t.SameRef(i), t.SameRef(i)]), t.Tuples(1, [t.Same(1)]), t.Sets(1, t.Same(1), t.SameRef(60))),
