@@ -241,3 +241,12 @@ def test_the_command_ends_with_what_became_of_the_file(tmp_path: Path) -> None:
 
 
 _PYTHON = (sys.executable, "-m", "holdfast")
+
+
+def test_a_catboost_of_its_own_file_is_asked_though_it_says_it_has_no_features(tmp_path: Path) -> None:
+    from catboost import CatBoostClassifier
+
+    CatBoostClassifier(iterations=3, verbose=0, allow_writing_files=False).fit(X, Y).save_model(str(tmp_path / "m.cbm"))
+    done = holdfast.convert(tmp_path / "m.cbm", tmp_path / "m.safetensors")
+    assert (done.status, done.same_answers) == ("converted", True)
+    assert done.rows > 0

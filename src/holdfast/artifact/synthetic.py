@@ -31,7 +31,9 @@ def synthetic_rows(model: Any) -> Any:
         words = sorted(map(str, vocabulary))
         return [" ".join(rng.choice(words, size=min(8, len(words)))) for _ in range(ROWS)]
     count = _safe(model, "n_features_in_")
-    if not isinstance(count, int | np.integer):
+    if isinstance(count, int | np.integer) and count == 0:  # a CatBoost out of its own file knows its features by name only
+        count = len(_safe(model, "feature_names_") or ())
+    if not isinstance(count, int | np.integer) or count < 1:
         raise UnsupportedModel(
             f"example='synthetic' needs a fitted model that knows its n_features_in_, and {type(model).__name__} does not; give rows instead"
         )
