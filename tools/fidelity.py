@@ -16,7 +16,6 @@ import warnings
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("KERAS_BACKEND", "torch")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
@@ -33,32 +32,14 @@ TARGETS = ("onnx", "pmml")
 def models() -> dict[str, Any]:
     """Return name -> a function that gives a model and its example."""
     from tests.export.models import NAMES, made
-    from tests.export.test_nets import nets
+    from tests.export.test_nets import keras_nets, nets
 
     found: dict[str, Any] = {name: functools.partial(made, name) for name in NAMES}
     for name in nets():
         found[f"PyTorch: {name}"] = functools.partial(lambda name: nets()[name], name)
-    found["Keras: dense"] = _keras_dense
-    found["Keras: images"] = _keras_images
+    for name in keras_nets():
+        found[f"Keras: {name}"] = functools.partial(lambda name: keras_nets()[name], name)
     return found
-
-
-def _keras_dense() -> Any:
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(0)
-    layers = [keras.Input((8,)), keras.layers.Dense(16, activation="relu"), keras.layers.Dense(3, activation="softmax")]
-    return keras.Sequential(layers), np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
-
-
-def _keras_images() -> Any:
-    import keras
-    import numpy as np
-
-    keras.utils.set_random_seed(0)
-    layers = [keras.Input((12, 12, 3)), keras.layers.Conv2D(4, 3, activation="relu"), keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)]
-    return keras.Sequential(layers), np.random.default_rng(0).normal(size=(5, 12, 12, 3)).astype(np.float32)
 
 
 def tried(model: Any, example: Any, target: str) -> dict[str, Any]:

@@ -84,6 +84,70 @@ def test_a_missing_library_is_said_with_its_command(tmp_path: Path, monkeypatch:
     assert onnx_torch.ROWS > 1
 
 
+def keras_nets() -> dict[str, tuple[Any, Any]]:
+    """Models of Keras, and rows for them."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    layers, rng = keras.layers, np.random.default_rng(0)
+    scaled = layers.Normalization()
+    scaled.adapt(rng.normal(3, 2, (50, 6)).astype(np.float32))
+    left, right, words = keras.Input((4,), name="left"), keras.Input((6,), name="right"), keras.Input((7, 8))
+    joined = layers.Concatenate()([layers.Dense(8, activation="gelu")(left), layers.Dense(5, activation="selu")(right)])
+    mixed = layers.LayerNormalization()(layers.Add()([words, layers.MultiHeadAttention(2, 4)(words, words)]))
+    rows = {name: rng.normal(size=(5, *shape)).astype(np.float32) for name, shape in {"flat": (6,), "left": (4,), "series": (10, 4), "words": (7, 8), "image": (16, 16, 3)}.items()}
+    return {
+        "a layer that holds a mean": (keras.Sequential([keras.Input((6,)), scaled, layers.BatchNormalization(), layers.Dense(3, activation="softmax")]), rows["flat"]),
+        "two inputs": (keras.Model([left, right], layers.Dense(2)(joined)), {"left": rows["left"], "right": rows["flat"]}),
+        "images": (keras.Sequential([keras.Input((16, 16, 3)), layers.SeparableConv2D(4, 3), layers.MaxPooling2D(), layers.Flatten(), layers.Dense(2)]), rows["image"]),
+        "series": (keras.Sequential([keras.Input((10, 4)), layers.Bidirectional(layers.GRU(4)), layers.Dense(1)]), rows["series"]),
+        "attention": (keras.Model(words, layers.Dense(3)(layers.GlobalAveragePooling1D()(layers.Dense(8, activation="gelu")(mixed)))), rows["words"]),
+        "words": (keras.Sequential([keras.Input((9,), dtype="int32"), layers.Embedding(30, 4), layers.LSTM(4), layers.Dense(1)]), rng.integers(0, 30, (5, 9)).astype(np.int32)),
+    }
+
+
+@pytest.mark.parametrize("name", ["a layer that holds a mean", "two inputs", "images", "series", "attention", "words"])
+def test_keras_is_exported_on_tensorflow(name: str, tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    model, rows = keras_nets()[name]
+    held = [vars(layer).get("mean") for layer in model.layers]
+    done = holdfast.export(model, tmp_path / "m.onnx", example=rows)
+    assert done.proof.ok
+    assert done.proof.count > 3000
+    found = holdfast.load(done.path).predict(rows)
+    np.testing.assert_allclose(found.reshape(5, -1), model.predict(rows, verbose=0), atol=1e-5)
+    assert all(vars(layer).get("mean") is one for layer, one in zip(model.layers, held, strict=True))  # the model is as it was
+
+
+def test_what_keras_cannot_write_is_refused_by_name(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    import keras
+
+    layers = keras.layers
+    cut = layers.TextVectorization(max_tokens=20)
+    cut.adapt(["a b", "c d e"])
+    text = keras.Input((1,), dtype="string")
+    model = keras.Model(text, layers.Dense(2)(layers.GlobalAveragePooling1D()(layers.Embedding(20, 4)(cut(text)))))
+    with pytest.raises(UnsupportedOperation, match=r"LookupTableFind.*which ONNX does not have"):
+        holdfast.export(model, tmp_path / "m.onnx", example=np.array([["a b"], ["c"], ["e a"]]))
+    wide = keras.Sequential([keras.Input((6,), dtype="float64"), layers.Dense(3, dtype="float64", activation="gelu")])
+    with pytest.raises(UnsupportedOperation, match="onnxruntime does not take this graph") as caught:
+        holdfast.export(wide, tmp_path / "m.onnx", example=np.ones((3, 6)))
+    assert caught.value.file == str(tmp_path / "m.onnx")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_converter_of_keras_is_said_with_its_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("tensorflow")
+    from keras.src.utils import module_utils
+
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)
+    monkeypatch.setattr(module_utils, "tf2onnx", module_utils.LazyModule("tf2onnx"))
+    model, rows = keras_nets()["series"]
+    with pytest.raises(LibraryMissing, match=r"tf2onnx.*pip install 'holdfast\[onnx\]'"):
+        holdfast.export(model, tmp_path / "m.onnx", example=rows)
+
+
 @pytest.mark.long
 def test_keras_is_exported_on_pytorch(tmp_path: Path) -> None:
     """In a process of its own, since the backend is chosen once."""

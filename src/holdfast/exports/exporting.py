@@ -20,7 +20,16 @@ import numpy as np
 from holdfast.artifact.describe import signature_of
 from holdfast.artifact.environment import libraries
 from holdfast.artifact.synthetic import synthetic_rows
-from holdfast.errors import HoldfastError, NotFound, ProofFailed, UnsupportedModel, UnsupportedOperation, UnsupportedTarget, quoted
+from holdfast.errors import (
+    FormatError,
+    HoldfastError,
+    NotFound,
+    ProofFailed,
+    UnsupportedModel,
+    UnsupportedOperation,
+    UnsupportedTarget,
+    quoted,
+)
 from holdfast.exports.about import About, Exported
 from holdfast.exports.families import families_of, has_classes
 from holdfast.exports.predictor import ExportPredictor
@@ -98,6 +107,9 @@ def export(
             blank = ExportProof(made_for.NAME, made_for.runtime_name(), plan.name, allowed, allowed_labels=allow_changed_labels, libraries=versions)
             try:
                 proof = prove(replay, lambda place=place, about=about: made_for.open_runtime(place, about), described, blank)  # type: ignore[misc]
+            except FormatError as error:  # what a converter wrote is not what its runtime takes
+                refused = refused or UnsupportedOperation(error.message)
+                continue
             except HoldfastError as error:
                 refused = refused or error
                 continue

@@ -235,5 +235,7 @@ def _like(value: Any, count: int, scale: float, rng: Any) -> Any:
     shape = (count, *value.shape[1:])
     if value.dtype.kind in "iub":
         return rng.integers(int(value.min()), int(value.max()) + 1, shape).astype(value.dtype)
+    if value.dtype.kind in "OU":
+        return rng.choice([*{str(one) for one in value.ravel().tolist()}, *STRANGE_TEXTS], shape).astype(object)
     spread = float(value.std()) or 1.0
     return (float(value.mean()) + scale * spread * rng.standard_normal(shape)).astype(value.dtype)
