@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeGuard, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from holdfast.artifact import save as _save
 from holdfast.artifact.convert import Converted
@@ -16,12 +16,11 @@ from holdfast.artifact.inspect import Inspection
 from holdfast.artifact.load import Opening, open_buffer, replayed
 from holdfast.artifact.replay import Proof
 from holdfast.artifact.save import Saved
-from holdfast.artifact.save_foreign import save_foreign, writer_of
-from holdfast.artifact.source import Source, buffer_source, open_source
-from holdfast.artifact.stranger import Stranger, kind_of
+from holdfast.artifact.save_foreign import writer_of
 from holdfast.artifact.verify import verify_opening
-from holdfast.errors import AlreadyExists, FormatError, HoldfastError, UnsupportedModel, UnsupportedTarget, UntrustedType, quoted
-from holdfast.foreign.sniff import SUFFIXES, WORDS, check_suffix
+from holdfast.errors import FormatError, HoldfastError, UnsupportedTarget
+from holdfast.foreign.sniff import SUFFIXES, WORDS
+from holdfast.opening import Export, is_export_name, is_saved, open_bytes, open_saved, path_text
 from holdfast.trust.policy import policy
 
 if TYPE_CHECKING:
@@ -30,18 +29,6 @@ if TYPE_CHECKING:
     from holdfast.values.predictor import Predictor
 
 PathOrFile = Any
-
-EXPORTS = ("onnx", "pmml")
-"""Kinds of files that are models in another runtime's form."""
-
-
-def _path(path: Any) -> str:
-    name = os.fspath(path)
-    if not isinstance(name, str):
-        name = os.fsdecode(name)
-    if "\0" in name:
-        raise FormatError("a path holds no NUL character", file=name)
-    return name
 
 
 @overload
@@ -116,15 +103,14 @@ def save(  # type: ignore[misc]
         assert opening.opened is not None
         manifest = opening.opened.manifest
         return Saved(opening.id, manifest.content.digest, len(blob), None, manifest.training_rows, [])
-    name = _path(path)
-    writer = None if format in EXPORTS else writer_of(name, format)
-    if writer is not None:
-        if any(given is not None for given in (metrics, extra, compress, parent, keep_last, shard_bytes, on_bytes)) or not wait:
-            raise ValueError(f"a {writer.format} file keeps the model alone; metrics, extra, compress, parent, wait and the like are for .safetensors")
-        return save_foreign(model, name, writer, example, durable)
-    if format in EXPORTS or (format is None and os.path.splitext(name)[1].lower().removeprefix(".") in EXPORTS):
-        made = export(model, name, example=example, target=format)
-        return Saved("", "", made.nbytes, made.proof, [], [])
+    name = path_text(path)
+    if format is not None or is_export_name(name) or writer_of(name, None) is not None:
+        from holdfast.converting import save_elsewhere
+
+        unkept = {"metrics": metrics, "extra": extra, "compress": compress, "parent": parent, "keep_last": keep_last, "shard_bytes": shard_bytes, "on_bytes": on_bytes}
+        saved = save_elsewhere(model, name, format, example, durable, **unkept, wait=None if wait else False)
+        if saved is not None:
+            return saved
     _check_target(name)
     if keep_last is not None:
         _check_kept(name, keep_last)
@@ -173,7 +159,7 @@ def _with_parent(extra: Mapping[str, Any] | None, parent: Any) -> Mapping[str, A
     elif isinstance(parent, str) and parent.startswith("blake3:"):
         id_ = parent
     else:
-        with _open(parent) as opening:
+        with open_saved(parent) as opening:
             id_ = opening.id
     if "parent" in (extra or {}):
         raise ValueError("parent is given twice, in extra too")
@@ -201,53 +187,7 @@ def dumps(
 def _check_target(name: str) -> None:
     kinds = SUFFIXES.get(os.path.splitext(name)[1].lower())
     if kinds is not None and kinds[0] != "safetensors":
-        raise UnsupportedTarget(f"holdfast does not write {WORDS.get(kinds[0], kinds[0])} yet; save as .safetensors", file=name)
-
-
-def _open(path: PathOrFile) -> Opening | Stranger:
-    if hasattr(path, "read"):
-        data = path.read()
-        if isinstance(data, str):
-            raise TypeError("the file is open as text; open it with mode 'rb'")
-        return _of_source(buffer_source(bytearray(data)))
-    if isinstance(path, bytes | bytearray | memoryview):
-        raise TypeError("this is bytes and not a path; use holdfast.loads")
-    name = _path(path)
-    if os.path.isdir(name):
-        return _folder(name)
-    return _of_source(open_source(name), checked=True)
-
-
-def _folder(name: str) -> Stranger:
-    """Open a folder that is one model."""
-    if os.path.isfile(os.path.join(name, "MLmodel")):
-        from holdfast.artifact.mlflow import MlflowFolder
-
-        return MlflowFolder(name)
-    if os.path.isfile(os.path.join(name, "saved_model.pb")):
-        raise UnsupportedModel(
-            "this is a SavedModel of TensorFlow, which is a program; load it with tf.saved_model.load where you trust it, or take the Keras model "
-            "that it was made from and save that with holdfast.save",
-            file=name,
-        )
-    raise FormatError("this is a folder; a model is one file, or a folder with an MLmodel file; for a folder of files: holdfast convert", file=name)
-
-
-def _of_source(source: Source, checked: bool = False) -> Opening | Stranger:
-    """Open bytes as what they are; ``checked`` compares that with the suffix of the name."""
-    try:
-        kind = kind_of(source)
-        if checked:
-            check_suffix(source.name, kind)
-    except HoldfastError as error:
-        source.close()
-        raise error.at(source.name) from None
-    return Opening(source) if kind in ("safetensors", "unknown") else Stranger(source, kind)
-
-
-def _is_export(opening: Opening | Stranger) -> TypeGuard[Stranger]:
-    """Say whether a file is a model in another runtime's form, which is opened there and not rebuilt here."""
-    return isinstance(opening, Stranger) and opening.kind in EXPORTS
+        raise UnsupportedTarget(f"holdfast does not write {WORDS.get(kinds[0], kinds[0])}; save as .safetensors", file=name)
 
 
 def load(
@@ -301,18 +241,16 @@ def load(
 
         trusted = [*(trusted or ()), *classes_of(into)]
     allowed = policy(trusted, trusted_functions)
-    if isinstance(path, str | os.PathLike) and _path(path).endswith(".safetensors.index.json"):
+    if isinstance(path, str | os.PathLike) and path_text(path).endswith(".safetensors.index.json"):
         from holdfast.artifact.load import load_indexed
 
         if part is not None or replay or max_memory is not None:
             raise ValueError("part, replay and max_memory are for one file, and an index names several")
-        model = load_indexed(_path(path), allowed, digests, device)
+        model = load_indexed(path_text(path), allowed, digests, device)
     else:
-        with _open(path) as opening:
-            if _is_export(opening):
-                from holdfast.exports.opening import open_export
-
-                return open_export(opening.source.name, opening.kind)
+        if isinstance(path, bytes | bytearray | memoryview):
+            raise TypeError("this is bytes and not a path; use holdfast.loads")
+        with open_saved(path) as opening:
             model = opening.load(allowed, part, digests, max_memory, device)
             model = replayed(opening, model) if replay else model
     if into is None:
@@ -354,7 +292,7 @@ def loads(
     if digests not in ("needed", "all"):
         raise ValueError(f"digests={digests!r} is not known; give 'needed' or 'all'")
     allowed = policy(trusted, trusted_functions)
-    with _of_source(buffer_source(buffer, copy)) as opening:
+    with open_bytes(buffer, copy) as opening:
         model = opening.load(allowed, part, digests, max_memory)
         return replayed(opening, model) if replay else model
 
@@ -372,12 +310,9 @@ def inspect(path: PathOrFile) -> Inspection | Description:
     from holdfast.artifact.inspect import inspect_opening
     from holdfast.artifact.inspect_foreign import inspect_stranger
 
-    is_bytes = isinstance(path, bytes | bytearray | memoryview)
-    with _of_source(buffer_source(path)) if is_bytes else _open(path) as opening:
-        if _is_export(opening) and not is_bytes:
-            from holdfast.exports.opening import describe_export
-
-            return describe_export(opening.source.name, opening.kind)
+    with open_saved(path) as opening:
+        if isinstance(opening, Export):
+            return opening.describe()
         return inspect_opening(opening) if isinstance(opening, Opening) else inspect_stranger(opening)
 
 
@@ -406,16 +341,10 @@ def verify(
         UntrustedType, InvalidState, FormatError: as `load`.
     """
     allowed = policy(trusted, trusted_functions)
-    opening = _of_source(buffer_source(path)) if isinstance(path, bytes | bytearray | memoryview) else _open(path)
-    with opening:
+    with open_saved(path) as opening:
         if isinstance(opening, Opening):
             return verify_opening(opening, allowed, tolerance, on_bytes)
-        if _is_export(opening):
-            from holdfast.exports.opening import open_export
-
-            open_export(opening.source.name, opening.kind)
-        else:
-            opening.load(allowed)
+        opening.load(allowed)
         return Proof("", "no example", tolerance=tolerance, python=python_version())
 
 
@@ -452,19 +381,14 @@ def predictor(
     from holdfast.artifact.describe import signature_of
     from holdfast.artifact.predictor import ModelPredictor
 
-    if isinstance(source, bytes | bytearray | memoryview):
-        opening = _of_source(buffer_source(source))
-    elif isinstance(source, str | os.PathLike) or hasattr(source, "read"):
-        opening = _open(source)
-    else:
+    if not is_saved(source):
         return ModelPredictor(source, signature_of(source))
-    with opening:
-        if _is_export(opening):
-            from holdfast.exports.opening import open_export
-
-            return open_export(opening.source.name, opening.kind)
+    with open_saved(source) as opening:
         model = opening.load(policy(trusted, trusted_functions), None, "needed", None, device)
-        signature = opening.opened.manifest.signature if opening.opened is not None else getattr(opening, "signature", None)
+        if isinstance(opening, Export):
+            answers: Predictor = model
+            return answers
+        signature = opening.opened.manifest.signature if opening.opened is not None else opening.signature
         return ModelPredictor(model, signature or signature_of(model), opening.source.name)
 
 
@@ -507,28 +431,9 @@ def convert(
         >>> holdfast.convert(os.path.join(folder, "old.pkl"), os.path.join(folder, "new.safetensors")).proof
         'same content'
     """
-    from holdfast.artifact import convert as converting
+    from holdfast import converting
 
-    name = _path(target)
-    if not replace and os.path.lexists(name):
-        raise AlreadyExists("there is a file of this name already; give replace=True (--replace) to write over it", file=name)
-    allowed = policy(trusted, trusted_functions)
-    with _open(source) as opening:
-        if _is_export(opening):
-            raise UnsupportedModel("this is an export, from which no model comes back; convert the model that it was made from", file=opening.source.name)
-        if os.path.splitext(name)[1].lower().removeprefix(".") in EXPORTS or writer_of(name, None) is not None:
-            kept = opening.example()
-            model = opening.load(allowed)
-            saved = save(model, name, example=None if kept is None else kept["inputs"], durable=durable)
-            return converting.written(opening, name, model, saved)
-        if isinstance(opening, Opening):
-            raise FormatError("this is a safetensors file already; give the new file the suffix of another format", file=opening.source.name)
-        try:
-            return converting.convert_stranger(opening, name, allowed, durable, replace)
-        except (UntrustedType, UnsupportedModel):
-            if not allow_pickle or opening.kind not in ("pickle", "torch"):
-                raise
-        return converting.run_pickle(opening, name, replace)
+    return converting.convert(source, path_text(target), policy(trusted, trusted_functions), allow_pickle, replace, durable)
 
 
 def convert_folder(
@@ -557,31 +462,9 @@ def convert_folder(
         NotFound: there is no such folder.
         FormatError: one of the folders lies in the other.
     """
-    from holdfast.artifact import convert_tree as trees
+    from holdfast.converting import convert_folder as convert_all
 
-    jobs, skipped = trees.jobs_of(_path(old), _path(new))
-    if dry_run:
-        return [Converted(job.source, job.target) for job in jobs] + skipped
-    for folder in sorted({os.path.dirname(job.target) for job in jobs}):
-        os.makedirs(folder, exist_ok=True)
-    tell = (lambda one: on_done(one, len(jobs))) if on_done is not None else lambda one: None
-    return trees.convert_all(jobs, _convert_job, options, os.cpu_count() or 1 if workers is None else workers, tell) + skipped
-
-
-def _convert_job(source: str, target: str, **options: Any) -> Converted:
-    """Convert one file of a folder; a refusal is a record like any other."""
-    import warnings
-
-    from holdfast.artifact.convert import refused
-
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return convert(source, target, **options)
-    except HoldfastError as error:
-        return refused(source, error)
-    except Exception as error:  # a file that trips a reader over something unforeseen must not end the others
-        return refused(source, FormatError(f"it cannot be read ({type(error).__name__}: {quoted(error, 300)}); please report it"))
+    return convert_all(path_text(old), path_text(new), workers, dry_run, on_done, options)
 
 
 def compare(a: PathOrFile, b: PathOrFile) -> Any:
@@ -592,7 +475,7 @@ def compare(a: PathOrFile, b: PathOrFile) -> Any:
     """
     from holdfast.artifact.compare import compare_openings
 
-    with _open(a) as left, _open(b) as right:
+    with open_saved(a) as left, open_saved(b) as right:
         for one in (left, right):
             if not isinstance(one, Opening):
                 raise FormatError("only files of holdfast are compared without loading; convert it first: holdfast convert", file=one.source.name)
@@ -678,12 +561,12 @@ def export(
     from holdfast.exports.exporting import export as make
     from holdfast.exports.exporting import target_of
 
-    name = _path(path)
+    name = path_text(path)
     target_of(name, target)
     options: dict[str, Any] = {"target": target, "tolerance": tolerance, "allow_changed_labels": allow_changed_labels}
-    if not (isinstance(source, str | os.PathLike | bytes | bytearray | memoryview) or hasattr(source, "read")):
+    if not is_saved(source):
         return make(source, name, example=example, signature=signature_of(source), **options)
-    with open_buffer(source) if isinstance(source, bytes | bytearray | memoryview) else _open(source) as opening:
+    with open_saved(source) as opening:
         model = opening.load(policy(trusted, trusted_functions))
         kept = opening.example() if example is None else None
         signature = opening.opened.manifest.signature if opening.opened is not None else None

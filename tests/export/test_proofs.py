@@ -11,7 +11,7 @@ import pytest
 
 import holdfast
 from holdfast.cli.main import main
-from holdfast.errors import LibraryMissing
+from holdfast.errors import LibraryMissing, UnsupportedOperation
 from holdfast.exports.cuts import around, cuts_of
 from holdfast.exports.families import families_of, tolerances
 from holdfast.exports.proof import differences
@@ -158,3 +158,19 @@ def test_rows_that_the_model_does_not_take_are_said(wrong: str, tmp_path: Path) 
     with pytest.raises(holdfast.UnsupportedOperation, match="give example= as predict takes it"):
         holdfast.export(model, tmp_path / "m.onnx", example=given[wrong])
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", ["onnx", "pmml"])
+@pytest.mark.parametrize("given", [{"metrics": {"auc": 0.9}}, {"extra": {"team": "risk"}}, {"compress": "zstd"}, {"keep_last": 2}, {"wait": False}])
+def test_what_an_export_cannot_keep_is_not_dropped_in_silence(suffix: str, given: dict[str, object], tmp_path: Path) -> None:
+    (option,) = given
+    with pytest.raises(ValueError, match=f"not {option}; save as .safetensors"):
+        holdfast.save(made("linear")[0], tmp_path / f"m.{suffix}", example=data()[0][:5], **given)  # type: ignore[call-overload]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("asked", [{"part": "steps"}, {"max_memory": 1 << 30}, {"device": "cuda:0"}])
+def test_an_export_is_opened_whole_and_by_its_own_runtime(asked: dict[str, object], tmp_path: Path) -> None:
+    made_ = holdfast.export(made("linear")[0], tmp_path / "m.onnx", example=data()[0][:5])
+    with pytest.raises(UnsupportedOperation, match="opened whole, by its own runtime"):
+        holdfast.load(made_.path, **asked)  # type: ignore[arg-type]

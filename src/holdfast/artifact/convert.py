@@ -21,9 +21,9 @@ from holdfast.artifact.load import Opening
 from holdfast.artifact.pack import sections, write_sections
 from holdfast.artifact.replay import Proof, answers, row_count
 from holdfast.artifact.same import same
-from holdfast.artifact.stranger import Stranger, told
+from holdfast.artifact.stranger import Stranger
 from holdfast.artifact.synthetic import synthetic_rows
-from holdfast.errors import AlreadyExists, HoldfastError, ProofFailed, UnsupportedModel
+from holdfast.errors import HoldfastError, ProofFailed, UnsupportedModel
 from holdfast.foreign.reading import Reading
 from holdfast.frameworks.adapter import type_name
 from holdfast.frameworks.walk import Dumped
@@ -79,26 +79,22 @@ class Converted(msgspec.Struct, frozen=True):
         return ", ".join(parts) or self.reason or "nothing to compare with"
 
 
-def convert_stranger(stranger: Stranger, target: str, policy: Policy, durable: bool = True, replace: bool = False) -> Converted:
+def convert_stranger(stranger: Stranger, target: str, policy: Policy, durable: bool = True) -> Converted:
     """Convert an opened foreign file.
 
     Args:
         stranger: the old file.
-        target: path of the new one.
+        target: path of the new one; a file of that name is replaced.
         policy: what may be trusted beyond the lists.
         durable: see `holdfast.save`.
-        replace: replace a file that is there already.
 
     Raises:
         HoldfastError: as for a load of the old file, or a save of the model.
-        AlreadyExists: there is a file of that name.
         ProofFailed: the new file does not give the same model; it is not left behind.
     """
-    if not replace and os.path.lexists(target):
-        raise AlreadyExists("there is a file of this name already; give --replace to write over it", file=target)
     reading = stranger.read()
-    model = stranger.load_reading(reading, policy)
-    digest = told_digest(told(reading)[0])
+    model, dumped = stranger.built(reading, policy)
+    digest = told_digest(dumped)
     extra = {"converted_from": reading.format, **reading.extra}
     ready = _prepared(model, reading, extra)
     same_content: bool | None = None
@@ -129,12 +125,10 @@ def _prepared(model: Any, reading: Reading, extra: dict[str, Any]) -> saving.Pre
     return ready
 
 
-def run_pickle(stranger: Stranger, target: str, replace: bool = False) -> Converted:
+def run_pickle(stranger: Stranger, target: str) -> Converted:
     """Convert a pickle by running it in a confined child; see `holdfast.artifact.unpickle`."""
     from holdfast.artifact.unpickle import convert
 
-    if not replace and os.path.lexists(target):
-        raise AlreadyExists("there is a file of this name already; give --replace to write over it", file=target)
     done = convert(stranger.source.name, target)
     with Opening.of_path(target) as opening:
         assert opening.opened is not None

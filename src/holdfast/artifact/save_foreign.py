@@ -115,7 +115,7 @@ def _proved(model: Any, path: str, shown: str, writer: Writer, example: Any) -> 
             lists = catalog()
             own = [one for one in stranger.names.found if one not in lists.types and one not in lists.values and one not in NEVER]
             live = [found for one in own if (found := find_live(one)) is not None]
-            back = stranger.load_reading(reading, policy([one for one in live if isinstance(one, type)], [one for one in live if isinstance(one, FunctionType)]))
+            back, _ = stranger.built(reading, policy([one for one in live if isinstance(one, type)], [one for one in live if isinstance(one, FunctionType)]))
         except (TrustError, UnsupportedModel, TypeError) as error:
             said = error.message if isinstance(error, HoldfastError) else str(error)
             warnings.warn(f"holdfast itself does not load this file again, so nothing of it was proven ({said.partition(chr(10))[0]}); save as .safetensors too", HoldfastWarning, stacklevel=5)

@@ -137,10 +137,10 @@ class Stranger:
             raise LimitExceeded(f"the file alone has {self.source.size} bytes, more than max_memory={max_memory}", file=self.source.name)
         reading = self.read()
         self.signature = reading.signature
-        return self.load_reading(reading, policy, max_memory, device)
+        return self.built(reading, policy, max_memory, device)[0]
 
-    def load_reading(self, reading: Reading, policy: Policy, max_memory: int | None = None, device: Any = None) -> Any:
-        """Return the model of what was read."""
+    def built(self, reading: Reading, policy: Policy, max_memory: int | None = None, device: Any = None) -> tuple[Any, Dumped]:
+        """Return the model of what was read, and its tree."""
         try:
             with Paused():
                 dumped, graph = told(reading)
@@ -153,9 +153,9 @@ class Stranger:
                 try:
                     plan = make_plan(graph, policy, tensors, self.source.name)
                     if device is None:
-                        return build(plan)
+                        return build(plan), dumped
                     with on_device(device, tensors.nbytes):
-                        return build(plan)
+                        return build(plan), dumped
                 except InvalidState as error:
                     raise mismatch(versions, error) from None
         except HoldfastError as error:
