@@ -41,11 +41,11 @@ test: lint
 	@echo "left out here, and run by .ci/run: tests marked long, the fuzz run (atheris), other Python versions"
 
 long: $(LIBRARIES)
-	$(BIN)/python -m pytest -m long -k "not settings" -rs
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -m long -k "not settings" -n 2 -rs
 
-# every estimator in thousands of settings with another seed than the lists were made from; ten minutes on one core
+# every estimator in thousands of settings with another seed than the lists were made from; five minutes on two cores
 sweep: $(LIBRARIES)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long -k settings -rs
+	PYTHONHASHSEED=0 OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m long -k settings -n 2 -rs
 
 fuzz: $(LIBRARIES)
 	$(BIN)/python -m pip install -q -c constraints.txt atheris
@@ -76,7 +76,7 @@ formats: $(LIBRARIES)
 fidelity: $(LIBRARIES)
 	OMP_NUM_THREADS=1 $(BIN)/python tools/fidelity.py
 
-# every refusal taken out in turn, and the test that misses it; re-makes docs/guards.md in a quarter of an hour
+# every refusal taken out in turn, and the test that misses it; re-makes docs/guards.md in half an hour
 guards: $(LIBRARIES)
 	$(BIN)/python tools/guards.py
 
