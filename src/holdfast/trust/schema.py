@@ -213,7 +213,10 @@ def _wrong(view: View, index: int, row: int, what: str) -> InvalidState:
     table: Any = view.graph.tables[index]
     path = view.paths.path(view.graph.bases[index] + row)
     name = table.type.rpartition(".")[2]
-    return InvalidState(f"{quoted(name)}{f' at {quoted(path)}' if path else ''}: {what}; the file is damaged or was altered.")
+    return InvalidState(
+        f"{quoted(name)}{f' at {quoted(path)}' if path else ''}: {what}; the file is damaged or was altered. "
+        f"If it is your own, made with a setting that the list does not know: trusted=[{table.type!r}] loads it, and please report it."
+    )
 
 
 _WORDS = {"none": "None", "bool": "a bool", "int": "an integer", "float": "a float", "str": "text", "name": "a function or a class"}
