@@ -102,7 +102,7 @@ def _opened(source: Source, named: bool) -> Opening | Stranger:
     try:
         kind = kind_of(source)
         if named:
-            check_suffix(source.name, kind)
+            check_suffix(source.name, kind, source.size)
     except HoldfastError as error:
         source.close()
         raise error.at(source.name) from None

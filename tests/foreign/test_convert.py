@@ -12,6 +12,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 from click.testing import CliRunner
 from sklearn.linear_model import LogisticRegression
@@ -22,7 +23,7 @@ from sklearn.tree import DecisionTreeClassifier
 import holdfast
 from holdfast.api import convert_folder
 from holdfast.cli.convert import command
-from holdfast.errors import AlreadyExists, FormatError, HoldfastError, NotFound
+from holdfast.errors import AlreadyExists, FormatError, HoldfastError, NotFound, Truncated, UnsupportedModel
 from tests.foreign.samples import X, Y, dumped
 
 
@@ -119,7 +120,7 @@ def test_the_report_as_text_says_the_same(converted: Any, tmp_path: Path) -> Non
     lines = done.stdout.rstrip().splitlines()
     assert sum(line.startswith("converted") for line in lines) == 5
     assert sum(line.startswith("refused") for line in lines) == 4
-    assert lines[-1].startswith("5 converted, 4 refused, 4 no models; ")
+    assert lines[-1].startswith("5 converted, 4 refused, 4 skipped; ")
     assert done.return_value == 1
 
 
@@ -250,3 +251,70 @@ def test_a_catboost_of_its_own_file_is_asked_though_it_says_it_has_no_features(t
     done = holdfast.convert(tmp_path / "m.cbm", tmp_path / "m.safetensors")
     assert (done.status, done.same_answers) == ("converted", True)
     assert done.rows > 0
+
+
+def boosters_and_nets(folder: Path) -> None:
+    """Write models as the boosters and Keras do themselves."""
+    import keras
+    import lightgbm
+    import xgboost
+
+    keras.utils.set_random_seed(0)
+    xgboost.XGBClassifier(n_estimators=3).fit(X, Y).save_model(folder / "x.json")
+    xgboost.train({}, xgboost.DMatrix(X, Y, feature_names=[f"column {i}" for i in range(X.shape[1])]), 3).save_model(folder / "named.ubj")
+    lightgbm.LGBMClassifier(n_estimators=3, verbose=-1).fit(X, Y).booster_.save_model(folder / "l.txt")
+    left, right = keras.Input((4,), name="left"), keras.Input((3, 2), name="right")
+    joined = keras.layers.Concatenate()([keras.layers.Dense(2)(left), keras.layers.Flatten()(right)])
+    keras.Model([left, right], joined).save(folder / "two.keras")
+    keras.Sequential([keras.Input((None,), dtype="int32"), keras.layers.Embedding(7, 3), keras.layers.LSTM(2)]).save(folder / "words.keras")
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_files_of_boosters_and_keras_are_asked(tmp_path: Path) -> None:
+    boosters_and_nets(tmp_path)
+    for one in sorted(tmp_path.iterdir()):
+        done = holdfast.convert(one, tmp_path / f"{one.name}.safetensors")
+        assert (done.rows, done.same_answers) == (16, True), done
+
+
+def test_a_file_of_which_nothing_could_be_compared_says_so(tmp_path: Path) -> None:
+    import xgboost
+
+    frame = pd.DataFrame({"kind": pd.Categorical(["a", "b", "a", "c"] * 10), "size": np.arange(40.0)})
+    matrix = xgboost.DMatrix(frame, np.arange(40.0), enable_categorical=True)
+    (tmp_path / "c.pkl").write_bytes(pickle.dumps(xgboost.train({"tree_method": "hist"}, matrix, 2)))
+    done = holdfast.convert(tmp_path / "c.pkl", tmp_path / "c.safetensors")
+    assert done.same_content or "ask both files rows of yours" in done.proof
+
+
+def test_what_is_native_already_and_what_is_no_model_are_named(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    holdfast.save(TREE, old / "tree.safetensors")
+    (old / "notes.md").write_text("# notes")
+    (old / "tree.pkl").write_bytes(pickle.dumps(TREE))
+    done = run(old, tmp_path / "new")
+    assert done.return_value == 0
+    assert "a safetensors file already" in done.stdout
+    assert "notes.md" in done.stdout
+    for number in range(30):
+        (old / f"notes{number}.md").write_text("# notes")
+    assert "and 12 more; --json names them all" in run(old, tmp_path / "new2").stdout
+
+
+def test_catboost_in_json_is_told_what_to_do(tmp_path: Path) -> None:
+    import catboost
+
+    path = tmp_path / "c.json"
+    catboost.CatBoostClassifier(iterations=2, verbose=0, allow_writing_files=False).fit(X, Y).save_model(str(path), format="json")
+    with pytest.raises(UnsupportedModel, match=r"load_model\(path, format='json'\)"):
+        holdfast.load(path)
+    assert [one.error for one in convert_folder(tmp_path, f"{tmp_path}-new")] == ["UnsupportedModel"]
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".safetensors", ".onnx", ".keras", ".skops"])
+def test_a_file_without_a_byte_is_called_empty(suffix: str, tmp_path: Path) -> None:
+    path = tmp_path / f"m{suffix}"
+    path.touch()
+    with pytest.raises(Truncated, match="empty"):
+        holdfast.load(path)

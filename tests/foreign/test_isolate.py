@@ -150,3 +150,45 @@ def test_an_honest_pickle_is_converted_in_the_child_and_needs_no_trust(folder: P
     assert done.level["no_new_privileges"] is True
     assert "sklearn.linear_model._logistic.LogisticRegression" in done.noted["named"]
     assert holdfast.load(folder / "honest.safetensors").predict_proba(X).tobytes() == model.predict_proba(X).tobytes()
+
+
+@pytest.mark.parametrize("size", [3, 5000])
+@pytest.mark.parametrize("old", [False, True])
+def test_what_torch_saved_is_unpickled_by_torch(size: int, old: bool, folder: Path) -> None:
+    torch = pytest.importorskip("torch")
+    weight = torch.nn.Parameter(torch.arange(float(size)))
+    schedule = torch.optim.lr_scheduler.StepLR(torch.optim.SGD([weight], 0.1), 2, gamma=0.5)
+    source, target = folder / f"schedule{size}{old}.pt", folder / f"schedule{size}{old}.safetensors"
+    torch.save({"weight": weight, "schedule": schedule}, source, _use_new_zipfile_serialization=not old)
+    with pytest.raises(HoldfastError):
+        holdfast.load(source)
+    done = holdfast.convert(source, target, allow_pickle=True)
+    assert done.status == "converted"
+    assert any("torch" in name for name in done.ran["named"])
+    back = holdfast.load(target)
+    assert torch.equal(back["weight"], weight)
+    assert back["schedule"].gamma == 0.5
+
+
+def test_what_dill_wrote_is_unpickled_by_dill(folder: Path) -> None:
+    """With its own names for the builtins and for ``__main__``, which pickle does not know."""
+    dill = pytest.importorskip("dill")
+    notebook: dict[str, Any] = {"__name__": "__main__"}
+    exec("class Made:\n    shift = 1\n    def predict(self, rows):\n        return rows + self.shift\nmade = Made()\nmade.size = 5", notebook)
+    made = notebook["made"]
+    source = folder / "own.dill"
+    source.write_bytes(dill.dumps({"model": made, "mean": np.arange(3000.0)}))
+    done = holdfast.convert(source, folder / "own.safetensors", allow_pickle=True)
+    assert done.needs_trust == ["__main__.Made"]
+    assert done.ran["named"]
+
+
+def test_a_lambda_is_refused_after_it_was_run_too(folder: Path) -> None:
+    """A native file holds no code: running a pickle gives no way around that."""
+    cloudpickle = pytest.importorskip("cloudpickle")
+    from sklearn.preprocessing import FunctionTransformer
+
+    source = folder / "lambda.cloudpickle"
+    source.write_bytes(cloudpickle.dumps(FunctionTransformer(lambda rows: rows * 2)))
+    with pytest.raises(HoldfastError, match=r"<lambda> cannot be found again.*holdfast\.expression"):
+        holdfast.convert(source, folder / "lambda.safetensors", allow_pickle=True)

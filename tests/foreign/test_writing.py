@@ -11,6 +11,7 @@ import pytest
 
 import holdfast
 from holdfast.cli.main import main
+from holdfast.errors import UnsupportedModel
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 X = np.random.default_rng(0).normal(size=(80, 4))
@@ -133,3 +134,23 @@ def test_files_are_converted_from_one_format_to_another(pipeline: Any, tmp_path:
         holdfast.convert(tmp_path / "m.onnx", tmp_path / "n.safetensors")
     with pytest.raises(holdfast.FormatError, match="already"):
         holdfast.convert(tmp_path / "m.safetensors", tmp_path / "n.safetensors")
+
+
+@pytest.mark.parametrize(("suffix", "start"), [(".gz", b"\x1f\x8b"), (".bz2", b"BZh"), (".xz", b"\xfd7zXZ"), (".lzma", b"\x5d\x00\x00"), (".z", b"\x78")])
+def test_joblib_is_compressed_as_its_suffix_says(suffix: str, start: bytes, pipeline: Any, tmp_path: Path) -> None:
+    import joblib
+
+    path = tmp_path / f"m.joblib{suffix}"
+    assert holdfast.save(pipeline, path, example=X[:5]).proof.verdict == "bit-equal"
+    assert path.read_bytes().startswith(start)
+    for back in (holdfast.load(path), joblib.load(path)):
+        assert back.decision_function(X).tobytes() == pipeline.decision_function(X).tobytes()
+
+
+@pytest.mark.parametrize("suffix", [".pt", ".pth"])
+def test_torch_script_is_told_what_to_do_under_the_suffix_that_people_give_it(suffix: str, tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch")
+    path = tmp_path / f"m{suffix}"
+    torch.jit.save(torch.jit.trace(torch.nn.Linear(2, 1), torch.ones(1, 2)), path)
+    with pytest.raises(UnsupportedModel, match=r"TorchScript archive, which is code; .*state_dict"):
+        holdfast.load(path)

@@ -76,7 +76,7 @@ class Converted(msgspec.Struct, frozen=True):
             parts.append("same content" if self.same_content else "content written anew")
         if self.same_answers is not None:
             parts.append(f"same answers to {self.rows} rows" if self.same_answers else f"other answers to {self.rows} rows")
-        return ", ".join(parts) or self.reason or "nothing to compare with"
+        return "; ".join(part for part in (", ".join(parts), self.reason) if part) or "nothing to compare with"
 
 
 def convert_stranger(stranger: Stranger, target: str, policy: Policy, durable: bool = True) -> Converted:
@@ -106,8 +106,10 @@ def convert_stranger(stranger: Stranger, target: str, policy: Policy, durable: b
             rows, same_answers = _asked(model, opening.load(policy), reading.example)
         if same_answers is False:
             raise ProofFailed(f"the new file answers differently to {rows} rows than the old one, so it was not kept", file=stranger.source.name)
+    unproven = not same_content and same_answers is None
     return Converted(
         stranger.source.name, target, "converted", reading.format, ready.manifest.type, same_content, rows, same_answers,
+        "its library wrote it anew, and no rows are known to ask it: ask both files rows of yours" if unproven else "",
         old_bytes=stranger.source.size, new_bytes=written.nbytes, needs_trust=ready.needs_trust,
     )  # fmt: skip
 
@@ -129,7 +131,7 @@ def run_pickle(stranger: Stranger, target: str) -> Converted:
     """Convert a pickle by running it in a confined child; see `holdfast.artifact.unpickle`."""
     from holdfast.artifact.unpickle import convert
 
-    done = convert(stranger.source.name, target)
+    done = convert(stranger.source.name, target, stranger.kind)
     with Opening.of_path(target) as opening:
         assert opening.opened is not None
         type_ = opening.opened.manifest.type

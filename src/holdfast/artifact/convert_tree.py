@@ -44,11 +44,12 @@ def jobs_of(old: str, new: str) -> tuple[list[Job], list[Converted]]:
     skipped: list[Converted] = []
     for source in _found(old):
         kind = "folder" if os.path.isdir(source) and not os.path.islink(source) else _kind(source)
-        if kind:
+        if kind and kind != "safetensors":
             jobs.append(Job(source, ""))
         else:
             size = os.path.getsize(source) if os.path.isfile(source) else 0
-            skipped.append(Converted(source, status="skipped", reason="no model, by its first bytes", old_bytes=size))
+            reason = "a safetensors file already" if kind else "no model, by its first bytes"
+            skipped.append(Converted(source, status="skipped", reason=reason, old_bytes=size))
     return _named(jobs, old, new), skipped
 
 

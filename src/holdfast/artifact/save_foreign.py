@@ -25,6 +25,9 @@ from holdfast.trust.catalog import catalog
 from holdfast.trust.plan import NEVER
 from holdfast.trust.policy import policy
 
+COMPRESSED = (".gz", ".bz2", ".xz", ".lzma", ".z", ".lz4")
+"""Suffixes after ``.joblib`` by which joblib compresses."""
+
 
 def writer_of(name: str, format_: str | None) -> Writer | None:
     """Return how a file is written by its suffix or the format that was asked for, or None for a native one.
@@ -32,8 +35,9 @@ def writer_of(name: str, format_: str | None) -> Writer | None:
     Raises:
         ValueError: there is no such format, or the suffix says another one.
     """
-    suffix = os.path.splitext(name)[1].lower()
-    found = WRITERS.get(suffix)
+    stem, suffix = os.path.splitext(name.lower())
+    packed = suffix in COMPRESSED and os.path.splitext(stem)[1] == ".joblib"
+    found = WRITERS[".joblib"] if packed else WRITERS.get(suffix)
     if format_ is None:
         return found
     if format_ in ("holdfast", "safetensors"):
@@ -63,7 +67,8 @@ def save_foreign(model: Any, name: str, writer: Writer, example: Any, durable: b
         ProofFailed: the file gives another model back.
     """
     folder, base = os.path.split(os.path.realpath(name) if os.path.islink(name) else name)
-    suffix = next(key for key, one in WRITERS.items() if one is writer) if os.path.splitext(base)[1].lower() not in WRITERS else os.path.splitext(base)[1]
+    own = os.path.splitext(base)[1]
+    suffix = own if own.lower() in (*WRITERS, *COMPRESSED) else next(key for key, one in WRITERS.items() if one is writer)
     temporary = os.path.join(folder or ".", f".{base[:200]}.{os.urandom(6).hex()}.tmp{suffix}")
     try:
         _write(model, temporary, writer)

@@ -230,6 +230,7 @@ class HeldTensors:
 
 _UNREAD: dict[str, str] = {
     "torch script": "a TorchScript archive, which is code; load it with torch.jit.load where you trust it, and save the weights: holdfast.save(model.state_dict(), ...)",
+    "catboost json": "a CatBoost model in JSON; load it with CatBoost().load_model(path, format='json'), and save that with holdfast.save",
     "tar": "a tar archive, as torch.save wrote before 2016; load it with torch.load(weights_only=True), and save the model with holdfast.save",
     "tflite": "a LiteRT model, which runs in its own runtime: ai_edge_litert.interpreter.Interpreter(path)",
     "zip": "a zip archive of a kind that holdfast does not know as a model",

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from holdfast.errors import UnsupportedModel
+from holdfast.errors import UnsupportedModel, quoted
+from holdfast.frameworks.asking import Input, inputs_of
 
 ROWS = 16
 _Array = np.ndarray[Any, Any]
@@ -30,6 +31,9 @@ def synthetic_rows(model: Any) -> Any:
     if vocabulary is not None and not hasattr(model, "n_features_in_"):
         words = sorted(map(str, vocabulary))
         return [" ".join(rng.choice(words, size=min(8, len(words)))) for _ in range(ROWS)]
+    if known := inputs_of(model):
+        made = {one.name: _of_shape(one, rng) for one in known}
+        return made if len(made) > 1 else made.popitem()[1]
     count = _safe(model, "n_features_in_")
     if isinstance(count, int | np.integer) and count == 0:  # a CatBoost out of its own file knows its features by name only
         count = len(_safe(model, "feature_names_") or ())
@@ -56,6 +60,15 @@ def synthetic_rows(model: Any) -> Any:
             rows[:, place] = column
         return rows
     return np.column_stack([np.asarray(column, float) for column in columns])
+
+
+def _of_shape(one: Input, rng: np.random.Generator) -> _Array:
+    shape = (ROWS, *one.shape)
+    if one.dtype.startswith(("int", "uint", "bool")):
+        return rng.integers(0, 2, shape).astype(one.dtype)  # a place in any table of two rows or more
+    if not one.dtype.startswith(("float", "bfloat")):
+        raise UnsupportedModel(f"rows of {quoted(one.dtype, 40)} cannot be made up; give rows")
+    return rng.standard_normal(shape).astype(one.dtype if one.dtype.startswith("float") else "float32")
 
 
 def _safe(model: Any, name: str) -> Any:

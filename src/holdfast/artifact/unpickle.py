@@ -35,12 +35,13 @@ class Unpickled(NamedTuple):
     noted: dict[str, list[str]]
 
 
-def convert(path: str, target: str, seconds: int = SECONDS, memory: int = MEMORY) -> Unpickled:
+def convert(path: str, target: str, kind: str = "pickle", seconds: int = SECONDS, memory: int = MEMORY) -> Unpickled:
     """Unpickle a file in a child, and save what it gives as a native file.
 
     Args:
         path: the pickle, joblib or torch.save file.
         target: where to; a file of that name is replaced when everything went well.
+        kind: what its bytes say it is: ``pickle`` or ``torch``.
         seconds: processor time for the child.
         memory: bytes for the child.
 
@@ -52,7 +53,7 @@ def convert(path: str, target: str, seconds: int = SECONDS, memory: int = MEMORY
     try:
         with replacing(target, True) as sink:
             done: Done = run(
-                "holdfast.artifact.unpickle:work", {"source": source, "target": sink.fd, "name": os.path.basename(path)}, descriptors=(source, sink.fd),
+                "holdfast.artifact.unpickle:work", {"source": source, "target": sink.fd, "kind": kind}, descriptors=(source, sink.fd),
                 memory=memory, seconds=seconds, written=1 << 40,
             )  # fmt: skip
             tried = [f"{what} {', '.join(quoted(one, 60) for one in shown[:3])}" for what, shown in done.noted.items() if what.startswith("tried")]
@@ -83,13 +84,11 @@ def prepare(arguments: dict[str, Any]) -> None:
 
     import holdfast.artifact.save  # noqa: F401
 
-    with open(arguments["source"], "rb", closefd=False) as file:
-        if b"data.pkl" in file.read(512):
-            import torch  # noqa: F401
-        file.seek(0)
+    if arguments["kind"] == "torch":
+        import torch  # noqa: F401
 
 
-def work(source: int, target: int, name: str) -> list[str]:
+def work(source: int, target: int, kind: str) -> list[str]:
     """Unpickle from one descriptor and save to another; returns what a load will ask to be trusted."""
     import warnings
 
@@ -98,7 +97,7 @@ def work(source: int, target: int, name: str) -> list[str]:
 
     warnings.simplefilter("ignore")
     with open(source, "rb", closefd=False) as file:
-        model = _unpickled(file, name)
+        model = _unpickled(source, file, kind)
     ready = prepare_save(model)
     made = sections(ready.content, None, False)
     with open(target, "wb", closefd=False) as out:
@@ -106,13 +105,22 @@ def work(source: int, target: int, name: str) -> list[str]:
     return ready.needs_trust
 
 
-def _unpickled(file: Any, name: str) -> Any:
-    start = file.read(4)
-    file.seek(0)
-    if start[:2] == b"PK":
+def _unpickled(source: int, file: Any, kind: str) -> Any:
+    if kind == "torch":
         import torch
 
         return torch.load(file, weights_only=False, map_location="cpu")
+    if _names(source, b"dill._dill"):
+        import dill
+
+        return dill.load(file)
     import joblib
 
     return joblib.load(file)
+
+
+def _names(source: int, text: bytes) -> bool:
+    import mmap
+
+    with mmap.mmap(source, 0, access=mmap.ACCESS_READ) as whole:
+        return whole.find(text) >= 0

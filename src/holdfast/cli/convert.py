@@ -53,24 +53,31 @@ def command(
 
         give_json({"files": [{**msgspec.to_builtins(one), "proof": one.proof if one.status == "converted" else ""} for one in found], "counts": _counts(found)})
     else:
-        give(report(found, dry_run))
+        give(report(found, dry_run, old if os.path.isdir(old) else None))
     return 1 if any(one.status == "refused" for one in found) else 0
+
+
+_SKIPPED = 20
+"""Files that are named though they are no models."""
 
 
 def _counts(found: list[Any]) -> dict[str, int]:
     return {status: sum(one.status == status for one in found) for status in ("converted", "refused", "skipped")}
 
 
-def report(found: list[Any], dry_run: bool = False) -> str:
-    """Return the report as text: a line a file, then the sums."""
+def report(found: list[Any], dry_run: bool = False, folder: str | None = None) -> str:
+    """Return the report as text: a line a file, named as it lies in the folder, then the sums."""
     from holdfast.artifact.inspect import size_text
 
+    def named(one: Any) -> str:
+        return quoted(os.path.relpath(one.source, folder) if folder and one.source != folder else one.source, 120)
+
     lines = []
-    width = min(60, max((len(quoted(one.source, 60)) for one in found), default=0))
+    width = min(60, max((len(named(one)) for one in found), default=0))
     for one in found:
         if one.status == "skipped":
             continue
-        head = f"{'would convert' if dry_run else one.status:<9}  {quoted(one.source, 60):<{width}}  "
+        head = f"{'would convert' if dry_run else one.status:<9}  {named(one):<{width}}  "
         if one.status == "converted":
             lines.append(head + (f"{one.format}; {one.proof}" if not dry_run else one.target))
             if one.needs_trust:
@@ -79,9 +86,13 @@ def report(found: list[Any], dry_run: bool = False) -> str:
         else:
             lines.append(head + f"{one.error}: " + quoted(one.reason.partition("\n")[0], 400))
             lines += [f"{'':<11}{quoted(line, 300)}" for line in one.reason.split("\n")[1:6]]
+    skipped = [one for one in found if one.status == "skipped"]
+    lines += [f"{'skipped':<9}  {named(one):<{width}}  {one.reason}" for one in skipped[:_SKIPPED]]
+    if len(skipped) > _SKIPPED:
+        lines.append(f"{'skipped':<9}  and {len(skipped) - _SKIPPED} more; --json names them all")
     counts = _counts(found)
     old, new = sum(one.old_bytes for one in found if one.status == "converted"), sum(one.new_bytes for one in found)
-    sums = f"{counts['converted']} converted, {counts['refused']} refused, {counts['skipped']} no models"
+    sums = f"{counts['converted']} converted, {counts['refused']} refused, {counts['skipped']} skipped"
     lines.append(sums if dry_run else f"{sums}; {size_text(old)} became {size_text(new)}; the old files are as they were")
     return "\n".join(lines)
 

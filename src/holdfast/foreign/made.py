@@ -202,6 +202,8 @@ class Made(Unfinished):
     def state(self) -> Any:
         """Return the one state it was given, or None."""
         if len(self.states) > 1:
+            if self.name not in catalog().types:
+                raise UnsupportedModel(f"{quoted(self.name)} is given its state in several parts, which holdfast does not read; {NEXT}")
             raise FormatError(f"{quoted(self.name)} is given a state twice; the file is damaged or was altered.")
         return self.states[0] if self.states else None
 

@@ -49,9 +49,9 @@ _MAGIC: tuple[tuple[bytes, str], ...] = (
 SUFFIXES: dict[str, tuple[str, ...]] = {
     ".pkl": ("pickle",), ".pickle": ("pickle",), ".joblib": ("pickle",), ".dill": ("pickle",), ".cloudpickle": ("pickle",), ".sav": ("pickle",), ".p": ("pickle",),
     ".z": ("pickle",), ".gz": ("pickle",), ".bz2": ("pickle",), ".xz": ("pickle",), ".lzma": ("pickle",), ".lz4": ("pickle",),
-    ".skops": ("skops",), ".npz": ("npz",), ".npy": ("npy",), ".pt": ("torch", "pickle"), ".pth": ("torch", "pickle"), ".ckpt": ("torch", "pickle"),
+    ".skops": ("skops",), ".npz": ("npz",), ".npy": ("npy",), ".pt": ("torch", "pickle", "torch script", "tar"), ".pth": ("torch", "pickle", "torch script", "tar"), ".ckpt": ("torch", "pickle"),
     ".bin": ("torch", "pickle", "xgboost"), ".pt2": ("torch program",), ".keras": ("keras",), ".h5": ("hdf5",), ".hdf5": ("hdf5",), ".weights": ("hdf5",),
-    ".ubj": ("xgboost",), ".json": ("xgboost json", "json"), ".txt": ("lightgbm",), ".cbm": ("catboost",), ".pmml": ("pmml",), ".onnx": ("onnx",),
+    ".ubj": ("xgboost",), ".json": ("xgboost json", "json", "catboost json"), ".txt": ("lightgbm",), ".cbm": ("catboost",), ".pmml": ("pmml",), ".onnx": ("onnx",),
     ".gguf": ("gguf",), ".safetensors": ("safetensors",), ".tflite": ("tflite",), ".pb": ("saved model",), ".zip": ("zip",), ".tar": ("tar",),
 }  # fmt: skip
 """Suffix -> what the bytes of a file of that name may turn out to be; other suffixes promise nothing."""
@@ -81,6 +81,8 @@ def sniff(head: bytes, size: int) -> str:
         return "pmml"
     if text[:1] == b"{" and b'"learner"' in head:
         return "xgboost json"
+    if text[:1] == b"{" and (b'"features_info"' in text[:200] or b'"ctr_data"' in text[:200]):
+        return "catboost json"
     if len(text) > 1 and text[:1] == b"{" and text[1:2] in b'"\r\n \t}':
         return "json"
     if head[4:8] == b"TFL3":
@@ -121,7 +123,7 @@ def _is_old_pickle(head: bytes) -> bool:
     return head[:2] in (b"(d", b"(l", b"(t", b"(i", b"(c", b"(S", b"(V", b"(I", b"(K", b"(X", b"]q", b"}q", b"(o") or b"\n" in head[:80]
 
 
-def check_suffix(name: str, found: str) -> None:
+def check_suffix(name: str, found: str, size: int) -> None:
     """Refuse a suffix that contradicts what a file is.
 
     Raises:
@@ -131,8 +133,8 @@ def check_suffix(name: str, found: str) -> None:
     allowed = SUFFIXES.get(suffix)
     if allowed is None or found in allowed or (found.startswith("compressed") and "pickle" in allowed):
         return
-    if found == "unknown" and allowed[0] == "safetensors":
-        return
+    if found == "unknown" and (allowed[0] == "safetensors" or not size):
+        return  # its reader says what is wrong with it
     if found == "unknown":
         raise FormatError(f"the suffix {suffix} says {WORDS.get(allowed[0], allowed[0])}, and the content does not look like one; it is damaged, or something else", file=name)
     usual = next((one for one, kinds in SUFFIXES.items() if kinds[0] == found), None)
@@ -147,6 +149,7 @@ WORDS: dict[str, str] = {
     "pickle": "a pickle", "npz": "a .npz archive of numpy", "npy": "a .npy file of numpy", "torch": "a file of torch.save",
     "torch script": "a TorchScript archive", "torch program": "an exported program of PyTorch", "skops": "a skops file", "keras": "a Keras model",
     "hdf5": "an HDF5 file", "xgboost": "an XGBoost model", "xgboost json": "an XGBoost model in JSON", "lightgbm": "a LightGBM model", "catboost": "a CatBoost model",
+    "catboost json": "a CatBoost model in JSON",
     "pmml": "an XML document", "onnx": "an ONNX model", "gguf": "a GGUF file", "json": "JSON", "safetensors": "a safetensors file", "zip": "a zip archive",
     "tar": "a tar archive", "tflite": "a LiteRT model", "saved model": "a SavedModel of TensorFlow",
 }  # fmt: skip

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -58,6 +58,20 @@ def ways_to_ask(model: Any) -> dict[str, Callable[[Any], Any]]:
 def takes_names(model: Any) -> bool:
     """Say whether a model is asked by its library's function, which takes named inputs as they are."""
     return _of_library(model, "ASKED") is not None and _of_library(model, "FRAMES") is None
+
+
+class Input(NamedTuple):
+    """What a model takes at one of its inputs: its name where there are several, the shape of one row, and the dtype."""
+
+    name: str | None
+    shape: tuple[int, ...]
+    dtype: str
+
+
+def inputs_of(model: Any) -> list[Input]:
+    """Return what a model takes, where its library says so in ``INPUTS`` and the model knows it; else nothing."""
+    known: Callable[[Any], list[Input]] | None = _of_library(model, "INPUTS")
+    return known(model) if known is not None else []
 
 
 def in_frame(model: Any, frame: Any) -> Any:

@@ -21,7 +21,7 @@ import numpy as np
 
 from holdfast.errors import HoldfastError, InvalidState, UnsupportedModel, VersionMismatch
 from holdfast.frameworks.adapter import Adapter, Record
-from holdfast.frameworks.asking import stacked
+from holdfast.frameworks.asking import Input, stacked
 from holdfast.frameworks.names import find_live, name_of
 from holdfast.trust.state.keras import check_keras, name_of_part, parts
 
@@ -320,6 +320,18 @@ def _as_input(value: Any, wanted: Any) -> Any:
         return importlib.import_module("tensorflow").constant(array.astype(object))
     return array
 
+
+_SOME = 4
+"""Length of an axis that a model leaves open."""
+
+
+def _inputs(model: Any) -> list[Input]:
+    known = getattr(model, "inputs", None) or []
+    return [Input(one.name if len(known) > 1 else None, tuple(_SOME if size is None else size for size in one.shape[1:]), str(one.dtype)) for one in known]
+
+
+INPUTS = {"keras.src.layers.layer.Layer": _inputs}
+"""Class -> what says which rows models of it take."""
 
 ASKED = {"keras.src.layers.layer.Layer": {"predict": predict}}
 """Class -> what models below it are asked in place of their own methods."""

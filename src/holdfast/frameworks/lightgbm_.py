@@ -16,7 +16,7 @@ import numpy as np
 
 from holdfast.errors import UnsupportedModel
 from holdfast.frameworks.adapter import Adapter, Shell
-from holdfast.frameworks.asking import text_columns
+from holdfast.frameworks.asking import Input, text_columns
 
 LEFT_OUT = ("_handle", "train_set", "valid_sets")
 """Attributes that are of the process, which LightGBM's own pickling leaves out too."""
@@ -91,5 +91,8 @@ def _with_categories(model: Any, frame: Any) -> Any:
 
 FRAMES = {"lightgbm.basic.Booster": _with_categories, "lightgbm.sklearn.LGBMModel": _with_categories}
 """Class -> what puts a frame into the form that models of it take."""
+
+INPUTS = {"lightgbm.basic.Booster": lambda booster: [] if booster.pandas_categorical else [Input(None, (booster.num_feature(),), "float64")]}
+"""Class -> what says which rows models of it take."""
 
 ADAPTERS: dict[str, Adapter] = {"lightgbm.basic.Booster": Shell(_dump_booster, _make_booster, _fill_booster)}

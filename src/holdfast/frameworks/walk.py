@@ -342,7 +342,8 @@ class _Walker(Walking):
                 obj,
                 self.path_of(self.current),
                 f"{quoted(getattr(obj, '__qualname__', obj))} cannot be found again by its name, as a lambda, a closure or a local "
-                "class cannot; define it at the top level of an importable module, then load with trusted_functions=[its name]",
+                "class cannot; define it at the top level of an importable module, then load with trusted_functions=[its name]; "
+                "what it does to columns may be a holdfast.expression, which needs no code",
             )
         self.add(self.group(t.Names, None), name)
 

@@ -15,7 +15,7 @@ from typing import Any
 from holdfast.errors import InvalidState, UnsupportedModel
 from holdfast.frameworks import ubj
 from holdfast.frameworks.adapter import Adapter, Shell
-from holdfast.frameworks.asking import text_columns
+from holdfast.frameworks.asking import Input, text_columns
 
 
 def _dump_booster(booster: Any) -> dict[str, Any]:
@@ -75,5 +75,15 @@ FRAMES = {"xgboost.core.Booster": _with_categories, "xgboost.sklearn.XGBModel": 
 
 ASKED = {"xgboost.core.Booster": {"predict": predict}}
 """Class -> what models of it are asked in place of their own methods, which take matrices of XGBoost's."""
+
+
+
+def _inputs(booster: Any) -> list[Input]:
+    numbers = all(kind != "c" for kind in booster.feature_types or ())
+    return [Input(None, (booster.num_features(),), "float32")] if numbers else []
+
+
+INPUTS = {"xgboost.core.Booster": _inputs}
+"""Class -> what says which rows models of it take."""
 
 ADAPTERS: dict[str, Adapter] = {"xgboost.core.Booster": Shell(_dump_booster, _make_booster, _fill_booster)}

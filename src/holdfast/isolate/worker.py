@@ -60,6 +60,8 @@ def _shown(event: str, args: tuple[Any, ...]) -> str:
     if event in ("exec", "compile"):
         return str(getattr(args[0] if event == "exec" else args[1], "co_filename", args[-1] if event == "compile" else ""))[:200]
     first = args[0] if args else ""
+    if event == "import":
+        return str(first).partition(".")[0][:200]  # a library has hundreds of modules, and names them all
     return (first.decode("utf-8", "replace") if isinstance(first, bytes) else str(first))[:200]
 
 
