@@ -1,0 +1,129 @@
+"""The catalog: tables that answer quickly what the records say, the same on SQLite and PostgreSQL.
+
+The one rule: nothing stands here alone; every row but those of sessions follows from the objects, and can be made from them again.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+FORMAT = 1
+
+tables = sa.MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
+)
+_NAME = sa.String(200)
+_DIGEST = sa.String(80)
+_BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+about = sa.Table("about", tables, sa.Column("key", sa.String(40), primary_key=True), sa.Column("value", sa.String(200), nullable=False))
+
+model = sa.Table(
+    "model", tables,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("name", _NAME, nullable=False, unique=True),
+    sa.Column("seq", sa.Integer, nullable=False, default=0),  # of its last record
+    sa.Column("next_number", sa.Integer, nullable=False, default=1),  # never given twice, so rows of models stay
+    sa.Column("latest", sa.Integer),  # the largest number that is there
+    sa.Column("versions", sa.Integer, nullable=False, default=0),
+    sa.Column("changed", sa.Float, nullable=False, default=0.0),
+)  # fmt: skip
+
+blob = sa.Table(
+    "blob", tables,
+    sa.Column("digest", _DIGEST, primary_key=True),
+    sa.Column("size", _BIG, nullable=False),
+    sa.Column("state", sa.String(12), nullable=False, default="live"),  # live, condemned, deleting
+    sa.Column("condemned", sa.Float),
+)  # fmt: skip
+
+artifact = sa.Table(
+    "artifact", tables,
+    sa.Column("id", _DIGEST, primary_key=True),
+    sa.Column("content", _DIGEST, nullable=False, index=True),
+    sa.Column("type", sa.String(300), nullable=False),
+    sa.Column("size", _BIG, nullable=False),
+)  # fmt: skip
+
+artifact_blob = sa.Table(
+    "artifact_blob", tables,
+    sa.Column("artifact", _DIGEST, sa.ForeignKey("artifact.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("blob", _DIGEST, sa.ForeignKey("blob.digest", ondelete="RESTRICT"), primary_key=True, index=True),
+)  # fmt: skip
+
+version = sa.Table(
+    "version", tables,
+    sa.Column("model", sa.Integer, sa.ForeignKey("model.id", ondelete="RESTRICT"), primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("artifact", _DIGEST, sa.ForeignKey("artifact.id", ondelete="RESTRICT"), nullable=False, index=True),
+    sa.Column("at", sa.Float, nullable=False, index=True),
+    sa.Column("who", _NAME, nullable=False, default=""),
+    sa.Column("note", sa.Text, nullable=False, default=""),
+    sa.Column("parent", sa.String(300)),
+    sa.Column("data", sa.Text, nullable=False, default="{}"),
+    sa.Column("code", sa.Text, nullable=False, default="{}"),
+    sa.Column("origin", sa.Text, nullable=False, default="{}"),
+    sa.Column("card", _DIGEST, sa.ForeignKey("blob.digest", ondelete="RESTRICT")),
+)  # fmt: skip
+
+_of_version = (["model", "n"], ["version.model", "version.n"])
+
+alias = sa.Table(
+    "alias", tables,
+    sa.Column("model", sa.Integer, primary_key=True),
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("n", sa.Integer, nullable=False),
+    # a version that an alias points at cannot go
+    sa.ForeignKeyConstraint(*_of_version, ondelete="RESTRICT"),
+)  # fmt: skip
+
+event = sa.Table(
+    "event", tables,
+    sa.Column("model", sa.Integer, sa.ForeignKey("model.id", ondelete="RESTRICT"), primary_key=True),
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("kind", sa.String(12), nullable=False),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("who", _NAME, nullable=False, default=""),
+    sa.Column("why", sa.Text, nullable=False, default=""),
+    sa.Column("n", sa.Integer),
+    sa.Column("alias", _NAME),
+    sa.Column("old", sa.Integer),
+    sa.Column("new", sa.Integer),
+    sa.Column("key", _NAME),
+    sa.Column("value", sa.Text),
+)  # fmt: skip
+sa.Index("ix_event_model_alias_seq", event.c.model, event.c.alias, event.c.seq)
+
+tag = sa.Table(
+    "tag", tables,
+    sa.Column("model", sa.Integer, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("key", _NAME, primary_key=True),
+    sa.Column("value", sa.String(1000), nullable=False),
+    sa.ForeignKeyConstraint(*_of_version, ondelete="CASCADE"),
+)  # fmt: skip
+sa.Index("ix_tag_key_value_model_n", tag.c.key, tag.c.value, tag.c.model, tag.c.n)
+
+metric = sa.Table(
+    "metric", tables,
+    sa.Column("model", sa.Integer, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("key", _NAME, primary_key=True),
+    sa.Column("number", sa.Float),
+    sa.Column("text", sa.String(1000)),
+    sa.ForeignKeyConstraint(*_of_version, ondelete="CASCADE"),
+)  # fmt: skip
+sa.Index("ix_metric_key_number_model_n", metric.c.key, metric.c.number, metric.c.model, metric.c.n)
+
+session = sa.Table(
+    "session", tables,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("kind", sa.String(12), nullable=False),
+    sa.Column("ends", sa.Float, nullable=False),
+)  # fmt: skip
+
+session_blob = sa.Table(
+    "session_blob", tables,
+    sa.Column("session", sa.String(32), sa.ForeignKey("session.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("blob", _DIGEST, sa.ForeignKey("blob.digest", ondelete="RESTRICT"), primary_key=True, index=True),
+)  # fmt: skip

@@ -1,0 +1,151 @@
+"""What the objects of a store are called, and what is in the small ones.
+
+The one rule: ``docs/store.md`` sections 2 to 4; a name here is made of digests and encoded names alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from holdfast.errors import Corrupt, UnsupportedVersion, quoted
+from holdfast.values.reference import key_of
+
+FORMAT = 1
+FORMAT_NAME = "format.json"
+
+
+def blob_name(digest: str) -> str:
+    """Return the name of a blob."""
+    return _by_digest("blobs", digest)
+
+
+def artifact_name(id_: str) -> str:
+    """Return the name of an artifact's manifest."""
+    return _by_digest("artifacts", id_)
+
+
+def layout_name(id_: str) -> str:
+    """Return the name of an artifact's layout."""
+    return _by_digest("layouts", id_)
+
+
+def _by_digest(kind: str, digest: str) -> str:
+    key = digest.partition(":")[2]
+    return f"{kind}/{key[:2]}/{key}"
+
+
+def log_prefix(model: str) -> str:
+    """Return what the names of a model's records begin with."""
+    return f"log/{key_of(model)}/"
+
+
+def record_name(model: str, seq: int) -> str:
+    """Return the name of a record."""
+    return f"{log_prefix(model)}{seq:012d}.json"
+
+
+class Format(msgspec.Struct, frozen=True):
+    """What a store says about itself; see `docs/store.md` section 2."""
+
+    holdfast: str
+    format: int
+    store: str
+
+
+class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where the sections of an artifact lie.
+
+    Attributes:
+        artifact: its id.
+        trees: bytes of its tree, and of the tree of its example if there is one.
+        pieces: blob, offset and length, those of one section after those of the section before.
+        cuts: how many pieces each section has.
+    """
+
+    artifact: str
+    trees: list[int]
+    pieces: list[tuple[str, int, int]]
+    cuts: list[int]
+
+
+class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"old": "from", "new": "to"}):
+    """One change of a model; see `docs/store.md` section 4."""
+
+    model: str
+    seq: int
+    kind: str
+    at: float
+    who: str
+    why: str
+    writer: str
+    n: int | None = None
+    artifact: str | None = None
+    blobs: list[str] = []
+    parent: str | None = None
+    metrics: dict[str, float | int | str | bool | None] = {}
+    tags: dict[str, str] = {}
+    data: dict[str, str] = {}
+    code: dict[str, Any] = {}
+    origin: dict[str, Any] = {}
+    alias: str | None = None
+    old: int | None = None
+    new: int | None = None
+    key: str | None = None
+    value: float | int | str | bool | None = None
+    text: str | None = None
+    blob: str | None = None
+
+
+_encode = msgspec.json.Encoder(order="deterministic").encode
+
+
+def to_json(one: msgspec.Struct) -> bytes:
+    """Return the one JSON of an object."""
+    return _encode(one)
+
+
+def read_format(data: bytes, place: str) -> Format:
+    """Return what a store says about itself.
+
+    Raises:
+        Corrupt: it is not that.
+    """
+    return _read(data, Format, FORMAT_NAME, place)
+
+
+def read_layout(data: bytes, id_: str, place: str) -> Layout:
+    """Return the layout of an artifact.
+
+    Raises:
+        Corrupt: it is none, or another artifact's.
+    """
+    found = _read(data, Layout, layout_name(id_), place)
+    whole = found.artifact == id_ and sum(found.cuts) == len(found.pieces) and min([0, *found.cuts, *found.trees]) == 0
+    if not whole or any(offset < 0 or length <= 0 for _, offset, length in found.pieces):
+        raise Corrupt(f"the object {layout_name(id_)} is not the layout of that artifact; holdfast check says what it hurts", file=place)
+    return found
+
+
+def read_record(data: bytes, name: str, place: str) -> Record:
+    """Return a record.
+
+    Raises:
+        Corrupt: it is none.
+        UnsupportedVersion: it says what only a newer holdfast knows.
+    """
+    found = _read(data, Record, name, place)
+    if found.kind not in KINDS:
+        raise UnsupportedVersion(f"the record {name} is a {quoted(found.kind, 40)!r}, which this holdfast does not know; upgrade with: pip install -U holdfast", file=place)
+    return found
+
+
+KINDS = ("version", "alias", "tag", "metric", "note", "card", "delete")
+
+
+def _read(data: bytes, kind: Any, name: str, place: str) -> Any:
+    try:
+        return msgspec.json.decode(data, type=kind, strict=True)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise Corrupt(f"the object {name} cannot be read ({quoted(error, 120)}); holdfast check says what it hurts", file=place) from None
