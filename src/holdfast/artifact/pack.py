@@ -120,7 +120,7 @@ def write_sections(made: list[Section], manifest: Manifest, write: Write, on_byt
         digests = _write_small(header, placed, write)
     else:
         digests = _write_large(header, placed, write, on_bytes)
-    final = _closed(manifest, digests)
+    final = closed(manifest, digests)
     raw = manifest_bytes(final)
     assert len(raw) == len(open_bytes)
     write([raw + seal(header, raw)])
@@ -238,7 +238,7 @@ def _cut(pieces: Iterator[Any], size: int) -> Iterator[Any]:
                 yield whole[start : start + size]
 
 
-def _closed(manifest: Manifest, digests: dict[tuple[str, int], str]) -> Manifest:
+def closed(manifest: Manifest, digests: dict[tuple[str, int], str]) -> Manifest:
     import msgspec
 
     def close(label: str, part: Part) -> Part:

@@ -1,0 +1,114 @@
+"""A catalog's database: opened, probed, and written by one transaction at a time.
+
+The one rule: whoever writes holds the lock of the row of the model, or on SQLite of the whole file, and never while bytes of models travel.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import sqlalchemy as sa
+
+from holdfast.errors import Conflict, EnvironmentMissing, LibraryMissing, Unavailable, UnsupportedVersion, quoted
+from holdfast.store import catalog
+
+BUSY_SECONDS = 60
+"""How long a writer waits for another."""
+
+
+class Database:
+    """A catalog that can be asked and changed.
+
+    Attributes:
+        shown: how messages call it.
+    """
+
+    def __init__(self, url: str, shown: str, read_only: bool = False) -> None:
+        self.shown = shown
+        self.read_only = read_only
+        try:
+            self.engine = sa.create_engine(url, **_options(url))
+        except ModuleNotFoundError as error:
+            raise LibraryMissing(f"this catalog needs {error.name}; install it with: pip install 'holdfast[postgres]'", file=shown) from None
+        except sa.exc.ArgumentError as error:
+            raise EnvironmentMissing(f"this is no address of a database ({quoted(error, 120)})", file=shown) from None
+        if self.engine.dialect.name == "sqlite":
+            sa.event.listen(self.engine, "connect", _prepare_sqlite)
+            sa.event.listen(self.engine, "begin", _begin_sqlite)
+
+    def make(self) -> None:
+        """Make the tables that are not there, or refuse a catalog of a newer holdfast."""
+        with self.writing() as on:
+            if self.engine.dialect.name == "postgresql":
+                on.execute(sa.text("SELECT pg_advisory_xact_lock(748220391)"))  # two that connect first at the same time
+            catalog.tables.create_all(on)
+            if on.scalar(sa.select(catalog.about.c.value).where(catalog.about.c.key == "format")) is None:
+                on.execute(sa.insert(catalog.about).values(key="format", value=str(catalog.FORMAT)))
+        self.check_format()
+
+    def check_format(self) -> None:
+        """Refuse to write a catalog of a newer format.
+
+        Raises:
+            UnsupportedVersion: it says that this holdfast does not know how.
+        """
+        with self.reading() as on:
+            found = on.scalar(sa.select(catalog.about.c.value).where(catalog.about.c.key == "format"))
+        if found is not None and int(found) > catalog.FORMAT and not self.read_only:
+            raise UnsupportedVersion(
+                f"the catalog has format {quoted(found, 20)}, and this holdfast writes {catalog.FORMAT}; upgrade with: pip install -U holdfast, or connect with read_only=True", file=self.shown
+            )
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[Any]:
+        """Give a connection that sees one state of the catalog."""
+        with self._translated(), self.engine.connect() as on:
+            yield on.execution_options(holdfast_reads=True)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[Any]:
+        """Give a connection whose changes are all made, or none."""
+        if self.read_only:
+            raise Unavailable("this store was opened for reading alone", file=self.shown)
+        with self._translated(), self.engine.connect() as on, on.begin():
+            yield on
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sa.exc.IntegrityError as error:
+            raise Conflict(f"somebody else changed the store at the same time ({quoted(error.orig, 200)}); try again", file=self.shown) from error
+        except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError) as error:
+            raise Unavailable(f"the catalog cannot be used: {quoted(error.orig or error, 300)}", file=self.shown) from error
+
+    def close(self) -> None:
+        """Give connections back."""
+        self.engine.dispose()
+
+
+def _options(url: str) -> dict[str, Any]:
+    if url.startswith("sqlite"):
+        return {"connect_args": {"timeout": BUSY_SECONDS, "check_same_thread": False}, **({"poolclass": sa.pool.StaticPool} if ":memory:" in url else {})}
+    return {"pool_pre_ping": True, "pool_size": 4, "max_overflow": 12}
+
+
+def _prepare_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves; Python's own way begins too late
+    cursor = connection.cursor()
+    for line in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}"):
+        cursor.execute(line)
+    cursor.close()
+
+
+def _begin_sqlite(connection: Any) -> None:
+    # IMMEDIATE: whoever reads first and writes later would otherwise be refused when somebody wrote in between
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if not connection.get_execution_options().get("holdfast_reads") else "BEGIN")
+
+
+def now() -> float:
+    """Return seconds since 1970; for people to read, never to decide an order."""
+    return time.time()

@@ -1,0 +1,147 @@
+"""Changes of models, each a record first: the one way to write to a store beside others.
+
+Strategy (decision 13). The lock of the model's row is taken; the record is put under the next number of the model's line, if absent;
+the rows are changed; commit. A record that is there already was put by somebody who did not come to the commit: its rows are made first.
+
+The one rule: a record is there before its rows, in the order in which rows change.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from holdfast.errors import Conflict, Corrupt, NotFound, Unavailable
+from holdfast.native.container import logical_bytes
+from holdfast.store import catalog as c
+from holdfast.store.apply import Parts, apply
+from holdfast.store.blobs import Blobs
+from holdfast.store.database import Database, now
+from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout, read_record, record_name, to_json
+from holdfast.values.digest import digest
+from holdfast.values.manifest import read_manifest
+
+TRIES = 1000
+"""Records of others that a writer makes rows of before it gives up."""
+
+
+class Journal:
+    """The records of a store, and the catalog that follows them."""
+
+    def __init__(self, blobs: Blobs, database: Database) -> None:
+        self.blobs = blobs
+        self.database = database
+
+    def write(self, make: Callable[[Any, Any], Record], model: str, parts: Parts | None = None, before: Callable[[Any], None] | None = None) -> Record:
+        """Write one change.
+
+        Args:
+            make: given a connection and the model's row (id, seq, next_number), the record, with ``seq`` still open; raises to change nothing.
+            model: its name.
+            parts: for a version.
+            before: done in the same transaction.
+
+        Returns:
+            The record as it was written.
+        """
+        writer = uuid.uuid4().hex
+        for _ in range(TRIES):
+            with self.database.writing() as on:
+                row = self._locked(on, model)
+                record = make(on, row)
+                record = msgspec.structs.replace(record, seq=row.seq + 1, writer=writer, at=record.at or now())
+                # what would be refused is refused before its record is there: it must not lie in the line
+                with on.begin_nested() as trial:
+                    apply(on, record, parts)
+                    trial.rollback()
+                name = record_name(model, record.seq)
+                if self.blobs.put_new(name, to_json(record)) or self._is_ours(name, writer):
+                    if before is not None:
+                        before(on)
+                    apply(on, record, parts)
+                    return record
+            self.adopt(model)
+        raise Unavailable(f"others wrote {TRIES} records of {model} while this one waited; try again", file=self.blobs.shown)
+
+    def _is_ours(self, name: str, writer: str) -> bool:
+        """Say whether a record is one that we put, and whose answer got lost."""
+        try:
+            return read_record(self.blobs.get(name), name, self.blobs.shown).writer == writer
+        except NotFound:
+            return False
+
+    def _locked(self, on: Any, model: str) -> Any:
+        of = c.model.c
+        wanted = sa.select(of.id, of.seq, of.next_number).where(of.name == model).with_for_update()
+        row = on.execute(wanted).one_or_none()
+        if row is None:
+            dialect = on.engine.dialect.name
+            insert = __import__(f"sqlalchemy.dialects.{dialect}", fromlist=["insert"]).insert
+            on.execute(insert(c.model).values(name=model, seq=0, next_number=1, versions=0, changed=now()).on_conflict_do_nothing(index_elements=["name"]))
+            row = on.execute(wanted).one()
+        return row
+
+    def adopt(self, model: str) -> int:
+        """Make the rows of records that are there and have none; returns of how many.
+
+        Raises:
+            Corrupt: a record cannot be read, or what it needs is not there.
+        """
+        count = 0
+        while True:
+            with self.database.writing() as on:
+                row = self._locked(on, model)
+                name = record_name(model, row.seq + 1)
+                try:
+                    record = read_record(self.blobs.get(name), name, self.blobs.shown)
+                except NotFound:
+                    return count
+                if record.model != model or record.seq != row.seq + 1:
+                    raise Corrupt(f"the object {name} is the record of something else; holdfast check says what it hurts", file=self.blobs.shown)
+                self.replay(on, record)
+                count += 1
+
+    def replay(self, on: Any, record: Record) -> None:
+        """Make the rows of a record that was found."""
+        parts = self.parts_of(record.artifact) if record.kind == "version" and record.artifact is not None else None
+        try:
+            apply(on, record, parts)
+        except (Conflict, NotFound) as error:
+            raise Corrupt(f"the record {record_name(record.model, record.seq)} does not follow from those before it ({error.message})", file=self.blobs.shown) from None
+
+    def parts_of(self, id_: str) -> Parts:
+        """Return what an artifact is, read from its objects.
+
+        Raises:
+            Corrupt: an object of it is missing or is another one.
+        """
+        try:
+            raw = self.blobs.get(artifact_name(id_))
+            if digest(raw) != id_:
+                raise Corrupt(f"the object {artifact_name(id_)} does not match its digest", file=self.blobs.shown)
+            manifest = read_manifest(raw)
+            where = read_layout(self.blobs.get(layout_name(id_)), id_, self.blobs.shown)
+            sizes = {}
+            for one in dict.fromkeys(blob for blob, _, _ in where.pieces):
+                size = self.blobs.size(blob_name(one))
+                if size is None:
+                    raise NotFound(f"the object {blob_name(one)} is not there", file=self.blobs.shown)
+                sizes[one] = size
+        except NotFound as error:
+            raise Corrupt(f"{error.message}: a version needs it", file=self.blobs.shown) from None
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            raise Corrupt(f"the object {artifact_name(id_)} is no manifest", file=self.blobs.shown) from None
+        return Parts(manifest.content.digest, manifest.type, nbytes_of(manifest, where.trees), sizes)
+
+
+def nbytes_of(manifest: Any, trees: list[int]) -> int:
+    """Return the bytes of an artifact's trees and tensors."""
+    parts = [manifest.content, *([manifest.example] if manifest.example is not None else [])]
+    return sum(trees) + sum(logical_bytes(dtype, shape) for part in parts for _, dtype, shape, _ in part.tensors)
+
+
+
