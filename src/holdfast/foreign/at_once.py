@@ -54,8 +54,9 @@ _TYPES = {
     **{name: f"builtins.{name}" for name, kind in vars(builtins).items() if isinstance(kind, type) and issubclass(kind, BaseException) and kind.__name__ == name},
     "NoneType": "builtins.NoneType", "EllipsisType": "builtins.ellipsis", "NotImplementedType": "builtins.NotImplementedType",
     "MappingProxyType": "builtins.mappingproxy", "PartialType": "functools.partial",
+    "MethodType": "types.MethodType",
 }  # fmt: skip
-"""dill's names of types that hold no code -> the names that pickle and our files have for them."""
+"""dill's names of types that hold no code, and of methods, which a rule may know -> the names that pickle and our files have for them."""
 _VALUES = {"Ellipsis": ..., "NotImplemented": NotImplemented}
 _RANGE = re.compile(r"range\((-?\d{1,40}), (-?\d{1,40})(?:, (-?\d{1,40}))?\)\Z", re.ASCII)
 
