@@ -78,6 +78,15 @@ def _dill_text(args: tuple[Any, ...]) -> Any:
     return Outline("builtins.range", {"start": int(start), "stop": int(stop), "step": int(step)}, True)
 
 
+_METHODS = {("zoneinfo.ZoneInfo", "_unpickle"): "zoneinfo.ZoneInfo._unpickle"}
+
+
+def _named_inside(args: tuple[Any, ...]) -> Any:
+    """``getattr(cls, name)``: how protocols before 4 spell a name inside of a class."""
+    known = _METHODS.get((args[0].name, args[1])) if len(args) == 2 and type(args[0]) is Named and type(args[1]) is str else None
+    return None if known is None else Named(known)
+
+
 NOW: dict[str, Callable[[tuple[Any, ...]], Any]] = {
     "_codecs.encode": _encoded,
     "builtins.bytes": _bytes,
@@ -87,9 +96,12 @@ NOW: dict[str, Callable[[tuple[Any, ...]], Any]] = {
     "builtins.frozenset": _set(True),
     "builtins.dict": _empty(Pairs),
     "builtins.list": _empty(list),
+    "builtins.getattr": _named_inside,
     "dill._dill._load_type": _dill_type,
     "dill._dill._eval_repr": _dill_text,
 }
 """Calls that are plain values; each gives None for arguments that no pickler writes."""
 OTHERWISE = {"dill._dill._eval_repr": "builtins.eval"}
 """Name of a call that is a plain value for some arguments -> what it is for all others."""
+SPELLING = frozenset({"builtins.getattr"})
+"""Names of calls that, where they are known, only spell a name, and count as no call."""

@@ -35,20 +35,23 @@ RULES: dict[str, str] = {
     "torch": "holdfast.foreign.rules_torch",
     "dill": "holdfast.foreign.rules_dill",
     "holdfast": "holdfast.foreign.rules_holdfast",
+    "pandas": "holdfast.foreign.rules_pandas",
+    "pyarrow": "holdfast.foreign.rules_arrow",
+    **dict.fromkeys(("pytz", "dateutil"), "holdfast.foreign.rules_zones"),
 }  # fmt: skip
 """First part of a name -> the module with the table ``RULES`` of what its library's pickles mean. To add a library: a line and a module."""
 
 _MOVED = {
     "__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle", "UserDict": "collections", "exceptions": "builtins",
 }  # fmt: skip
-VALUES = frozenset(
+VALUES = frozenset(("pandas.NA", "pandas._libs.missing.NA")) | frozenset(
     f"torch.{name}"
     for name in (
         "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool", "complex64", "complex128",
         "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
     )
 )  # fmt: skip
-"""Names that are neither classes nor functions: PyTorch pickles its dtypes so."""
+"""Names that are neither classes nor functions: PyTorch pickles its dtypes so, and pandas what is missing."""
 _ALIASES = {"numpy.core.": "numpy._core."}
 """Beginnings of names that libraries have moved since, with nothing else changed."""
 
@@ -112,6 +115,15 @@ class NameTable:
                 self.copied += len(one.view)
             elif kind in _SIZED:
                 self.copied += len(one)
+        self.pay(0)
+
+    def pay(self, amount: int) -> None:
+        """Note items or bytes that a rule copies.
+
+        Raises:
+            LimitExceeded: all of them together are more than the stream can pay for.
+        """
+        self.copied += amount
         if self.copied > limits.FREE_COPIES + limits.COPIES_PER_BYTE * self.read:
             raise LimitExceeded("the file gives one thing to many calls, each of which would copy it (COPIES_PER_BYTE); refused")
 

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.errors import FormatError, HoldfastError, Truncated, quoted
-from holdfast.foreign.at_once import NOW, OTHERWISE
+from holdfast.foreign.at_once import NOW, OTHERWISE, SPELLING
 from holdfast.foreign.made import HELD, HeldBytearray, Made, NameTable, kind_of
 from holdfast.values import limits
 from holdfast.values.outline import Members, Named, Pairs
@@ -366,7 +366,8 @@ def _call(m: Machine, callable_: Any, args: Any, how: str) -> None:
             made = m.names.named("", made.name, m.pos, 4)
         elif made is None and name in OTHERWISE:
             name = m.names.named("", OTHERWISE[name], m.pos, 4).name
-    m.names.called(name, m.pos)
+    if made is None or name not in SPELLING:
+        m.names.called(name, m.pos)
     m.stack.append(Made(m.names, name, how, args) if made is None else made)
 
 

@@ -104,7 +104,8 @@ def _excuse_entropy(dist: Made, vectorized: Any) -> None:
     else:
         known = type(calls[1]) is Made and calls[1].name == "builtins.getattr" and calls[1].args[0] is dist and calls[1].args[1] == "_entropy"
     for call in calls if known else ():
-        dist.names.excuse(call)
+        if type(call) is Made:
+            dist.names.excuse(call)
 
 
 _COMPRESSED = ("csr", "csc", "bsr")
