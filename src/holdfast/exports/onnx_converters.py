@@ -29,7 +29,7 @@ def translations(model: Any) -> tuple[dict[type, Any], dict[type, Any]]:
     several: set[type] = set()
     for one in parts(model):
         cls = type(one)
-        if cls.__name__ in ("SVC", "NuSVC") and len(one.classes_) != 2:
+        if cls.__name__ in ("SVC", "NuSVC") and len(getattr(one, "classes_", (0, 1))) != 2:  # the pattern of an ensemble has none
             several.add(cls)  # one against one, which the converter knows
         found = _translation(cls)
         if found is not None:
