@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation
-from holdfast.exports import onnx_svm, onnx_text, onnx_trees
+from holdfast.exports import onnx_svm, onnx_text, onnx_trees, onnx_votes
 from holdfast.exports.families import parts
 from holdfast.exports.onnx_runtime import text_of
 from holdfast.exports.onnx_writer import ML, ContainerWriter
@@ -26,15 +26,16 @@ def translations(model: Any) -> tuple[dict[type, Any], dict[type, Any]]:
     """Return class -> converter, and class -> shapes, for the classes of trees in a model."""
     converters: dict[type, Any] = {}
     shapes: dict[type, Any] = {}
-    several: set[type] = set()
+    left: set[type] = set()
     for one in parts(model):
         cls = type(one)
-        if cls.__name__ in ("SVC", "NuSVC") and len(getattr(one, "classes_", (0, 1))) != 2:  # the pattern of an ensemble has none
-            several.add(cls)  # one against one, which the converter knows
-        found = _translation(cls)
+        voting = {"OneVsRestClassifier": _convert_decided, "OneVsOneClassifier": _convert_decided, "BaggingClassifier": _convert_voted}.get(cls.__name__)
+        if (cls.__name__ in ("SVC", "NuSVC") and hasattr(one, "predict_proba")) or (voting is not None and hasattr(one, "estimators_") and not onnx_votes.is_voting(one)):
+            left.add(cls)  # answers out of probabilities, which the converter knows
+        found = voting or _translation(cls)
         if found is not None:
             converters[cls], shapes[cls] = found, _shapes_of(cls.__name__)
-    return ({cls: one for cls, one in converters.items() if cls not in several}, {cls: one for cls, one in shapes.items() if cls not in several})
+    return ({cls: one for cls, one in converters.items() if cls not in left}, {cls: one for cls, one in shapes.items() if cls not in left})
 
 
 def _translation(cls: type) -> Callable[..., None] | None:
@@ -152,9 +153,10 @@ def _classify(w: ContainerWriter, model: Any, answer: str, places: str, outputs:
 def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
     w, model, rows, outputs = _begin(scope, operator, container)
     rows = w.node("Cast", [rows], to=onnx_trees.DOUBLE)
-    offset = np.resize(np.asarray(model.intercept_, float), len(model.coef_))
-    scores = w.node("Add", [w.node("MatMul", [rows, w.constant(np.asarray(model.coef_, float).T)]), w.constant(offset)])
-    places = onnx_trees.above(w, scores, np.zeros(1)) if len(model.coef_) == 1 else onnx_trees.argmax(w, scores)
+    weights = np.atleast_2d(np.asarray(model.coef_, float))
+    offset = np.resize(np.asarray(model.intercept_, float), len(weights))
+    scores = w.node("Add", [w.node("MatMul", [rows, w.constant(weights.T)]), w.constant(offset)])
+    places = onnx_trees.above(w, scores, np.zeros(1)) if len(weights) == 1 else onnx_trees.argmax(w, scores)
     _classify(w, model, scores, places, outputs)
 
 
@@ -165,12 +167,25 @@ def _convert_svm(scope: Any, operator: Any, container: Any) -> None:
         _give(w, decided, outputs[0])
         return
     if hasattr(model, "classes_"):
-        _classify(w, model, decided, onnx_trees.above(w, decided, np.zeros(1)), outputs)
+        scores, places = onnx_svm.classified(w, model, decided)
+        _classify(w, model, scores, places, outputs)
         return
     inside = w.node("Cast", [w.node("Greater", [decided, w.constant(np.zeros(1))])], to=onnx_trees.INT64)
     flat = w.node("Reshape", [inside, w.constant(np.array([-1], np.int64))])
     w.node("Sub", [w.node("Mul", [flat, w.constant(np.array([2], np.int64))]), w.constant(np.array([1], np.int64))], [outputs[0].full_name])
     _give(w, decided, outputs[1])
+
+
+def _convert_decided(scope: Any, operator: Any, container: Any) -> None:
+    w, model, _, outputs = _begin(scope, operator, container)
+    scores, places = onnx_votes.decided(w, operator)
+    _classify(w, model, scores, places, outputs)
+
+
+def _convert_voted(scope: Any, operator: Any, container: Any) -> None:
+    w, model, _, outputs = _begin(scope, operator, container)
+    shares = onnx_votes.voted(w, operator)
+    _classify(w, model, shares, onnx_trees.argmax(w, shares), outputs)
 
 
 def _convert_polynomial(scope: Any, operator: Any, container: Any) -> None:
