@@ -17,6 +17,9 @@ from holdfast.exports.families import parts
 UNKNOWN_STEP = re.compile(r"Unable to find (?:a |any )?(?:shape calculator|converter|parser)|no corresponding converter|Unable to convert model|<class '[\w.]+'>$")
 """What skl2onnx says of a class that it does not know."""
 NAMED = re.compile(r"<class '([\w.]+)'>")
+INSIDE = re.compile(r"<class |skl2onnx|onnxmltools|operator|Operator|variable|__")
+"""What stands in a text about the translator and not about the model."""
+ABOUT_ITSELF = re.compile(r"\s*(?:You may (?:raise|need)|Please (?:raise|open)|https?:).*")
 SENTENCES = (NotImplementedError, RuntimeError, ValueError)
 """Exceptions whose text is about the model; that of others (a lacking attribute, a wrong index) is about the translator."""
 
@@ -69,8 +72,9 @@ def told(error: Exception, model: Any, target: str) -> UnsupportedOperation:
     what = f"the step {name} of this {own}" if name and name != own else f"this {own}"
     if UNKNOWN_STEP.search(said):
         return UnsupportedOperation(f"{target.upper()} has no translation of {what}; {advice(name or own, own)}")
-    reason = f" ({quoted(said, 300)})" if isinstance(error, SENTENCES) and said else ""
-    return UnsupportedOperation(f"{target.upper()} cannot express {what} with its settings{reason}; try other settings, or {advice(name or own, own)}")
+    sentence = ABOUT_ITSELF.sub("", said).rstrip(". ")
+    reason = f" ({quoted(sentence, 300)})" if isinstance(error, SENTENCES) and sentence and not INSIDE.search(sentence) else ""
+    return UnsupportedOperation(f"{target.upper()} cannot express {what} with its settings{reason}; {advice(name or own, own)}")
 
 
 def advice(name: str, whole: str) -> str:
@@ -83,12 +87,12 @@ def advice(name: str, whole: str) -> str:
     known = next((text for start, text in ADVICE.items() if name.startswith(start)), None)
     if known is not None:
         return known
-    return "keep the model as .safetensors" if name == whole else "put another step in its place, or export the models inside one by one"
+    return "keep the model as .safetensors" if name == whole else "put another step in its place, or export the models inside by themselves"
 
 
 def _named(error: BaseException, said: str, model: Any) -> str:
     """Return the class of the step that a translator was at."""
-    found = NAMED.findall(said)
+    found = [one for one in NAMED.findall(said) if not one.startswith(("skl2onnx.", "onnx"))]
     if found:
         return str(found[-1].rpartition(".")[2])
     trace, last = error.__traceback__, ""
