@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation
-from holdfast.exports import onnx_svm, onnx_text, onnx_trees
+from holdfast.exports import onnx_svm, onnx_text, onnx_trees, onnx_votes
 from holdfast.exports.families import parts
 from holdfast.exports.onnx_runtime import text_of
 from holdfast.exports.onnx_writer import ML, ContainerWriter
@@ -19,6 +19,7 @@ from holdfast.exports.onnx_writer import ML, ContainerWriter
 LINEAR = ("RidgeClassifier", "RidgeClassifierCV", "LinearSVC", "Perceptron")
 """Linear models that decide without probabilities, which the converters know in float32 only."""
 
+MIXTURES = ("GaussianMixture", "BayesianGaussianMixture")
 FORESTS = ("DecisionTree", "ExtraTree", "ExtraTrees", "RandomForest")
 
 
@@ -26,15 +27,16 @@ def translations(model: Any) -> tuple[dict[type, Any], dict[type, Any]]:
     """Return class -> converter, and class -> shapes, for the classes of trees in a model."""
     converters: dict[type, Any] = {}
     shapes: dict[type, Any] = {}
-    several: set[type] = set()
+    left: set[type] = set()
     for one in parts(model):
         cls = type(one)
-        if cls.__name__ in ("SVC", "NuSVC") and len(one.classes_) != 2:
-            several.add(cls)  # one against one, which the converter knows
-        found = _translation(cls)
+        voting = {"OneVsRestClassifier": _convert_decided, "OneVsOneClassifier": _convert_decided, "BaggingClassifier": _convert_voted}.get(cls.__name__)
+        if (cls.__name__ in ("SVC", "NuSVC") and hasattr(one, "predict_proba")) or (voting is not None and hasattr(one, "estimators_") and not onnx_votes.is_voting(one)):
+            left.add(cls)  # answers out of probabilities, which the converter knows
+        found = voting or _translation(cls)
         if found is not None:
             converters[cls], shapes[cls] = found, _shapes_of(cls.__name__)
-    return ({cls: one for cls, one in converters.items() if cls not in several}, {cls: one for cls, one in shapes.items() if cls not in several})
+    return ({cls: one for cls, one in converters.items() if cls not in left}, {cls: one for cls, one in shapes.items() if cls not in left})
 
 
 def _translation(cls: type) -> Callable[..., None] | None:
@@ -53,6 +55,8 @@ def _translation(cls: type) -> Callable[..., None] | None:
         return _convert_linear
     if name == "SimpleImputer":
         return _convert_imputer
+    if name in MIXTURES:
+        return _convert_mixture
     if name == "IsolationForest":
         return _convert_isolation
     if name == "AdaBoostClassifier":
@@ -67,12 +71,19 @@ def _translation(cls: type) -> Callable[..., None] | None:
 
 
 def _shapes_of(name: str) -> Callable[[Any], None]:
-    known = {"IsolationForest": _outlier_shapes, "OneClassSVM": _outlier_shapes, "SimpleImputer": _same_shapes, "PolynomialFeatures": _wider_shapes}
-    return {**known, "TfidfVectorizer": onnx_text.shapes, "CountVectorizer": onnx_text.shapes}.get(name, _shapes)
+    known = {"IsolationForest": _outlier_shapes, "OneClassSVM": _outlier_shapes, "SimpleImputer": _imputed_shapes, "PolynomialFeatures": _wider_shapes}
+    return {**known, **dict.fromkeys(MIXTURES, _mixture_shapes), "TfidfVectorizer": onnx_text.shapes, "CountVectorizer": onnx_text.shapes}.get(name, _shapes)
 
 
-def _same_shapes(operator: Any) -> None:
-    operator.outputs[0].type = type(operator.inputs[0].type)([None, len(operator.raw_operator.statistics_)])
+def _imputed_shapes(operator: Any) -> None:
+    operator.outputs[0].type = type(operator.inputs[0].type)([None, len(operator.raw_operator.statistics_) + len(_indicated(operator.raw_operator))])
+
+
+def _mixture_shapes(operator: Any) -> None:
+    from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType
+
+    operator.outputs[0].type = Int64TensorType([None])
+    operator.outputs[1].type = DoubleTensorType([None, int(operator.raw_operator.n_components)])
 
 
 def _shapes(operator: Any) -> None:
@@ -152,9 +163,10 @@ def _classify(w: ContainerWriter, model: Any, answer: str, places: str, outputs:
 def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
     w, model, rows, outputs = _begin(scope, operator, container)
     rows = w.node("Cast", [rows], to=onnx_trees.DOUBLE)
-    offset = np.resize(np.asarray(model.intercept_, float), len(model.coef_))
-    scores = w.node("Add", [w.node("MatMul", [rows, w.constant(np.asarray(model.coef_, float).T)]), w.constant(offset)])
-    places = onnx_trees.above(w, scores, np.zeros(1)) if len(model.coef_) == 1 else onnx_trees.argmax(w, scores)
+    weights = np.atleast_2d(np.asarray(model.coef_, float))
+    offset = np.resize(np.asarray(model.intercept_, float), len(weights))
+    scores = w.node("Add", [w.node("MatMul", [rows, w.constant(weights.T)]), w.constant(offset)])
+    places = onnx_trees.above(w, scores, np.zeros(1)) if len(weights) == 1 else onnx_trees.argmax(w, scores)
     _classify(w, model, scores, places, outputs)
 
 
@@ -165,12 +177,25 @@ def _convert_svm(scope: Any, operator: Any, container: Any) -> None:
         _give(w, decided, outputs[0])
         return
     if hasattr(model, "classes_"):
-        _classify(w, model, decided, onnx_trees.above(w, decided, np.zeros(1)), outputs)
+        scores, places = onnx_svm.classified(w, model, decided)
+        _classify(w, model, scores, places, outputs)
         return
     inside = w.node("Cast", [w.node("Greater", [decided, w.constant(np.zeros(1))])], to=onnx_trees.INT64)
     flat = w.node("Reshape", [inside, w.constant(np.array([-1], np.int64))])
     w.node("Sub", [w.node("Mul", [flat, w.constant(np.array([2], np.int64))]), w.constant(np.array([1], np.int64))], [outputs[0].full_name])
     _give(w, decided, outputs[1])
+
+
+def _convert_decided(scope: Any, operator: Any, container: Any) -> None:
+    w, model, _, outputs = _begin(scope, operator, container)
+    scores, places = onnx_votes.decided(w, operator)
+    _classify(w, model, scores, places, outputs)
+
+
+def _convert_voted(scope: Any, operator: Any, container: Any) -> None:
+    w, model, _, outputs = _begin(scope, operator, container)
+    shares = onnx_votes.voted(w, operator)
+    _classify(w, model, shares, onnx_trees.argmax(w, shares), outputs)
 
 
 def _convert_polynomial(scope: Any, operator: Any, container: Any) -> None:
@@ -194,10 +219,36 @@ def _convert_polynomial(scope: Any, operator: Any, container: Any) -> None:
 def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:
     w, model, rows, outputs = _begin(scope, operator, container)
     values = np.asarray(model.statistics_)
-    if values.dtype.kind not in "fiu" or not np.isfinite(values).all() or model.add_indicator or model.missing_values == model.missing_values:
-        raise UnsupportedOperation("SimpleImputer is exported for numbers that are missing as NaN, with a finite value for each column")
+    if values.dtype.kind not in "fiu" or model.missing_values == model.missing_values:
+        raise UnsupportedOperation(f"SimpleImputer with missing_values={model.missing_values!r} of these columns cannot be exported; known are numbers that are missing as NaN")
+    if not np.isfinite(values).all():
+        raise UnsupportedOperation("SimpleImputer with a column of which no value was known when it was fitted cannot be exported; leave that column out")
     kind = np.float64 if type(outputs[0].type).__name__ == "DoubleTensorType" else np.float32
-    w.node("Where", [w.node("IsNaN", [rows]), w.constant(values.astype(kind)[None, :]), rows], [outputs[0].full_name])
+    missing = w.node("IsNaN", [rows])
+    filled = w.node("Where", [missing, w.constant(values.astype(kind)[None, :]), rows])
+    told = _indicated(model)
+    if len(told):
+        marks = w.node("Cast", [w.node("Gather", [missing, w.constant(told)], axis=1)], to=onnx_trees.DOUBLE if kind is np.float64 else onnx_trees.FLOAT)
+        filled = w.node("Concat", [filled, marks], axis=1)
+    w.node("Identity", [filled], [outputs[0].full_name])
+
+
+def _indicated(model: Any) -> Any:
+    """Return the columns of which an imputer tells where they were missing (``add_indicator``)."""
+    indicator = getattr(model, "indicator_", None)
+    return np.asarray([] if indicator is None else indicator.features_, np.int64)
+
+
+def _convert_mixture(scope: Any, operator: Any, container: Any) -> None:
+    """Let skl2onnx write it, which here takes its opsets for one number."""
+    from skl2onnx.operator_converters.gaussian_mixture import convert_sklearn_gaussian_mixture
+
+    asked = operator.target_opset
+    operator.target_opset = container.target_opset_any_domain("")
+    try:
+        convert_sklearn_gaussian_mixture(scope, operator, container)
+    finally:
+        operator.target_opset = asked
 
 
 def _convert_forest(scope: Any, operator: Any, container: Any) -> None:

@@ -100,6 +100,8 @@ def answers_of(model: Any, count: int) -> dict[str, str]:
         found = {"label": "predict", **second}
     elif _finds_outliers(model):
         found = {"label": "predict", "scores": "decision_function"}
+    elif hasattr(model, "predict") and hasattr(model, "predict_proba") and count == 2:  # a mixture
+        found = {"label": "predict", "probabilities": "predict_proba"}
     elif hasattr(model, "predict") and hasattr(model, "transform") and count == 2:
         found = {"label": "predict", "scores": "transform"}
     elif hasattr(model, "predict"):
