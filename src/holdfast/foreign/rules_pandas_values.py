@@ -40,6 +40,11 @@ def array_of(value: Any) -> Any:
     return made
 
 
+def is_array(value: Any) -> bool:
+    """Say whether something is an array of numpy, or the call that would make one."""
+    return isinstance(value, np.ndarray) or (type(value) is Made and value.name in _ARRAYS)
+
+
 # -- time zones ------------------------------------------------------------------------------------------------------------
 
 
@@ -233,13 +238,13 @@ def backed(value: Any) -> Backed | None:
         dtype = told.pop("_dtype")
     else:
         one, two, *more = state
-        dtype, array = (two, one) if type(one) is Made and one.name in ARRAYS else (one, two)
+        dtype, array = (two, one) if is_array(one) else (one, two)
         told = more[0].fields("an array of pandas") if more else {}
     plain = type(dtype) is Made and dtype.name == "numpy.dtype"
     return Backed(name, dtype, array, told, plain and name.rpartition(".")[2] in _TIMES)
 
 
-ARRAYS = ("numpy._core.multiarray._reconstruct", "numpy._core.numeric._frombuffer", "numpy._core._multiarray_umath._reconstruct", "dill._dill._create_array")
+_ARRAYS = ("numpy._core.multiarray._reconstruct", "numpy._core.numeric._frombuffer", "numpy._core._multiarray_umath._reconstruct", "dill._dill._create_array")
 """What makes an array of numpy in a pickle."""
 
 
@@ -282,7 +287,7 @@ def _ends(value: Any) -> Any:
         fields = times(value)
         fields.pop("freq", None)
         return Outline("pandas.DatetimeIndex" if "tz" in fields else "pandas.TimedeltaIndex", {**fields, "freq": None, "name": None}, True)
-    return Outline("pandas.Index", {"values": value, "name": None}, True) if type(value) is Made and value.name in ARRAYS else value
+    return Outline("pandas.Index", {"values": value, "name": None}, True) if is_array(value) else value
 
 
 def _interval_array(made: Made) -> Any:
