@@ -14,7 +14,8 @@ import numpy as np
 
 from holdfast.errors import UnsupportedModel, quoted
 from holdfast.foreign.made import NEXT, Made
-from holdfast.foreign.rules_pandas_values import VALUES, array_of, backed, backed_array, is_array, named_twice, part_only, times
+from holdfast.foreign.rules_pandas_scalars import named_twice
+from holdfast.foreign.rules_pandas_values import VALUES, array_of, backed, backed_array, is_array, part_only, times
 from holdfast.foreign.rules_python import as_new
 from holdfast.values.outline import Named, Outline, Pairs
 
