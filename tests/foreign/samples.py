@@ -41,12 +41,11 @@ def plain() -> dict[str, Any]:
 
 
 def of_pandas() -> dict[str, Any]:
-    """Return a frame, an index and scalars of pandas, and a distribution of scipy's."""
+    """Return a frame, an index and scalars of pandas."""
     import pandas as pd
-    import scipy.stats as ss
 
     frame = pd.DataFrame({"a": [1.0, 2.0], "s": ["x", "y"], "c": pd.Categorical(["x", "y"]), "t": pd.date_range("2024", periods=2, tz="UTC")}, index=pd.Index([3, 4]))
-    return {"frame": frame, "when": pd.Timestamp("2024-05-01"), "span": pd.Timedelta("1D"), "missing": [pd.NaT, pd.NA], "steps": pd.period_range("2024", periods=2, freq="M"), "draws": ss.randint(1, 5)}
+    return {"frame": frame, "when": pd.Timestamp("2024-05-01"), "span": pd.Timedelta("1D"), "missing": [pd.NaT, pd.NA], "steps": pd.period_range("2024", periods=2, freq="M")}
 
 
 def written(write: Callable[..., Any], *values: Any, **options: Any) -> bytes:
