@@ -30,7 +30,22 @@ def test_frozen_distributions_draw_what_the_unpickled_ones_draw(protocol: int) -
 
 def ways(frozen: Any, protocol: int) -> list[bytes]:
     dill = pytest.importorskip("dill")
-    return [pickle.dumps({"by": frozen}, protocol), dill.dumps({"by": frozen}, protocol)]
+    cloudpickle = pytest.importorskip("cloudpickle")
+    return [pickle.dumps({"by": frozen}, protocol), dill.dumps({"by": frozen}, protocol), cloudpickle.dumps({"by": frozen}, protocol)]
+
+
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_what_their_files_name_is_known(protocol: int) -> None:
+    for written in ways(ss.randint(1, 5), protocol):
+        seen = holdfast.inspect(written)
+        assert seen.verdict == "loads as data"
+        assert [one.name for one in seen.names if one.verdict == "dangerous"] == []
+
+
+def test_the_same_name_beside_them_is_not_known() -> None:
+    seen = holdfast.inspect(pickle.dumps([ss.randint(1, 5), getattr]))
+    assert seen.verdict == "dangerous"
+    assert {one.name for one in seen.names if one.verdict == "dangerous"} == {"builtins.getattr"}
 
 
 def test_a_seed_is_kept() -> None:
