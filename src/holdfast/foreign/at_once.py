@@ -56,7 +56,7 @@ _TYPES = {
     "MappingProxyType": "builtins.mappingproxy", "PartialType": "functools.partial",
     "MethodType": "types.MethodType",
 }  # fmt: skip
-"""Names that dill and cloudpickle have for types that hold no code, and of methods, which a rule may know -> the names that pickle and our files have for them."""
+"""dill's names of types that hold no code, and of methods, which a rule may know -> the names that pickle and our files have for them."""
 _VALUES = {"Ellipsis": ..., "NotImplemented": NotImplemented}
 _RANGE = re.compile(r"range\((-?\d{1,40}), (-?\d{1,40})(?:, (-?\d{1,40}))?\)\Z", re.ASCII)
 
@@ -98,7 +98,6 @@ NOW: dict[str, Callable[[tuple[Any, ...]], Any]] = {
     "builtins.list": _empty(list),
     "builtins.getattr": _named_inside,
     "dill._dill._load_type": _dill_type,
-    "cloudpickle.cloudpickle._builtin_type": _dill_type,
     "dill._dill._eval_repr": _dill_text,
 }
 """Calls that are plain values; each gives None for arguments that no pickler writes."""
