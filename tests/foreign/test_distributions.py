@@ -33,6 +33,20 @@ def ways(frozen: Any, protocol: int) -> list[bytes]:
     return [pickle.dumps({"by": frozen}, protocol), dill.dumps({"by": frozen}, protocol)]
 
 
+@pytest.mark.parametrize("protocol", [2, 4])
+def test_what_their_files_name_is_known(protocol: int) -> None:
+    for written in ways(ss.randint(1, 5), protocol):
+        seen = holdfast.inspect(written)
+        assert seen.verdict == "loads as data"
+        assert [one.name for one in seen.names if one.verdict == "dangerous"] == []
+
+
+def test_the_same_name_beside_them_is_not_known() -> None:
+    seen = holdfast.inspect(pickle.dumps([ss.randint(1, 5), getattr]))
+    assert seen.verdict == "dangerous"
+    assert {one.name for one in seen.names if one.verdict == "dangerous"} == {"builtins.getattr"}
+
+
 def test_a_seed_is_kept() -> None:
     frozen = ss.norm(0, 1)
     frozen.random_state = np.random.default_rng(7)

@@ -65,6 +65,7 @@ class NameTable:
         calls: name -> where it is called first; calls of classes that make an empty object count as well.
         times: name -> how often it is called.
         excused: id of a call -> that call, which a rule knows as part of something whose value holdfast makes by itself.
+        spelled: names of calls that only spelled another name.
         versions: distribution -> versions that objects in the stream say they were made with.
         read: bytes of the streams.
         copied: items and bytes that calls were given; a stream may name one thing in many calls, and each may copy it.
@@ -76,6 +77,7 @@ class NameTable:
         self.calls: dict[str, int] = {}
         self.times: dict[str, int] = {}
         self.excused: dict[int, Made] = {}
+        self.spelled: set[str] = set()
         self.versions: dict[str, set[str]] = {}
         self.read = 0
         self.copied = 0
@@ -139,6 +141,10 @@ class NameTable:
     def excuse(self, made: Made) -> None:
         """Note that one call, and no other of its name, is part of a value that a rule knows."""
         self.excused[id(made)] = made
+
+    def explained(self) -> set[str]:
+        """Return the names of calls, each of which was excused or only spelled a name."""
+        return (self.spelled | {made.name for made in self.excused.values()}).difference(self.uncounted())
 
     def uncounted(self) -> list[str]:
         """Return the names of which at least one call is not excused."""

@@ -368,6 +368,8 @@ def _call(m: Machine, callable_: Any, args: Any, how: str) -> None:
             name = m.names.named("", OTHERWISE[name], m.pos, 4).name
     if made is None or name not in SPELLING:
         m.names.called(name, m.pos)
+    else:
+        m.names.spelled.add(name)
     m.stack.append(Made(m.names, name, how, args) if made is None else made)
 
 

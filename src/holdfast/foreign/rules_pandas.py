@@ -14,7 +14,8 @@ import numpy as np
 
 from holdfast.errors import UnsupportedModel, quoted
 from holdfast.foreign.made import NEXT, Made
-from holdfast.foreign.rules_pandas_values import ARRAYS, VALUES, array_of, backed, backed_array, named_twice, part_only, times
+from holdfast.foreign.rules_pandas_scalars import named_twice
+from holdfast.foreign.rules_pandas_values import VALUES, array_of, backed, backed_array, is_array, part_only, times
 from holdfast.foreign.rules_python import as_new
 from holdfast.values.outline import Named, Outline, Pairs
 
@@ -109,7 +110,7 @@ def _frame(made: Made) -> Any:
         if block.name != _BLOCK or dims != 2:
             raise TypeError("a block")
         held = backed(values)
-        values = array_of(held.array) if held is not None and held.bare else array_of(values) if _is_array(values) else values
+        values = array_of(held.array) if held is not None and held.bare else array_of(values) if is_array(values) else values
         places = _places(place, made)
         if isinstance(values, np.ndarray) and (values.ndim != 2 or len(values) != len(places)):
             raise ValueError("the shape of a block")
@@ -121,10 +122,6 @@ def _frame(made: Made) -> Any:
         raise ValueError("a column without a block")
     fields = {"parts": _parts([cells[column] for column in range(len(cells))], made), "columns": columns, "index": index, **_notes(state)}
     return Outline(made.name, fields, True)
-
-
-def _is_array(values: Any) -> bool:
-    return type(values) is Made and values.name in ARRAYS
 
 
 def _places(place: Any, made: Made) -> list[int]:
