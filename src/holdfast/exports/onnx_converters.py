@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation
-from holdfast.exports import onnx_svm, onnx_text, onnx_trees, onnx_votes
+from holdfast.exports import onnx_columns, onnx_svm, onnx_text, onnx_trees, onnx_votes
 from holdfast.exports.families import parts
 from holdfast.exports.onnx_runtime import text_of
 from holdfast.exports.onnx_writer import ML, ContainerWriter
@@ -49,12 +49,12 @@ def _translation(cls: type) -> Callable[..., None] | None:
         return onnx_text.convert_texts
     if name in ("SVR", "NuSVR", "OneClassSVM", "SVC", "NuSVC"):
         return _convert_svm
-    if name == "PolynomialFeatures":
-        return _convert_polynomial
+    if name in onnx_columns.WRITTEN:
+        return _convert_columns
+    if name == "LinearDiscriminantAnalysis":
+        return _convert_discriminant
     if name in LINEAR:
         return _convert_linear
-    if name == "SimpleImputer":
-        return _convert_imputer
     if name in MIXTURES:
         return _convert_mixture
     if name == "IsolationForest":
@@ -71,12 +71,14 @@ def _translation(cls: type) -> Callable[..., None] | None:
 
 
 def _shapes_of(name: str) -> Callable[[Any], None]:
-    known = {"IsolationForest": _outlier_shapes, "OneClassSVM": _outlier_shapes, "SimpleImputer": _imputed_shapes, "PolynomialFeatures": _wider_shapes}
-    return {**known, **dict.fromkeys(MIXTURES, _mixture_shapes), "TfidfVectorizer": onnx_text.shapes, "CountVectorizer": onnx_text.shapes}.get(name, _shapes)
+    known = {"IsolationForest": _outlier_shapes, "OneClassSVM": _outlier_shapes}
+    return {**known, **dict.fromkeys(onnx_columns.WRITTEN, _column_shapes), **dict.fromkeys(MIXTURES, _mixture_shapes), "TfidfVectorizer": onnx_text.shapes, "CountVectorizer": onnx_text.shapes}.get(name, _shapes)
 
 
-def _imputed_shapes(operator: Any) -> None:
-    operator.outputs[0].type = type(operator.inputs[0].type)([None, len(operator.raw_operator.statistics_) + len(_indicated(operator.raw_operator))])
+def _column_shapes(operator: Any) -> None:
+    model, given = operator.raw_operator, type(operator.inputs[0].type)
+    _, width = onnx_columns.WRITTEN[type(model).__name__]
+    operator.outputs[0].type = given([None, width(model)])
 
 
 def _mixture_shapes(operator: Any) -> None:
@@ -95,10 +97,6 @@ def _shapes(operator: Any) -> None:
         return
     operator.outputs[0].type = (Int64TensorType if np.asarray(classes).dtype.kind in "iubf" else StringTensorType)([None])
     operator.outputs[1].type = DoubleTensorType([None, len(classes)])
-
-
-def _wider_shapes(operator: Any) -> None:
-    operator.outputs[0].type = type(operator.inputs[0].type)([None, int(operator.raw_operator.n_output_features_)])
 
 
 def _outlier_shapes(operator: Any) -> None:
@@ -160,13 +158,17 @@ def _classify(w: ContainerWriter, model: Any, answer: str, places: str, outputs:
         _give(w, answer, outputs[1])
 
 
-def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
-    w, model, rows, outputs = _begin(scope, operator, container)
-    rows = w.node("Cast", [rows], to=onnx_trees.DOUBLE)
+def _linear_scores(w: ContainerWriter, model: Any, rows: str) -> str:
     weights = np.atleast_2d(np.asarray(model.coef_, float))
     offset = np.resize(np.asarray(model.intercept_, float), len(weights))
-    scores = w.node("Add", [w.node("MatMul", [rows, w.constant(weights.T)]), w.constant(offset)])
-    places = onnx_trees.above(w, scores, np.zeros(1)) if len(weights) == 1 else onnx_trees.argmax(w, scores)
+    product = w.node("MatMul", [w.node("Cast", [rows], to=onnx_trees.DOUBLE), w.constant(weights.T)])
+    return w.node("Add", [product, w.constant(offset)])
+
+
+def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    scores = _linear_scores(w, model, rows)
+    places = onnx_trees.above(w, scores, np.zeros(1)) if len(np.atleast_2d(model.coef_)) == 1 else onnx_trees.argmax(w, scores)
     _classify(w, model, scores, places, outputs)
 
 
@@ -198,45 +200,23 @@ def _convert_voted(scope: Any, operator: Any, container: Any) -> None:
     _classify(w, model, shares, onnx_trees.argmax(w, shares), outputs)
 
 
-def _convert_polynomial(scope: Any, operator: Any, container: Any) -> None:
-    """Write products of columns: as many factors for each as the degree, the missing ones being a column of ones."""
+def _convert_columns(scope: Any, operator: Any, container: Any) -> None:
     w, model, rows, outputs = _begin(scope, operator, container)
+    write, _ = onnx_columns.WRITTEN[type(model).__name__]
     kind = np.float64 if type(outputs[0].type).__name__ == "DoubleTensorType" else np.float32
-    powers = np.asarray(model.powers_)
-    width = powers.shape[1]
-    factors = [np.repeat(np.arange(width), row) for row in powers]
-    longest = max(1, int(powers.sum(axis=1).max()))
-    places = np.array([np.concatenate([one, np.full(longest - len(one), width)]) for one in factors], np.int64)
-    first = w.node("Gather", [rows, w.constant(np.array([0], np.int64))], axis=1)
-    ones = w.node("Add", [w.node("Mul", [first, w.constant(np.zeros(1, kind))]), w.constant(np.ones(1, kind))])
-    padded = w.node("Concat", [rows, ones], axis=1)
-    product = w.node("Gather", [padded, w.constant(places[:, 0])], axis=1)
-    for factor in range(1, longest):
-        product = w.node("Mul", [product, w.node("Gather", [padded, w.constant(places[:, factor])], axis=1)])
-    w.node("Identity", [product], [outputs[0].full_name])
+    rows = w.node("Cast", [rows], to=onnx_trees.DOUBLE if kind is np.float64 else onnx_trees.FLOAT)
+    w.node("Identity", [write(w, model, rows, kind)], [outputs[0].full_name])
 
 
-def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:
+def _convert_discriminant(scope: Any, operator: Any, container: Any) -> None:
     w, model, rows, outputs = _begin(scope, operator, container)
-    values = np.asarray(model.statistics_)
-    if values.dtype.kind not in "fiu" or model.missing_values == model.missing_values:
-        raise UnsupportedOperation(f"SimpleImputer with missing_values={model.missing_values!r} of these columns cannot be exported; known are numbers that are missing as NaN")
-    if not np.isfinite(values).all():
-        raise UnsupportedOperation("SimpleImputer with a column of which no value was known when it was fitted cannot be exported; leave that column out")
-    kind = np.float64 if type(outputs[0].type).__name__ == "DoubleTensorType" else np.float32
-    missing = w.node("IsNaN", [rows])
-    filled = w.node("Where", [missing, w.constant(values.astype(kind)[None, :]), rows])
-    told = _indicated(model)
-    if len(told):
-        marks = w.node("Cast", [w.node("Gather", [missing, w.constant(told)], axis=1)], to=onnx_trees.DOUBLE if kind is np.float64 else onnx_trees.FLOAT)
-        filled = w.node("Concat", [filled, marks], axis=1)
-    w.node("Identity", [filled], [outputs[0].full_name])
-
-
-def _indicated(model: Any) -> Any:
-    """Return the columns of which an imputer tells where they were missing (``add_indicator``)."""
-    indicator = getattr(model, "indicator_", None)
-    return np.asarray([] if indicator is None else indicator.features_, np.int64)
+    scores = _linear_scores(w, model, rows)
+    if len(model.classes_) > 2:
+        _classify(w, model, w.node("Softmax", [scores], axis=1), onnx_trees.argmax(w, scores), outputs)
+        return
+    second = w.node("Sigmoid", [scores])
+    shares = w.node("Concat", [w.node("Sub", [w.constant(np.ones(1)), second]), second], axis=1)
+    _classify(w, model, shares, onnx_trees.above(w, scores, np.zeros(1)), outputs)
 
 
 def _convert_mixture(scope: Any, operator: Any, container: Any) -> None:

@@ -79,15 +79,20 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _plain_transforms(model: Any) -> Iterator[None]:
-    """Set aside, for the time of a conversion, an option of voting that has no part in its answers and stops the converter."""
+    """Set aside, for the time of a conversion, what has no part in answers and stops the converter: an option of voting, and steps that pass rows through."""
     voting = [one for one in parts(model) if getattr(one, "flatten_transform", None) is True]
+    skipping = [(one, one.steps) for one in parts(model) if isinstance(getattr(one, "steps", None), list)]
     try:
         for one in voting:
             one.flatten_transform = False
+        for one, steps in skipping:
+            one.steps = [step for step in steps if step[1] is not None and not isinstance(step[1], str)] or steps
         yield
     finally:
         for one in voting:
             one.flatten_transform = True
+        for one, steps in skipping:
+            one.steps = steps
 
 
 def _types(signature: Signature, double: bool, named: bool) -> list[tuple[str, Any]]:
