@@ -7,6 +7,7 @@ import pickle
 import random
 import time
 import warnings
+from pathlib import Path
 from typing import Any
 
 import joblib
@@ -223,3 +224,25 @@ def test_damage_is_refused_or_harmless() -> None:
                 holdfast.loads(bytes(data))
             except HoldfastError as error:
                 assert len(str(error)) > 10
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_what_pandas_2_pickled_is_equal(protocol: int) -> None:
+    """Files of pandas 2.2.3, which ``old/write_pandas.py`` wrote there; pandas of today unpickles them, and so says what they hold."""
+    raw = (Path(__file__).parent / "old" / f"pandas2.{protocol}.pkl").read_bytes()
+    found, expected = holdfast.loads(raw), pickle.loads(raw)
+    assert list(found) == list(expected)
+    for name, value in expected.items():
+        if isinstance(value, pd.DataFrame | pd.Series):
+            (pd.testing.assert_series_equal if isinstance(value, pd.Series) else pd.testing.assert_frame_equal)(found[name], value)
+        elif isinstance(value, pd.Index):
+            pd.testing.assert_index_equal(found[name], value)
+        else:
+            assert all(one is two or one == two for one, two in zip(found[name], value, strict=True)) if isinstance(value, list) else found[name] == value, name
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 4, 5])
+def test_the_missing_time_of_pandas_2_which_pandas_3_does_not_unpickle(protocol: int) -> None:
+    raw = (Path(__file__).parent / "old" / f"pandas2_nat.{protocol}.pkl").read_bytes()
+    (found,) = holdfast.loads(raw)
+    assert found is pd.NaT

@@ -154,6 +154,7 @@ SCALARS: dict[str, Rule] = {
     "pandas._libs.tslibs.timestamps._unpickle_timestamp": _timestamp,
     "pandas._libs.tslibs.timedeltas._timedelta_unpickle": _timedelta,
     "pandas._libs.tslibs.nattype._nat_unpickle": _one("pandas.api.typing.NaTType"),
+    "pandas._libs.tslibs.nattype.__nat_unpickle": _one("pandas.api.typing.NaTType"),  # pandas 2
     **dict.fromkeys(NA, _one("pandas.api.typing.NAType")),
     **{f"{_OFFSET}{kind}": _offset(kind) for kind in OFFSETS},
     **named_twice({
