@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from widening import GIVEN, widened_by_meaning
 
 from holdfast.frameworks.adapter import type_name
 from holdfast.frameworks.names import name_of
@@ -30,9 +31,6 @@ from holdfast.values.graph import Graph
 DATA = Path(__file__).resolve().parents[1] / "src" / "holdfast" / "trust" / "data"
 WIDER = [{"int", "float"}, {"none", "int"}, {"int", "tuple"}, {"list", "tuple"}]
 """Kinds that users give for one another: where one of a set was seen, the others are proposed as well."""
-GIVEN = ["none", "bool", "int", "float", "str", "list", "tuple", "dict", "number:b", "number:i", "number:u", "number:f", "object", "name"]
-"""Kinds that users give for parameters of an estimator, whatever was seen."""
-
 GIVEN_DATA = ["none", *(f"array:{kind}{axes}" for kind in "biuf" for axes in (1, 2)), "type:pandas.DataFrame", "type:pandas.Series", "object"]
 """Forms in which users give data, which models of statsmodels keep as they were given, or drop when they are told to."""
 
@@ -90,7 +88,7 @@ def belongs(name: str, library: str) -> bool:
     return SHARED.get(top, top) == library
 
 
-def entry(kinds: dict[str, set[str]], always: set[str], params: set[str], how: str, items: dict[str, list[str]], wide: bool = False) -> Entry:
+def entry(kinds: dict[str, set[str]], always: set[str], params: set[str], how: str, items: dict[str, list[str]], wide: bool = False, cls: Any = None) -> Entry:
     """Return the line of one class."""
     for name, allowed in kinds.items():
         if wide and any(one.startswith(("array:", "type:pandas.")) for one in allowed):
@@ -104,7 +102,7 @@ def entry(kinds: dict[str, set[str]], always: set[str], params: set[str], how: s
             allowed |= set(GIVEN)
     return Entry(
         how=how,
-        kinds={field: sorted(allowed) for field, allowed in sorted(kinds.items())},
+        kinds=widened_by_meaning({field: sorted(allowed) for field, allowed in kinds.items()}, cls),
         params=sorted(always),
         items={field: kinds_ for field, kinds_ in items.items() if field in kinds},
     )
@@ -383,7 +381,7 @@ def propose(library: str) -> int:
     found, functions = seen(library)
     for name, (kinds, always) in sorted(found.items()):
         if name not in types and name not in NEVER:
-            types[name] = entry(kinds, always, parameters(name), HOW[name] or extra.how, extra.items, library == "statsmodels")
+            types[name] = entry(kinds, always, parameters(name), HOW[name] or extra.how, extra.items, library == "statsmodels", live_class(name))
     version = str(importlib.import_module(library).__version__).partition("+")[0]
     made = Library(tried_with={library: version}, types=types, values=sorted(extra.values() | functions), operators=sorted(extra.operators()))
     (DATA / f"{library}.json").write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=1) + b"\n")

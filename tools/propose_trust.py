@@ -2,7 +2,8 @@
 
 What it does: fits every scikit-learn estimator in many ways (`holdfast.testing.zoo`), walks each fitted model, and
 notes for every class in it which attributes there are, of what kinds, and which lengths always agree. Parameters are
-taken from scikit-learn's own constraints as well, since a user may give any of what those allow.
+taken from scikit-learn's own constraints as well, since a user may give any of what those allow, and `widening` adds
+the other forms of what means the same.
 
 Run: python tools/propose_trust.py [--quick] [--check]
 """
@@ -23,6 +24,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from widening import LABEL_KINDS, RANDOM, is_helper, widened_by_meaning
+
 from holdfast.errors import HoldfastError
 from holdfast.frameworks import numpy_, pandas_, python_, scipy_, sklearn_
 from holdfast.frameworks.adapter import Record
@@ -37,7 +40,6 @@ ROWS_KEPT = 3000
 FEWEST_VALUES, MANY = 3, 30
 BASES = ("n_features_in_", "classes_.0")
 
-LABEL_KINDS = [f"array:{kind}1" for kind in "biufUSOM"]
 SCALARS_TOGETHER = ({"int", "number:i", "number:u"}, {"float", "number:f"}, {"bool", "number:b"}, {"str", "number:U"})
 ARRAY_LIKE = [f"array:{kind}{n}" for kind in "biufUO" for n in (0, 1, 2, 3)] + ["list", "tuple"]
 SPARSE = [
@@ -45,7 +47,6 @@ SPARSE = [
     for name in ("csr", "csc", "coo", "bsr", "dia", "lil", "dok")
     for suffix in ("matrix", "array")
 ]
-RANDOM = ["int", "none", "number:i", "number:u", "type:numpy.random.mtrand.RandomState"]
 
 TRAINING = {
     "_fit_X",
@@ -100,6 +101,8 @@ ALSO = {
     # the parameter as it was given, which may be "auto"
     "_n_features_out@GaussianRandomProjection": {"str", "int"},
     "_n_features_out@SparseRandomProjection": {"str", "int"},
+    # None for each class where no ratio was asked for
+    "l1_ratio_@LogisticRegressionCV": {"array:O1"},
 }
 """Attribute@class -> kinds that are genuine, and that too few fits show for the miner to see them each time."""
 
@@ -114,6 +117,9 @@ NOT_ALWAYS = {
     *(f"n_features_in_@{name}" for name in ("CalibratedClassifierCV", "OutputCodeClassifier", "FixedThresholdClassifier")),
     *(f"n_features_in_@{name}" for name in ("TunedThresholdClassifierCV", "MultiOutputClassifier", "MultiOutputRegressor")),
     "n_features_in_@_ConstantPredictor",
+    # where all columns are dropped
+    "output_indices_@ColumnTransformer",
+    "sparse_output_@ColumnTransformer",
     # with a kernel of the user's own the rows may be anything
     *(f"n_features_in_@{name}" for name in ("SVC", "NuSVC", "SVR", "NuSVR", "OneClassSVM")),
     *(f"n_features_in_@GaussianProcess{name}" for name in ("Classifier", "Regressor")),
@@ -291,7 +297,7 @@ def kinds_of_constraint(one: Any) -> set[str]:
         table = {
             "array-like": ARRAY_LIKE + ["type:pandas.Series", "type:pandas.DataFrame", "type:pandas.Index"],
             "sparse matrix": SPARSE,
-            "random_state": RANDOM,
+            "random_state": sorted(RANDOM),
             "boolean": ["bool", "number:b"],
             "verbose": ["bool", "int", "number:i", "number:b"],
             "cv_object": ["int", "none", "number:i", "list", "object"],
@@ -477,8 +483,9 @@ def sklearn_types(seen: dict[str, Seen], how: dict[str, str]) -> dict[str, Any]:
             seen_axes = {kind[7:] for kind in one.kinds.get(field, ()) if kind.startswith("array:")}
             if wrong and seen_axes == {wrong[0]}:
                 kinds[field] = [kind for kind in kinds[field] if not (kind.startswith("array:") and kind[7:] == wrong[1])]
+        kinds = widened_by_meaning(kinds, cls)
         if kinds:
-            entry["kinds"] = dict(sorted(kinds.items()))
+            entry["kinds"] = kinds
         if params or issubclass(cls, BaseEstimator):
             entry["params"] = sorted(own)
             entry["made"] = sorted(set(params) - set(own))
@@ -489,7 +496,7 @@ def sklearn_types(seen: dict[str, Seen], how: dict[str, str]) -> dict[str, Any]:
         items = items_of(one, params)
         if items:
             entry["items"] = items
-        pairs = equalities(name, one, listed.get(name, {}).get("equal", []))
+        pairs = [] if is_helper(cls) else equalities(name, one, listed.get(name, {}).get("equal", []))
         if pairs:
             entry["equal"] = pairs
         training = sorted((TRAINING & set(one.kinds)) | set(TRAINING_OF.get(name, [])))
@@ -524,6 +531,8 @@ def sklearn_values() -> set[str]:
         value = getattr(sklearn.model_selection, public)
         if isinstance(value, type) and value.__module__.endswith("_split"):
             found.add(f"{value.__module__}.{value.__qualname__}")
+    for scorer in map(sklearn.metrics.get_scorer, sklearn.metrics.get_scorer_names()):
+        found.add(name_of(scorer._score_func))  # two of them are public by the name of their scorer only
     found |= {
         "sklearn.utils.validation.check_array",
         "sklearn.cluster._kmeans._kmeans_single_lloyd",
@@ -608,6 +617,17 @@ def numpy_values() -> list[str]:
             np.timedelta64,
             np.ndarray,
             np.longdouble,
+            # of no number, only of kinds: what columns are selected by
+            np.generic,
+            np.number,
+            np.integer,
+            np.signedinteger,
+            np.unsignedinteger,
+            np.inexact,
+            np.floating,
+            np.complexfloating,
+            np.flexible,
+            np.character,
         )
     }
     return sorted(found)
@@ -642,6 +662,7 @@ def main() -> int:
     import sklearn
 
     from holdfast.testing.zoo import specimens, variants
+    from holdfast.testing.zoo_helpers import helpers
 
     seen: dict[str, Seen] = collections.defaultdict(Seen)
     values: set[str] = set()
@@ -654,6 +675,8 @@ def main() -> int:
             observe(specimen.model, seen, values)
         except HoldfastError as error:
             refused[str(error)[:160]] += 1
+    for helper in helpers():
+        observe(helper, seen, values)
     for text, count in refused.most_common():
         print(f"refused {count}: {text}", file=sys.stderr)
     how = {name: ("record" if isinstance(adapter, Record) else "shell") for name, adapter in sklearn_.ADAPTERS.items()}
@@ -665,7 +688,8 @@ def main() -> int:
         write("numpy", adapters(numpy_), numpy_values(), {"numpy": numpy.__version__}, args.check),
         write(
             "scipy",
-            adapters(scipy_),
+            # what a reviewer has put down of a record stays
+            {name: {**json.loads((DATA / "scipy.json").read_text())["types"].get(name, {}), **one} for name, one in adapters(scipy_).items()},
             [
                 f"scipy.special.{n}"
                 for n in ("erf", "erfc", "erfinv", "expit", "gamma", "gammaln", "logit", "log1p", "expm1", "softmax", "xlogy")

@@ -64,10 +64,23 @@ def test_expressions_inside_a_pipeline_are_exported(target: str, head: str, tmp_
     X = np.random.default_rng(0).random((300, 3)) + 0.5
     y = (X[:, 0] / X[:, 1] > 1).astype(int)
     last = LogisticRegression() if head == "linear" else RandomForestClassifier(20, random_state=0)
-    model = make_pipeline(holdfast.expression("x0 / x1", "log1p(x2)", keep=True), last).fit(X, y)
+    text = "x0 - x1" if (target, head) == ("pmml", "forest") else "x0 / x1"
+    model = make_pipeline(holdfast.expression(text, "log1p(x2)", keep=True), last).fit(X, y)
     path = tmp_path / f"m.{target}"
     assert holdfast.save(model, path, example=X[:50]).proof.ok
     np.testing.assert_allclose(holdfast.load(path).predict_proba(X), model.predict_proba(X), atol=1e-6)
+
+
+def test_a_quotient_before_trees_is_another_in_pmml_and_refused(tmp_path: Path) -> None:
+    """The columns of trees enter as float32 there, so that a divisor below what float32 has becomes zero."""
+    pytest.importorskip("sklearn2pmml")
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.pipeline import make_pipeline
+
+    X = np.random.default_rng(0).random((300, 3)) + 0.5
+    model = make_pipeline(holdfast.expression("x0 / x1", keep=True), RandomForestClassifier(20, random_state=0)).fit(X, X[:, 0] > X[:, 1])
+    with pytest.raises(holdfast.ProofFailed, match="zeros"):
+        holdfast.save(model, tmp_path / "m.pmml", example=X[:50])
 
 
 def test_an_expression_that_pmml_does_not_know_is_refused_by_the_name_of_its_function(tmp_path: Path) -> None:

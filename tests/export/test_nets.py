@@ -58,6 +58,25 @@ def test_a_module_is_exported_and_answers_as_before(name: str, tmp_path: Path) -
     assert b"site-packages" not in Path(done.path).read_bytes()
 
 
+@pytest.mark.parametrize("given", [list, tuple])
+def test_several_inputs_may_come_as_a_list(given: Any, tmp_path: Path) -> None:
+    """In the order of the arguments of ``forward``."""
+    model, example = nets()["two inputs"]
+    done = holdfast.export(model, tmp_path / "m.onnx", example=given(example.values()))
+    assert done.proof.ok
+    assert set(describe_export(done.path).inputs) == {"ids", "x"}
+    one = nets()["dense"][0]
+    assert holdfast.export(one, tmp_path / "m.onnx", example=[np.zeros(8, np.float32), np.ones(8, np.float32)]).proof.rows["examples"] == 2
+
+
+def test_several_inputs_of_keras_may_come_as_a_list(tmp_path: Path) -> None:
+    pytest.importorskip("tensorflow")
+    model, rows = keras_nets()["two inputs"]
+    done = holdfast.export(model, tmp_path / "m.onnx", example=[rows["left"], rows["right"]])
+    assert done.proof.ok
+    np.testing.assert_allclose(holdfast.load(done.path).predict(rows), model.predict(rows, verbose=0), atol=1e-5)
+
+
 def test_large_weights_lie_beside_the_graph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As for nets of more than two gigabytes, with a lower limit."""
     torch.manual_seed(0)

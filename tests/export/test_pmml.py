@@ -133,3 +133,17 @@ def test_a_scikit_learn_that_sklearn2pmml_does_not_know_is_said() -> None:
     assert isinstance(found, VersionMismatch)
     assert "pip install scikit-learn==1.9.0" in str(found)
     assert isinstance(pmml_target._translated(RuntimeError(""), "The SkLearn2PMML package has expired"), VersionMismatch)
+
+
+@pytest.mark.parametrize(
+    ("said", "wanted"),
+    [
+        ("The object (Python class a.b.Odd) is not a supported Transformer\nException: Cannot cast net.razorvine.pickle.objects.ClassDict to sklearn.Step", "PMML has no translation of the step Odd, or of a part of it; try .onnx"),
+        ("the estimator object (Python class a.Last) to PMML\nSchemaException: Expected 4 features, got 6", "what comes before the step Last: it has another number of columns there, as with add_indicator=True"),
+        ("the object (Python class a.Some) to PMML\nInvalidAttributeException: Attribute 'x' has an unsupported value 'y'", "the step Some with its settings \\(Attribute 'x' has an unsupported value 'y'\\); try .onnx, or keep"),
+        ("NullPointerException: null", "PMML cannot express this model with its settings; try .onnx"),
+    ],
+)
+def test_what_java_says_is_put_into_words(said: str, wanted: str) -> None:
+    with pytest.raises(UnsupportedOperation, match=wanted):
+        raise pmml_target._translated(RuntimeError("The application has failed"), said)

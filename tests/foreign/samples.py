@@ -40,6 +40,14 @@ def plain() -> dict[str, Any]:
     }  # fmt: skip
 
 
+def of_pandas() -> dict[str, Any]:
+    """Return a frame, an index and scalars of pandas."""
+    import pandas as pd
+
+    frame = pd.DataFrame({"a": [1.0, 2.0], "s": ["x", "y"], "c": pd.Categorical(["x", "y"]), "t": pd.date_range("2024", periods=2, tz="UTC")}, index=pd.Index([3, 4]))
+    return {"frame": frame, "when": pd.Timestamp("2024-05-01"), "span": pd.Timedelta("1D"), "missing": [pd.NaT, pd.NA], "steps": pd.period_range("2024", periods=2, freq="M")}
+
+
 def written(write: Callable[..., Any], *values: Any, **options: Any) -> bytes:
     """Return what a function writes to a file that is its first argument."""
     out = io.BytesIO()
@@ -75,6 +83,7 @@ def python_files() -> dict[str, bytes]:
     return made | {
         "tree.pkl": pickle.dumps(tree), "neighbours.pkl": pickle.dumps(KNeighborsClassifier(algorithm="kd_tree").fit(X, Y)), "plain.joblib": dumped(joblib.dump, everything),
         "small.joblib": dumped(joblib.dump, small), "pipe.skops": skops.io.dumps(pipe), "tree.skops": skops.io.dumps(tree), "plain.skops": skops.io.dumps(some),
+        "frame.pkl": pickle.dumps(of_pandas()), "frame.joblib": dumped(joblib.dump, of_pandas()),
         "plain.npz": written(np.savez, a=np.arange(5.0), o=np.array([1, None], object)), "packed.npz": written(np.savez_compressed, a=np.arange(50.0), b=everything["structure"]),
         "plain.npy": written(np.save, np.arange(5.0)), "objects.npy": written(np.save, np.array([1, "a"], object)), "structure.npy": written(np.save, everything["structure"]),
     }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import pickle
 import sys
 import time
 from pathlib import Path
@@ -18,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import holdfast
-from holdfast.errors import InvalidState, UnsupportedModel
+from holdfast.errors import FormatError, InvalidState, UnsupportedModel
 from holdfast.frameworks.holdfast_ import ADAPTERS
 from holdfast.trust.catalog import Catalog
 from holdfast.values import limits
@@ -56,6 +57,36 @@ def test_a_predictor_takes_records() -> None:
 def test_one_that_was_not_fitted_is_kept_as_well() -> None:
     back = holdfast.loads(holdfast.dumps(holdfast.expression("x0 / x1", names="ratio")))
     assert back.fit_transform([[1.0, 2.0]]).tolist() == [[0.5]]
+
+
+@pytest.mark.parametrize("suffix", [".pkl", ".joblib", ".skops", ".dill", ".cloudpickle"])
+def test_other_formats_are_read_as_data(suffix: str, tmp_path: Path) -> None:
+    model = pipeline()
+    saved = holdfast.save(model, tmp_path / f"m{suffix}", example=FRAME[:5])
+    assert saved.proof.ok
+    back = holdfast.load(tmp_path / f"m{suffix}")
+    assert np.array_equal(back.predict_proba(FRAME), model.predict_proba(FRAME))
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_gives_the_tree_of_the_live_transformer(protocol: int) -> None:
+    for made in (holdfast.expression("x0 / x1", names="ratio"), holdfast.expression("age / income", "age", keep=False).fit(FRAME)):
+        back = holdfast.loads(pickle.dumps(made, protocol))
+        assert holdfast.inspect(holdfast.dumps(back)).content == holdfast.inspect(holdfast.dumps(made)).content
+
+
+@pytest.mark.parametrize("wrong", [{"expressions": ("age +",)}, {"expressions": ("__import__('os')", "income")}, {"names": ("a",)}, {"keep": 1}, {"expressions": None}])
+def test_a_pickle_of_what_is_no_transformer_is_refused(wrong: dict[str, Any]) -> None:
+    made = holdfast.expression("age", "income").fit(FRAME)
+    vars(made).update(wrong)
+    with pytest.raises(InvalidState):
+        holdfast.loads(pickle.dumps(made))
+
+
+def test_a_pickle_that_gives_a_transformer_arguments_is_refused() -> None:
+    called = b"\x80\x04\x8c\x1choldfast.formula.transformer\x94\x8c\x0aExpression\x94\x93\x8c\x02x0\x85R."
+    with pytest.raises(FormatError, match="is not one"):
+        holdfast.loads(called)
 
 
 NAME = "holdfast.formula.transformer.Expression"

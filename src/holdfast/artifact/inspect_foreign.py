@@ -82,7 +82,11 @@ def inspect_stranger(stranger: Stranger) -> ForeignInspection:
         trouble = error.message
     except (RecursionError, MemoryError):
         trouble = "the file nests deeper, or needs more memory, than there is"
-    names = [verdict_on(name, name in stranger.names.calls) for name in stranger.names.found]
+    explained = stranger.names.explained().difference(found["types"], found["functions"]) if not trouble else set()
+    names = [
+        Verdict(name, "known", "part of a value that holdfast makes by itself", True) if name in explained else verdict_on(name, name in stranger.names.calls)
+        for name in stranger.names.found
+    ]
     names.sort(key=lambda one: (_ORDER[one.verdict], one.name))
     return _inspection(stranger, said, trouble, found, names)
 

@@ -26,7 +26,7 @@ from holdfast.errors import (
 )
 from holdfast.foreign import READERS
 from holdfast.foreign.kinds import kind_of_archive
-from holdfast.foreign.made import NameTable
+from holdfast.foreign.made import NEXT, NameTable, registered_name
 from holdfast.foreign.reading import Given, Reading
 from holdfast.foreign.sniff import HEAD, WORDS, sniff
 from holdfast.frameworks.build import build
@@ -146,7 +146,7 @@ class Stranger:
                 dumped, graph = told(reading)
                 versions = {**reading.versions, **self.names.said()}
                 check_versions(versions)
-                _no_dropped_calls(self.names, dumped)
+                _no_lost_calls(self.names, dumped)
                 tensors = HeldTensors(dumped)
                 if max_memory is not None and tensors.nbytes + 8 * reading.nbytes > max_memory:
                     raise LimitExceeded(f"the model needs about {tensors.nbytes + 8 * reading.nbytes} bytes, more than max_memory={max_memory}")
@@ -166,18 +166,27 @@ class Stranger:
             raise LimitExceeded("the model nests deeper than Python can follow", file=self.source.name) from None
 
 
-def _no_dropped_calls(names: NameTable, dumped: Dumped) -> None:
-    """Refuse a file that would call something unknown and drop what comes of it: the plan does not see that, and no model does it.
+def _no_lost_calls(names: NameTable, dumped: Dumped) -> None:
+    """Refuse a file that would call something unknown of which nothing is left in the tree: the plan does not see such a call.
 
     Raises:
-        UntrustedType: names what would be called.
+        UntrustedType: names what would be called, and says what to do.
     """
     from holdfast.foreign.verdicts import verdict_on
 
-    dropped = [name for name in names.calls if name not in dumped.types and verdict_on(name, True).verdict != "known"]
-    if dropped:
-        shown = ", ".join(quoted(name, 80) for name in dropped[:8])
-        raise UntrustedType(f"the file would call {shown} and drop what comes of it, which no model does; nothing was loaded", names=tuple(dropped))
+    left = [name for name in names.uncounted() if registered_name(name) not in dumped.types]
+    verdicts = [one for one in (verdict_on(name, True) for name in left) if one.verdict != "known"]
+    if not verdicts:
+        return
+    shown = ", ".join(quoted(one.name, 80) for one in verdicts[:8]) + (", …" if len(verdicts) > 8 else "")
+    if any(one.verdict == "dangerous" for one in verdicts):
+        advice = "Ask whoever gave it to you what it is; do not unpickle it."
+    else:
+        advice = f"If you trust the file, {NEXT}"
+    raise UntrustedType(
+        f"the file would call {shown} on the way to its values; holdfast calls nothing that a file names, and nothing was loaded.\n{advice}",
+        names=tuple(one.name for one in verdicts),
+    )
 
 
 def told(reading: Reading) -> tuple[Dumped, Graph]:

@@ -6,6 +6,7 @@ The one rule: nothing stands at the path that was not replayed, and after a refu
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import math
 import os
@@ -15,25 +16,24 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import msgspec
-import numpy as np
 
 from holdfast.artifact.describe import signature_of
 from holdfast.artifact.environment import libraries
-from holdfast.artifact.synthetic import synthetic_rows
 from holdfast.errors import (
     FormatError,
     HoldfastError,
     NotFound,
     ProofFailed,
-    UnsupportedModel,
     UnsupportedOperation,
     UnsupportedTarget,
     quoted,
 )
 from holdfast.exports.about import About, Exported
+from holdfast.exports.example import rows_of
 from holdfast.exports.families import families_of, has_classes
 from holdfast.exports.predictor import ExportPredictor
 from holdfast.exports.proof import ExportProof
+from holdfast.exports.reasons import typed
 from holdfast.exports.replaying import Replay
 from holdfast.frameworks.adapter import type_name
 from holdfast.values.manifest import Signature
@@ -63,7 +63,7 @@ def target_of(path: str, target: str | None) -> Any:
     Raises:
         UnsupportedTarget: there is none of this name or suffix.
     """
-    name = (target or os.path.splitext(path)[1].lstrip(".")).lower()
+    name = str(target or os.path.splitext(path)[1].lstrip(".")).lower()
     if name not in TARGETS:
         raise UnsupportedTarget(f"there is no export to {quoted(name) or 'a name without suffix'}; known are {', '.join('.' + one for one in TARGETS)}", file=path)
     return importlib.import_module(TARGETS[name])
@@ -82,47 +82,73 @@ def export(
     """Export a live model; see `holdfast.export`."""
     made_for = target_of(path, target)
     made_for.need()
-    family, own = families_of(model)
+    _checked_labels(allow_changed_labels)
+    with typed(model, made_for.NAME, path):
+        family, own = families_of(model)
     allowed = _checked(tolerance, own)
-    rows = _rows(model, example, signature)
-    replay = Replay(model, rows, classifies=has_classes(model) or made_for.labels(model))
-    described = signature_of(model, rows, replay.batches[0].expected) or Signature()
-    if not described.classes:
-        described = msgspec.structs.replace(described, classes=None)
-    if described.classes is None and signature is not None:
-        described = msgspec.structs.replace(described, classes=signature.classes or None)
-    versions = libraries([type_name(type(model)), *made_for.LIBRARIES])
-    with _folder(path) as folder:
-        best: tuple[str, About] | None = None
-        refused: Exception | None = None
-        for number, plan in enumerate(made_for.plans(model, described)):
-            place = os.path.join(folder, f"{number}", os.path.basename(path))
-            os.mkdir(os.path.dirname(place))
-            try:
+    with typed(model, made_for.NAME, path):
+        rows = rows_of(model, example)
+        replay = Replay(model, rows, classifies=has_classes(model) or made_for.labels(model))
+        described = signature_of(model, rows, replay.batches[0].expected) or Signature()
+        if not described.classes:
+            described = msgspec.structs.replace(described, classes=None)
+        if described.classes is None and signature is not None:
+            described = msgspec.structs.replace(described, classes=signature.classes or None)
+        versions = libraries([type_name(type(model)), *made_for.LIBRARIES])
+        blank = ExportProof(made_for.NAME, made_for.runtime_name(), "", allowed, allowed_labels=allow_changed_labels, libraries=versions)
+        with _folder(path) as folder:
+            about = About(type_name(type(model)), family, described, {}, None)
+            return _hand_over(made_for, *_best(made_for, model, replay, about, blank, folder, path), path)
+
+
+def _best(made_for: Any, model: Any, replay: Replay, about: About, blank: ExportProof, folder: str, path: str) -> tuple[str, About]:
+    """Try plans until one is as good as equal.
+
+    Args:
+        made_for: the module of the target.
+        model: what is translated.
+        replay: its answers.
+        about: what the file will say about itself, without answers and proof.
+        blank: the proof with everything but the plan and the figures.
+        folder: where the files of plans go.
+        path: the file that is asked for.
+
+    Returns:
+        The file of the best plan, and what it says about itself.
+    """
+    best: tuple[str, About] | None = None
+    refused: HoldfastError | None = None
+    signature = about.signature
+    assert signature is not None
+    for number, plan in enumerate(made_for.plans(model, signature)):
+        place = os.path.join(folder, f"{number}", os.path.basename(path))
+        os.mkdir(os.path.dirname(place))
+        try:
+            with typed(model, made_for.NAME, path):
                 answers = plan.make(place)
-            except UnsupportedOperation as error:
-                refused = refused or error
-                continue
-            about = About(type_name(type(model)), family, described, answers, None)
-            blank = ExportProof(made_for.NAME, made_for.runtime_name(), plan.name, allowed, allowed_labels=allow_changed_labels, libraries=versions)
-            try:
-                proof = prove(replay, lambda place=place, about=about: made_for.open_runtime(place, about), described, blank)  # type: ignore[misc]
-            except FormatError as error:  # what a converter wrote is not what its runtime takes
-                refused = refused or UnsupportedOperation(error.message)
-                continue
-            except HoldfastError as error:
-                refused = refused or error
-                continue
-            about = msgspec.structs.replace(about, proof=proof)
-            if best is None or _rank(proof) < _rank(best[1].proof):
-                best = place, about
-            if proof.ok and proof.worst <= AS_GOOD_AS_EQUAL and not proof.not_taken:
-                break
-        if best is None:
-            raise _named(refused or UnsupportedOperation(f"{made_for.NAME} has no translation of {type(model).__name__}"), path)
-        if isinstance(refused, UnsupportedOperation) and best[1].proof is not None and not best[1].proof.ok:
-            raise UnsupportedOperation(f"{refused.message}. Another translation was tried, and does not answer as the model:\n{best[1].proof}", file=path)
-        return _hand_over(made_for, *best, path)
+        except UnsupportedOperation as error:
+            refused = refused or error
+            continue
+        one = msgspec.structs.replace(about, answers=answers)
+        try:
+            with typed(model, made_for.NAME, path):
+                proof = prove(replay, functools.partial(made_for.open_runtime, place, one), signature, msgspec.structs.replace(blank, plan=plan.name))
+        except FormatError as error:  # what a converter wrote is not what its runtime takes
+            refused = refused or UnsupportedOperation(error.message)
+            continue
+        except HoldfastError as error:
+            refused = refused or error
+            continue
+        one = msgspec.structs.replace(one, proof=proof)
+        if best is None or _rank(proof) < _rank(best[1].proof):
+            best = place, one
+        if proof.ok and proof.worst <= AS_GOOD_AS_EQUAL and not proof.not_taken:
+            break
+    if best is None:
+        raise (refused or UnsupportedOperation(f"{made_for.NAME} has no translation of {type(model).__name__}")).at(path)
+    if isinstance(refused, UnsupportedOperation) and best[1].proof is not None and not best[1].proof.ok:
+        raise UnsupportedOperation(f"{refused.message}. Another translation was tried, and does not answer as the model:\n{best[1].proof}", file=path)
+    return best
 
 
 def prove(replay: Replay, opened: Callable[[], Any], signature: Signature, blank: ExportProof) -> ExportProof:
@@ -173,8 +199,9 @@ def _hand_over(made_for: Any, place: str, about: About, path: str) -> Exported:
     return Exported(path, made_for.NAME, about.family, proof.plan, nbytes, proof)
 
 
-def _named(error: Exception, path: str) -> Exception:
-    return error.at(path) if isinstance(error, HoldfastError) else error
+def _checked_labels(allowed: object) -> None:
+    if isinstance(allowed, bool) or not isinstance(allowed, int) or allowed < 0:
+        raise ValueError(f"allow_changed_labels={allowed!r} is not a whole number of zero or more")
 
 
 def _checked(tolerance: float | None, own: float) -> float:
@@ -196,39 +223,3 @@ def _folder(path: str) -> Iterator[str]:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _rows(model: Any, example: Any, signature: Signature | None) -> Any:
-    """Return example rows in the form that the model was fitted on."""
-    if example is None or isinstance(example, str):
-        try:
-            example = synthetic_rows(model)
-        except UnsupportedModel as error:
-            raise UnsupportedModel(f"an export is replayed before it is handed over, and this needs rows: give example= a few, as predict takes them ({error.message})") from None
-    if hasattr(example, "toarray"):
-        example = example.toarray()
-    if hasattr(example, "detach"):
-        example = example.detach().cpu().numpy()
-    if isinstance(example, list) and example and all(isinstance(one, dict) for one in example):
-        import pandas as pd
-
-        example = pd.DataFrame(example)
-    names = getattr(model, "feature_names_in_", None)
-    if hasattr(example, "columns"):
-        if len(example.columns) == 1 and not hasattr(model, "n_features_in_") and all(isinstance(one, str) for one in example.iloc[:, 0]):
-            return example.iloc[:, 0].tolist()  # texts, as a table has them
-        fitted = hasattr(model, "n_features_in_") and names is None and not hasattr(model, "feature_names_")
-        return example.to_numpy() if fitted and all(dtype.kind in "fiub" for dtype in example.dtypes) else example.reset_index(drop=True)
-    if isinstance(example, dict):
-        return {str(name): np.asarray(value) for name, value in example.items()}
-    if isinstance(example, list | tuple) and (not example or isinstance(example[0], str)):
-        return list(example)
-    array = np.asarray(example)
-    if isinstance(names, np.ndarray) and array.ndim == 2 and array.shape[1] == len(names) and names.dtype.kind in "OU":
-        import pandas as pd
-
-        return pd.DataFrame(array, columns=[str(name) for name in names]).infer_objects()
-    if array.dtype == object and array.ndim == 2:
-        with contextlib.suppress(TypeError, ValueError):
-            return array.astype(float)
-    return array.astype(float) if array.dtype.kind in "iub" and hasattr(model, "n_features_in_") else array

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from holdfast.errors import UnsupportedOperation
-from holdfast.exports import onnx_svm, onnx_text, onnx_trees
+from holdfast.exports import onnx_columns, onnx_svm, onnx_text, onnx_trees, onnx_votes
 from holdfast.exports.families import parts
 from holdfast.exports.onnx_runtime import text_of
 from holdfast.exports.onnx_writer import ML, ContainerWriter
@@ -19,6 +19,7 @@ from holdfast.exports.onnx_writer import ML, ContainerWriter
 LINEAR = ("RidgeClassifier", "RidgeClassifierCV", "LinearSVC", "Perceptron")
 """Linear models that decide without probabilities, which the converters know in float32 only."""
 
+MIXTURES = ("GaussianMixture", "BayesianGaussianMixture")
 FORESTS = ("DecisionTree", "ExtraTree", "ExtraTrees", "RandomForest")
 
 
@@ -26,15 +27,16 @@ def translations(model: Any) -> tuple[dict[type, Any], dict[type, Any]]:
     """Return class -> converter, and class -> shapes, for the classes of trees in a model."""
     converters: dict[type, Any] = {}
     shapes: dict[type, Any] = {}
-    several: set[type] = set()
+    left: set[type] = set()
     for one in parts(model):
         cls = type(one)
-        if cls.__name__ in ("SVC", "NuSVC") and len(one.classes_) != 2:
-            several.add(cls)  # one against one, which the converter knows
-        found = _translation(cls)
+        voting = {"OneVsRestClassifier": _convert_decided, "OneVsOneClassifier": _convert_decided, "BaggingClassifier": _convert_voted}.get(cls.__name__)
+        if (cls.__name__ in ("SVC", "NuSVC") and hasattr(one, "predict_proba")) or (voting is not None and hasattr(one, "estimators_") and not onnx_votes.is_voting(one)):
+            left.add(cls)  # answers out of probabilities, which the converter knows
+        found = voting or _translation(cls)
         if found is not None:
             converters[cls], shapes[cls] = found, _shapes_of(cls.__name__)
-    return ({cls: one for cls, one in converters.items() if cls not in several}, {cls: one for cls, one in shapes.items() if cls not in several})
+    return ({cls: one for cls, one in converters.items() if cls not in left}, {cls: one for cls, one in shapes.items() if cls not in left})
 
 
 def _translation(cls: type) -> Callable[..., None] | None:
@@ -47,12 +49,14 @@ def _translation(cls: type) -> Callable[..., None] | None:
         return onnx_text.convert_texts
     if name in ("SVR", "NuSVR", "OneClassSVM", "SVC", "NuSVC"):
         return _convert_svm
-    if name == "PolynomialFeatures":
-        return _convert_polynomial
+    if name in onnx_columns.WRITTEN:
+        return _convert_columns
+    if name == "LinearDiscriminantAnalysis":
+        return _convert_discriminant
     if name in LINEAR:
         return _convert_linear
-    if name == "SimpleImputer":
-        return _convert_imputer
+    if name in MIXTURES:
+        return _convert_mixture
     if name == "IsolationForest":
         return _convert_isolation
     if name == "AdaBoostClassifier":
@@ -67,12 +71,21 @@ def _translation(cls: type) -> Callable[..., None] | None:
 
 
 def _shapes_of(name: str) -> Callable[[Any], None]:
-    known = {"IsolationForest": _outlier_shapes, "OneClassSVM": _outlier_shapes, "SimpleImputer": _same_shapes, "PolynomialFeatures": _wider_shapes}
-    return {**known, "TfidfVectorizer": onnx_text.shapes, "CountVectorizer": onnx_text.shapes}.get(name, _shapes)
+    known = {"IsolationForest": _outlier_shapes, "OneClassSVM": _outlier_shapes}
+    return {**known, **dict.fromkeys(onnx_columns.WRITTEN, _column_shapes), **dict.fromkeys(MIXTURES, _mixture_shapes), "TfidfVectorizer": onnx_text.shapes, "CountVectorizer": onnx_text.shapes}.get(name, _shapes)
 
 
-def _same_shapes(operator: Any) -> None:
-    operator.outputs[0].type = type(operator.inputs[0].type)([None, len(operator.raw_operator.statistics_)])
+def _column_shapes(operator: Any) -> None:
+    model, given = operator.raw_operator, type(operator.inputs[0].type)
+    _, width = onnx_columns.WRITTEN[type(model).__name__]
+    operator.outputs[0].type = given([None, width(model)])
+
+
+def _mixture_shapes(operator: Any) -> None:
+    from skl2onnx.common.data_types import DoubleTensorType, Int64TensorType
+
+    operator.outputs[0].type = Int64TensorType([None])
+    operator.outputs[1].type = DoubleTensorType([None, int(operator.raw_operator.n_components)])
 
 
 def _shapes(operator: Any) -> None:
@@ -84,10 +97,6 @@ def _shapes(operator: Any) -> None:
         return
     operator.outputs[0].type = (Int64TensorType if np.asarray(classes).dtype.kind in "iubf" else StringTensorType)([None])
     operator.outputs[1].type = DoubleTensorType([None, len(classes)])
-
-
-def _wider_shapes(operator: Any) -> None:
-    operator.outputs[0].type = type(operator.inputs[0].type)([None, int(operator.raw_operator.n_output_features_)])
 
 
 def _outlier_shapes(operator: Any) -> None:
@@ -149,12 +158,17 @@ def _classify(w: ContainerWriter, model: Any, answer: str, places: str, outputs:
         _give(w, answer, outputs[1])
 
 
+def _linear_scores(w: ContainerWriter, model: Any, rows: str) -> str:
+    weights = np.atleast_2d(np.asarray(model.coef_, float))
+    offset = np.resize(np.asarray(model.intercept_, float), len(weights))
+    product = w.node("MatMul", [w.node("Cast", [rows], to=onnx_trees.DOUBLE), w.constant(weights.T)])
+    return w.node("Add", [product, w.constant(offset)])
+
+
 def _convert_linear(scope: Any, operator: Any, container: Any) -> None:
     w, model, rows, outputs = _begin(scope, operator, container)
-    rows = w.node("Cast", [rows], to=onnx_trees.DOUBLE)
-    offset = np.resize(np.asarray(model.intercept_, float), len(model.coef_))
-    scores = w.node("Add", [w.node("MatMul", [rows, w.constant(np.asarray(model.coef_, float).T)]), w.constant(offset)])
-    places = onnx_trees.above(w, scores, np.zeros(1)) if len(model.coef_) == 1 else onnx_trees.argmax(w, scores)
+    scores = _linear_scores(w, model, rows)
+    places = onnx_trees.above(w, scores, np.zeros(1)) if len(np.atleast_2d(model.coef_)) == 1 else onnx_trees.argmax(w, scores)
     _classify(w, model, scores, places, outputs)
 
 
@@ -165,7 +179,8 @@ def _convert_svm(scope: Any, operator: Any, container: Any) -> None:
         _give(w, decided, outputs[0])
         return
     if hasattr(model, "classes_"):
-        _classify(w, model, decided, onnx_trees.above(w, decided, np.zeros(1)), outputs)
+        scores, places = onnx_svm.classified(w, model, decided)
+        _classify(w, model, scores, places, outputs)
         return
     inside = w.node("Cast", [w.node("Greater", [decided, w.constant(np.zeros(1))])], to=onnx_trees.INT64)
     flat = w.node("Reshape", [inside, w.constant(np.array([-1], np.int64))])
@@ -173,31 +188,47 @@ def _convert_svm(scope: Any, operator: Any, container: Any) -> None:
     _give(w, decided, outputs[1])
 
 
-def _convert_polynomial(scope: Any, operator: Any, container: Any) -> None:
-    """Write products of columns: as many factors for each as the degree, the missing ones being a column of ones."""
-    w, model, rows, outputs = _begin(scope, operator, container)
-    kind = np.float64 if type(outputs[0].type).__name__ == "DoubleTensorType" else np.float32
-    powers = np.asarray(model.powers_)
-    width = powers.shape[1]
-    factors = [np.repeat(np.arange(width), row) for row in powers]
-    longest = max(1, int(powers.sum(axis=1).max()))
-    places = np.array([np.concatenate([one, np.full(longest - len(one), width)]) for one in factors], np.int64)
-    first = w.node("Gather", [rows, w.constant(np.array([0], np.int64))], axis=1)
-    ones = w.node("Add", [w.node("Mul", [first, w.constant(np.zeros(1, kind))]), w.constant(np.ones(1, kind))])
-    padded = w.node("Concat", [rows, ones], axis=1)
-    product = w.node("Gather", [padded, w.constant(places[:, 0])], axis=1)
-    for factor in range(1, longest):
-        product = w.node("Mul", [product, w.node("Gather", [padded, w.constant(places[:, factor])], axis=1)])
-    w.node("Identity", [product], [outputs[0].full_name])
+def _convert_decided(scope: Any, operator: Any, container: Any) -> None:
+    w, model, _, outputs = _begin(scope, operator, container)
+    scores, places = onnx_votes.decided(w, operator)
+    _classify(w, model, scores, places, outputs)
 
 
-def _convert_imputer(scope: Any, operator: Any, container: Any) -> None:
+def _convert_voted(scope: Any, operator: Any, container: Any) -> None:
+    w, model, _, outputs = _begin(scope, operator, container)
+    shares = onnx_votes.voted(w, operator)
+    _classify(w, model, shares, onnx_trees.argmax(w, shares), outputs)
+
+
+def _convert_columns(scope: Any, operator: Any, container: Any) -> None:
     w, model, rows, outputs = _begin(scope, operator, container)
-    values = np.asarray(model.statistics_)
-    if values.dtype.kind not in "fiu" or not np.isfinite(values).all() or model.add_indicator or model.missing_values == model.missing_values:
-        raise UnsupportedOperation("SimpleImputer is exported for numbers that are missing as NaN, with a finite value for each column")
+    write, _ = onnx_columns.WRITTEN[type(model).__name__]
     kind = np.float64 if type(outputs[0].type).__name__ == "DoubleTensorType" else np.float32
-    w.node("Where", [w.node("IsNaN", [rows]), w.constant(values.astype(kind)[None, :]), rows], [outputs[0].full_name])
+    rows = w.node("Cast", [rows], to=onnx_trees.DOUBLE if kind is np.float64 else onnx_trees.FLOAT)
+    w.node("Identity", [write(w, model, rows, kind)], [outputs[0].full_name])
+
+
+def _convert_discriminant(scope: Any, operator: Any, container: Any) -> None:
+    w, model, rows, outputs = _begin(scope, operator, container)
+    scores = _linear_scores(w, model, rows)
+    if len(model.classes_) > 2:
+        _classify(w, model, w.node("Softmax", [scores], axis=1), onnx_trees.argmax(w, scores), outputs)
+        return
+    second = w.node("Sigmoid", [scores])
+    shares = w.node("Concat", [w.node("Sub", [w.constant(np.ones(1)), second]), second], axis=1)
+    _classify(w, model, shares, onnx_trees.above(w, scores, np.zeros(1)), outputs)
+
+
+def _convert_mixture(scope: Any, operator: Any, container: Any) -> None:
+    """Let skl2onnx write it, which here takes its opsets for one number."""
+    from skl2onnx.operator_converters.gaussian_mixture import convert_sklearn_gaussian_mixture
+
+    asked = operator.target_opset
+    operator.target_opset = container.target_opset_any_domain("")
+    try:
+        convert_sklearn_gaussian_mixture(scope, operator, container)
+    finally:
+        operator.target_opset = asked
 
 
 def _convert_forest(scope: Any, operator: Any, container: Any) -> None:

@@ -6,6 +6,7 @@ The one rule: rows are put into the dtype that an input announces, and no other;
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -45,7 +46,7 @@ class OnnxModel:
         try:
             self._session = onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"], enable_fallback=0)
         except Exception as error:
-            raise FormatError(f"onnxruntime does not take this graph: {quoted(' '.join(str(error).split()), 400)}", file=shown or path) from None
+            raise FormatError(f"onnxruntime does not take this graph: {quoted(_reason(error), 400)}", file=shown or path) from None
         self.about = about
         self.classes = classes
         self.inputs = {one.name: (DTYPES.get(one.type), one.shape) for one in self._session.get_inputs()}
@@ -105,6 +106,11 @@ class OnnxModel:
         if len(names) > 1 and array.ndim == 2 and array.shape[1] == len(names):
             return {name: _cast(array[:, [place]], self.inputs[name][0]) for place, name in enumerate(names)}
         return {names[0]: _cast(array, kind)}
+
+
+def _reason(error: Exception) -> str:
+    """Return what onnxruntime says, without its codes and the path, which may be a temporary one."""
+    return re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed: ?)?", "", " ".join(str(error).split()))
 
 
 def text_of(value: Any) -> str:

@@ -13,7 +13,6 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from holdfast.errors import HoldfastError, UnsupportedOperation, quoted
 from holdfast.exports.families import parts
 from holdfast.exports.onnx_converters import translations
 from holdfast.values.manifest import Signature
@@ -34,7 +33,7 @@ def convert(model: Any, signature: Signature, own_trees: bool = True, double: bo
         options: options of skl2onnx by class.
 
     Raises:
-        UnsupportedOperation: a step has no translation; names it.
+        UnsupportedOperation: one of our own translations does not know a setting. What skl2onnx raises is put into words by `holdfast.exports.reasons`.
     """
     import skl2onnx
 
@@ -44,23 +43,11 @@ def convert(model: Any, signature: Signature, own_trees: bool = True, double: bo
     # a step that is not named is given an option that it may not know
     kept = {id(one): {"zipmap": False} if _takes_zipmap(one) else {} for one in parts(model) if not hasattr(one, "steps")}
     classes, shapes = translations(model) if own_trees else ({}, {})
-    try:
-        with _quiet(), _plain_transforms(model), _registered(model, classes, shapes):
-            return skl2onnx.convert_sklearn(
-                model, "holdfast", _types(signature, double, named), target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET}, options={**kept, **{key: {**kept.get(key, {}), **more} for key, more in (options or {}).items()}},
-                custom_conversion_functions=classes, custom_shape_calculators=shapes,
-            )  # fmt: skip
-    except HoldfastError:
-        raise
-    except Exception as error:
-        raise UnsupportedOperation(f"ONNX cannot express this model: {_step(model, error)}") from error
-
-
-def _step(model: Any, error: Exception) -> str:
-    said = " ".join(str(error).split())
-    named = [type(one).__name__ for one in parts(model) if type(one).__name__ in said]
-    about = f"the step {named[-1]}: " if named else ""
-    return f"{about}{type(error).__name__}: {quoted(said, 300)}"
+    with _quiet(), _plain_transforms(model), _registered(model, classes, shapes):
+        return skl2onnx.convert_sklearn(
+            model, "holdfast", _types(signature, double, named), target_opset={"": OPSET, "ai.onnx.ml": ML_OPSET}, options={**kept, **{key: {**kept.get(key, {}), **more} for key, more in (options or {}).items()}},
+            custom_conversion_functions=classes, custom_shape_calculators=shapes,
+        )  # fmt: skip
 
 
 def _takes_zipmap(model: Any) -> bool:
@@ -92,15 +79,20 @@ def _quiet() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _plain_transforms(model: Any) -> Iterator[None]:
-    """Set aside, for the time of a conversion, an option of voting that has no part in its answers and stops the converter."""
+    """Set aside, for the time of a conversion, what has no part in answers and stops the converter: an option of voting, and steps that pass rows through."""
     voting = [one for one in parts(model) if getattr(one, "flatten_transform", None) is True]
+    skipping = [(one, one.steps) for one in parts(model) if isinstance(getattr(one, "steps", None), list)]
     try:
         for one in voting:
             one.flatten_transform = False
+        for one, steps in skipping:
+            one.steps = [step for step in steps if step[1] is not None and not isinstance(step[1], str)] or steps
         yield
     finally:
         for one in voting:
             one.flatten_transform = True
+        for one, steps in skipping:
+            one.steps = steps
 
 
 def _types(signature: Signature, double: bool, named: bool) -> list[tuple[str, Any]]:

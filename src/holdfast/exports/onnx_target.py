@@ -95,11 +95,15 @@ def answers_of(model: Any, count: int) -> dict[str, str]:
     Raises:
         UnsupportedOperation: the graph does not answer what the model answers.
     """
+    if hasattr(model, "get_support") and hasattr(model, "predict"):
+        raise UnsupportedOperation(f"{type(model).__name__} chooses columns and predicts from them, and an export does one of both; export its estimator_, for the columns of get_support()")
     if has_classes(model) and hasattr(model, "predict"):
         second = {"probabilities": "predict_proba"} if hasattr(model, "predict_proba") else {"scores": "decision_function"}
         found = {"label": "predict", **second}
     elif _finds_outliers(model):
         found = {"label": "predict", "scores": "decision_function"}
+    elif hasattr(model, "predict") and hasattr(model, "predict_proba") and count == 2:  # a mixture
+        found = {"label": "predict", "probabilities": "predict_proba"}
     elif hasattr(model, "predict") and hasattr(model, "transform") and count == 2:
         found = {"label": "predict", "scores": "transform"}
     elif hasattr(model, "predict"):

@@ -41,7 +41,7 @@ def need() -> None:
 def plans(model: Any, signature: Signature) -> Iterator[Plan]:
     """Yield the plans: as sklearn2pmml writes it, with an answer for missing values, and with missing values refused."""
     if not hasattr(model, "get_params") or not hasattr(model, "predict"):
-        raise UnsupportedOperation(f"PMML describes models that predict, as scikit-learn has them, and not {type(model).__name__}; export to .onnx")
+        raise UnsupportedOperation(f"PMML describes models that predict, as scikit-learn has them, and not {type(model).__name__}; try .onnx")
     if type(model).__module__.startswith("catboost"):
         raise UnsupportedOperation("CatBoost writes PMML with thresholds of six digits and without labels, which is another model; export to .onnx")
     if signature.kind == "rows":
@@ -101,7 +101,20 @@ def _translated(error: Exception, said: str) -> Exception:
     if "has expired" in text:
         return VersionMismatch(f"sklearn2pmml {_version('sklearn2pmml')} is older than a year and refuses to work; update it: pip install --upgrade sklearn2pmml")
     reasons = re.findall(r"(?:Exception|Error): ([^\n]+)", text) or [" ".join(str(error).split())]
-    return UnsupportedOperation(f"PMML cannot express this model: {quoted(reasons[-1], 300)}; export to .onnx")
+    steps = re.findall(r"Python class (?:[\w.]+\.)?(\w+)\)", text)
+    what = f"the step {quoted(steps[-1], 60)}" if steps else "this model"
+    if UNKNOWN_CLASS.search(reasons[-1]):
+        return UnsupportedOperation(f"PMML has no translation of {what}, or of a part of it; try .onnx, or keep the model as .safetensors")
+    if "features, got" in reasons[-1]:
+        return UnsupportedOperation(f"PMML cannot express what comes before {what}: it has another number of columns there, as with add_indicator=True; try .onnx, or leave that setting out")
+    reason = "" if INSIDE.search(reasons[-1]) else f" ({quoted(reasons[-1], 300)})"
+    return UnsupportedOperation(f"PMML cannot express {what} with its settings{reason}; try .onnx, or keep the model as .safetensors")
+
+
+UNKNOWN_CLASS = re.compile(r"^Cannot cast|is not supported$|ClassDict|not a supported")
+"""What sklearn2pmml says of a class that it does not know."""
+INSIDE = re.compile(r"\b(?:java|net|org)\.\w+\.|null$|Index \d+")
+"""What stands in a text about the translator and not about the model."""
 
 
 def _version(distribution: str) -> str:

@@ -25,7 +25,8 @@ class ExportProof(msgspec.Struct, frozen=True):
         plan: how precision was kept.
         tolerance: the deviation up to which a row counts as the same: absolute up to one, relative beyond.
         rows: kind of rows -> how many were replayed.
-        left_out: kind of rows -> why the model itself does not take them.
+        left_out: kind of rows -> why the model itself does not take them, or not all of them.
+        left_out_rows: kind of rows -> how many of them the model itself does not take.
         not_taken: kind of rows -> why the export refuses them, each of them, though the model would answer: only missing values, and only where the
             example has none.
         worst: the largest deviation.
@@ -61,6 +62,7 @@ class ExportProof(msgspec.Struct, frozen=True):
     methods: list[str] = []
     failed: str = ""
     libraries: dict[str, str] = {}
+    left_out_rows: dict[str, int] = {}
 
     @property
     def ok(self) -> bool:
@@ -78,7 +80,7 @@ class ExportProof(msgspec.Struct, frozen=True):
         lines.append(f"  {self.beyond} rows beyond {CLOSE:g}, {self.beyond_tolerance} beyond the tolerance, {self.changed_labels} changed labels")
         lines.append("  rows: " + ", ".join(f"{kind} {count}" for kind, count in self.rows.items()))
         if self.left_out:
-            lines.append("  the model itself does not take: " + ", ".join(self.left_out))
+            lines.append("  the model itself does not take: " + ", ".join(f"{kind} {self.left_out_rows.get(kind, '')}".strip() for kind in self.left_out))
         if self.not_taken:
             lines.append("  refused by the export, which answers none of them: " + ", ".join(self.not_taken))
         if self.differing:

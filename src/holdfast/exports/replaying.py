@@ -5,6 +5,7 @@ The one rule: every plan of every target is judged by this code, whoever made it
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -15,6 +16,7 @@ from holdfast.artifact.replay import one_thread
 from holdfast.errors import UnsupportedOperation, quoted
 from holdfast.exports.proof import CLOSE, ExportProof, differences, shown_row
 from holdfast.exports.rows import hard_rows, length, rows_at
+from holdfast.exports.taken import said, sifted, with_gentler
 from holdfast.frameworks.asking import ways_to_ask
 
 Ways = Mapping[str, Callable[[Any], Any]]
@@ -23,6 +25,8 @@ Ways = Mapping[str, Callable[[Any], Any]]
 
 MAY_BE_REFUSED = ("missing", "missing categories")
 """Kinds of rows that an export may refuse, when it says so of each: what is refused is never wrong."""
+ORDINARY = ("spread", "alone", "large batch")
+"""Kinds of rows of which there have to be as many as were made: rows that the model refuses are replaced."""
 
 
 class Batch(NamedTuple):
@@ -38,29 +42,61 @@ class Replay:
 
     Attributes:
         batches: rows and answers.
-        left_out: kind of rows -> why the model itself does not take them.
+        left_out: kind of rows -> why the model itself does not take them, or not all of them.
+        left_out_rows: kind of rows -> how many it does not take.
         labels: methods whose answers are labels.
     """
 
     def __init__(self, model: Any, example: Any, methods: tuple[str, ...] | None = None, classifies: bool = False) -> None:
         self.batches: list[Batch] = []
         self.left_out: dict[str, str] = {}
-        ways = {name: ask for name, ask in ways_to_ask(model).items() if methods is None or name in methods}
+        self.left_out_rows: dict[str, int] = {}
+        self._model, self._example = model, example
+        self._ways = {name: ask for name, ask in ways_to_ask(model).items() if methods is None or name in methods}
         for kind, rows in hard_rows(model, example):
-            try:
-                batch = Batch(kind, rows, answers(ways, rows, alone=kind == "alone"))
-                if kind in MAY_BE_REFUSED and any(value.dtype.kind == "f" and np.isnan(value).any() for value in batch.expected.values()):
-                    self.left_out[kind] = "it answers that it does not know (NaN)"
-                    continue
+            batch = self._batch(kind, rows)
+            if batch is not None:
                 self.batches.append(batch)
-            except UnsupportedOperation:
-                raise
-            except Exception as error:
-                if kind in ("examples", "spread"):
-                    raise UnsupportedOperation(f"the model cannot answer to its own {kind}: {type(error).__name__}: {quoted(error, 300)}; give example= as predict takes it") from error
-                self.left_out[kind] = f"{type(error).__name__}: {quoted(error, 120)}"
         first = self.batches[0].expected.get("predict")
         self.labels = {"predict"} if classifies or (isinstance(first, np.ndarray) and first.dtype.kind not in "f") else set()
+
+    def _batch(self, kind: str, rows: Any) -> Batch | None:
+        """Return rows of one kind and their answers: those that the model takes, and for ordinary kinds others in place of those that it refuses."""
+        try:
+            return self._asked(kind, rows)
+        except UnsupportedOperation:
+            raise
+        except Exception as error:
+            if kind == "examples":
+                raise UnsupportedOperation(f"the model cannot answer to its own examples: {said(error, 300)}; give example= as predict takes it") from error
+            why = said(error, 120)
+        count = length(rows)
+        ask = functools.partial(answers, self._ways)
+        spread = next((one.rows for one in self.batches if one.kind == "spread"), None)
+        if kind != "spread" and kind in ORDINARY and spread is not None and "spread" in self.left_out:
+            kept = rows_at(spread, np.resize(np.arange(length(spread)), count))  # where the model refuses ordinary rows is known by now
+        else:
+            kept, found = sifted(ask, rows)
+            self.left_out[kind] = found or why
+            self.left_out_rows[kind] = count - (0 if kept is None else length(kept))
+            if kind in ORDINARY:
+                kept = with_gentler(ask, kept, self._model, self._example, count)
+        try:
+            if kept is not None:
+                return self._asked(kind, kept)
+        except Exception as error:  # it takes them one by one, and not together
+            why = said(error, 120)
+        if kind == "spread":
+            raise UnsupportedOperation(f"the model answers the example, and no other rows made from it: {why}; give more rows as example=")
+        self.left_out[kind], self.left_out_rows[kind] = why, count
+        return None
+
+    def _asked(self, kind: str, rows: Any) -> Batch | None:
+        batch = Batch(kind, rows, answers(self._ways, rows, alone=kind == "alone"))
+        if kind in MAY_BE_REFUSED and any(value.dtype.kind == "f" and np.isnan(value).any() for value in batch.expected.values()):
+            self.left_out[kind], self.left_out_rows[kind] = "it answers that it does not know (NaN)", length(rows)
+            return None
+        return batch
 
     def against(self, ways: Ways, blank: ExportProof) -> ExportProof:
         """Return the proof of one export.
@@ -85,8 +121,8 @@ class Replay:
                     tally.add(batch, method, answer, method in self.labels)
                 tally.rows[batch.kind] = length(batch.rows)
         except Exception as error:
-            return _with(blank, rows=tally.rows, left_out=self.left_out, worst=float("inf"), failed=f"{type(error).__name__}: {quoted(' '.join(str(error).split()), 400)}")
-        return _with(blank, rows=tally.rows, left_out=self.left_out, not_taken=not_taken, **tally.figures())
+            return _with(blank, rows=tally.rows, left_out=self.left_out, left_out_rows=self.left_out_rows, worst=float("inf"), failed=f"{type(error).__name__}: {quoted(' '.join(str(error).split()), 400)}")
+        return _with(blank, rows=tally.rows, left_out=self.left_out, left_out_rows=self.left_out_rows, not_taken=not_taken, **tally.figures())
 
 
 def _answered(ways: Ways, batch: Batch) -> tuple[Batch, dict[str, Any]]:

@@ -46,13 +46,23 @@ def hard_rows(model: Any, example: Any) -> Iterator[tuple[str, Any]]:
     yield "examples", example
     if isinstance(example, dict):
         yield from _tensors(example, rng)
-    elif isinstance(example, list | tuple) or (isinstance(example, np.ndarray) and example.dtype.kind in "OU" and example.ndim == 1):
+    elif is_texts(example):
         yield from _texts(model, list(example), rng)
-    elif hasattr(example, "columns") or (np.ndim(example) == 2 and family_of(model) != "net"):
-        yield from _Table(model, example).kinds(rng)
+    elif is_table(model, example):
+        yield from Table(model, example).kinds(rng)
     else:
         for kind, given in _tensors({"": np.asarray(example)}, rng):
             yield kind, given[""]
+
+
+def is_texts(example: Any) -> bool:
+    """Say whether an example is a list of rows, such as texts."""
+    return isinstance(example, list | tuple) or (isinstance(example, np.ndarray) and example.dtype.kind in "OU" and example.ndim == 1)
+
+
+def is_table(model: Any, example: Any) -> bool:
+    """Say whether an example is a table of columns, each with a range of its own."""
+    return hasattr(example, "columns") or (np.ndim(example) == 2 and family_of(model) != "net")
 
 
 def rows_at(rows: Any, places: Any) -> Any:
@@ -73,8 +83,15 @@ def length(rows: Any) -> int:
     return int(rows.shape[0]) if hasattr(rows, "shape") else len(rows)
 
 
-class _Table:
-    """Columns of numbers and of categories, and how rows are made of them."""
+class Table:
+    """Columns of numbers and of categories, and how rows are made of them.
+
+    Attributes:
+        columns: the values of the example, column by column.
+        numbers: places of columns of numbers.
+        categories: place of any other column -> its known values.
+        cuts: place -> thresholds of the model's trees.
+    """
 
     def __init__(self, model: Any, example: Any) -> None:
         self.frame = hasattr(example, "columns")
@@ -134,8 +151,33 @@ class _Table:
             column = np.where(way < 0.5, rng.uniform(self.low[place], self.high[place], count), rng.choice(seen, count))
             noise = rng.standard_normal(count) * (float(seen.std()) or (self.high[place] - self.low[place]) / 4)
             column = np.where((way >= 0.5) & (way < 0.8), column + noise, column)
-            whole = bool((seen == np.round(seen)).all()) and len(np.unique(seen)) > 1
-            columns.append(np.where(rng.random(count) < 0.5, np.round(column), column) if whole else column)
+            columns.append(np.where(rng.random(count) < 0.5, np.round(column), column) if _whole(seen) else column)
+        return columns
+
+    def inside(self, count: int, rng: Any) -> list[Any]:
+        """Return columns of rows between the least and the greatest value of the example."""
+        columns = self.resampled(count, rng)
+        for place in self.numbers:
+            seen = self.columns[place].astype(float)
+            seen = seen[np.isfinite(seen)]
+            if len(seen):
+                column = rng.uniform(seen.min(), seen.max(), count)
+                columns[place] = np.round(column) if _whole(seen) else column
+        return columns
+
+    def resampled(self, count: int, rng: Any) -> list[Any]:
+        """Return columns of rows, each of values that the column has in the example."""
+        return [values[rng.integers(0, len(values), count)] for values in self.columns]
+
+    def between(self, count: int, rng: Any) -> list[Any]:
+        """Return columns of rows that lie between two rows of the example."""
+        first, second = rng.integers(0, len(self.columns[0]), (2, count))
+        share = rng.random(count)
+        columns = [values[first] for values in self.columns]
+        for place in self.numbers:
+            values = self.columns[place].astype(float)
+            column = values[first] * share + values[second] * (1 - share)
+            columns[place] = np.round(column) if _whole(values[np.isfinite(values)]) else column
         return columns
 
     def at_thresholds(self, rng: Any) -> list[Any]:
@@ -191,6 +233,11 @@ class _Table:
                 column = column.astype(dtype) if dtype.kind not in "iub" or not column.isna().any() else column.astype(float)
             made[name] = column
         return pd.DataFrame(made)
+
+
+def _whole(values: Any) -> bool:
+    """Say whether a column has whole numbers, and more than one."""
+    return bool((values == np.round(values)).all()) and len(np.unique(values)) > 1
 
 
 def _objects(values: list[Any]) -> Any:

@@ -9,11 +9,12 @@ The one rule: a name is text until the plan has looked at it. No rule imports, a
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
 from typing import Any
 
 from holdfast.errors import FormatError, HoldfastError, LimitExceeded, UnsupportedModel, quoted
+from holdfast.frameworks.adapter import REGISTERED, type_name
 from holdfast.trust.catalog import catalog
+from holdfast.trust.policy import REGISTERED_CLASSES
 from holdfast.values import limits
 from holdfast.values.outline import CALL, Members, Named, Outline, Pairs, Unfinished
 
@@ -33,20 +34,24 @@ RULES: dict[str, str] = {
     "catboost": "holdfast.foreign.rules_boosters",
     "torch": "holdfast.foreign.rules_torch",
     "dill": "holdfast.foreign.rules_dill",
+    "holdfast": "holdfast.foreign.rules_holdfast",
+    "pandas": "holdfast.foreign.rules_pandas",
+    "pyarrow": "holdfast.foreign.rules_arrow",
+    **dict.fromkeys(("pytz", "dateutil"), "holdfast.foreign.rules_zones"),
 }  # fmt: skip
 """First part of a name -> the module with the table ``RULES`` of what its library's pickles mean. To add a library: a line and a module."""
 
 _MOVED = {
     "__builtin__": "builtins", "copy_reg": "copyreg", "cPickle": "pickle", "UserDict": "collections", "exceptions": "builtins",
 }  # fmt: skip
-VALUES = frozenset(
+VALUES = frozenset(("pandas.NA", "pandas._libs.missing.NA")) | frozenset(
     f"torch.{name}"
     for name in (
         "float64", "float32", "float16", "bfloat16", "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool", "complex64", "complex128",
         "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
     )
 )  # fmt: skip
-"""Names that are neither classes nor functions: PyTorch pickles its dtypes so."""
+"""Names that are neither classes nor functions: PyTorch pickles its dtypes so, and pandas what is missing."""
 _ALIASES = {"numpy.core.": "numpy._core."}
 """Beginnings of names that libraries have moved since, with nothing else changed."""
 
@@ -58,6 +63,9 @@ class NameTable:
         found: name -> its one stand-in: a `Named`, or a `Made` for the names of values.
         offsets: name -> where in the stream it is met first.
         calls: name -> where it is called first; calls of classes that make an empty object count as well.
+        times: name -> how often it is called.
+        excused: id of a call -> that call, which a rule knows as part of something whose value holdfast makes by itself.
+        spelled: names of calls that only spelled another name.
         versions: distribution -> versions that objects in the stream say they were made with.
         read: bytes of the streams.
         copied: items and bytes that calls were given; a stream may name one thing in many calls, and each may copy it.
@@ -67,6 +75,9 @@ class NameTable:
         self.found: dict[str, Any] = {}
         self.offsets: dict[str, int] = {}
         self.calls: dict[str, int] = {}
+        self.times: dict[str, int] = {}
+        self.excused: dict[int, Made] = {}
+        self.spelled: set[str] = set()
         self.versions: dict[str, set[str]] = {}
         self.read = 0
         self.copied = 0
@@ -106,6 +117,15 @@ class NameTable:
                 self.copied += len(one.view)
             elif kind in _SIZED:
                 self.copied += len(one)
+        self.pay(0)
+
+    def pay(self, amount: int) -> None:
+        """Note items or bytes that a rule copies.
+
+        Raises:
+            LimitExceeded: all of them together are more than the stream can pay for.
+        """
+        self.copied += amount
         if self.copied > limits.FREE_COPIES + limits.COPIES_PER_BYTE * self.read:
             raise LimitExceeded("the file gives one thing to many calls, each of which would copy it (COPIES_PER_BYTE); refused")
 
@@ -116,6 +136,22 @@ class NameTable:
     def called(self, name: str, at: int) -> None:
         """Note a call."""
         self.calls.setdefault(name, at)
+        self.times[name] = self.times.get(name, 0) + 1
+
+    def excuse(self, made: Made) -> None:
+        """Note that one call, and no other of its name, is part of a value that a rule knows."""
+        self.excused[id(made)] = made
+
+    def explained(self) -> set[str]:
+        """Return the names of calls, each of which was excused or only spelled a name."""
+        return (self.spelled | {made.name for made in self.excused.values()}).difference(self.uncounted())
+
+    def uncounted(self) -> list[str]:
+        """Return the names of which at least one call is not excused."""
+        excused: dict[str, int] = {}
+        for made in self.excused.values():
+            excused[made.name] = excused.get(made.name, 0) + 1
+        return [name for name, times in self.times.items() if times > excused.get(name, 0)]
 
 
 _SIZED = frozenset({str, bytes, bytearray, memoryview, list, tuple})
@@ -242,7 +278,8 @@ def plain_object(made: Made) -> Any:
 
     A call of anything else is kept under its name with a field that nothing builds: the plan refuses the name, and says where.
     """
-    entry = catalog().types.get(made.name)
+    name = registered_name(made.name)
+    entry = catalog().types.get(name)
     if entry is None and made.how == "new" and not made.args and type(made.state()) is Pairs and "_parameters" in made.state().keys:
         from holdfast.foreign.rules_torch import is_module, module_fields
 
@@ -250,61 +287,25 @@ def plain_object(made: Made) -> Any:
             return Outline(made.name, module_fields(made.fields()))
     if made.how == "new" and not made.args and made.options is None and not made.items and not made.pairs.keys:
         if entry is None or entry.how == "object":
-            return Outline(made.name, made.fields())
+            return Outline(name, made.fields())
+        if name in REGISTERED_CLASSES:
+            raise UnsupportedModel(
+                f"{quoted(made.name)} is registered with dump= and build=, and its pickle holds its attributes and not these fields; "
+                "load it with pickle, where its class is defined, and save the model with holdfast as .safetensors"
+            )
         raise UnsupportedModel(f"holdfast does not know how {quoted(made.name)} is pickled; {NEXT}")
     if entry is not None:
         raise UnsupportedModel(f"holdfast does not know how {quoted(made.name)} is pickled; {NEXT}")
     return Outline(made.name, {CALL: made.args}, True)
 
 
+def registered_name(name: str) -> str:
+    """Return the name that files of ours have for a class that was registered in code, for that of a pickle: its module and qualified name."""
+    for one in REGISTERED.values():
+        if type_name(one.cls) == name:
+            return one.name
+    return name
+
+
 NEXT = "load it with the library that wrote it, and save the model with holdfast; or: holdfast convert --allow-pickle, which runs it in a child process"
 """What to do with a pickle that cannot be read as data."""
-
-
-# -- what has its value at once -------------------------------------------------------------------------------------------
-
-
-def _encoded(args: tuple[Any, ...]) -> Any:
-    text, encoding = args if len(args) == 2 else (*args, "utf-8")
-    if type(text) is not str or encoding not in ("latin1", "latin-1", "utf-8", "ascii"):
-        raise TypeError("text in an encoding that pickle does not use")
-    return text.encode(encoding)
-
-
-def _bytes(args: tuple[Any, ...]) -> Any:
-    if not args:
-        return b""
-    return bytes(args[0]) if len(args) == 1 and type(args[0]) in (bytes, bytearray, memoryview) else None
-
-
-def _bytearray(args: tuple[Any, ...]) -> Any:
-    if not args:
-        return bytearray()
-    if type(args[0]) is str:
-        return bytearray(_encoded(args))
-    return bytearray(args[0]) if len(args) == 1 and type(args[0]) in (bytes, memoryview) else None
-
-
-def _complex(args: tuple[Any, ...]) -> Any:
-    return complex(*args) if len(args) == 2 and all(type(one) in (float, int) for one in args) else None
-
-
-def _set(frozen: bool) -> Callable[[tuple[Any, ...]], Any]:
-    return lambda args: Members(list(args[0]) if args else [], frozen) if not args or (len(args) == 1 and type(args[0]) in (list, tuple)) else None
-
-
-def _empty(make: Callable[[], Any]) -> Callable[[tuple[Any, ...]], Any]:
-    return lambda args: make() if not args else None
-
-
-NOW: dict[str, Callable[[tuple[Any, ...]], Any]] = {
-    "_codecs.encode": _encoded,
-    "builtins.bytes": _bytes,
-    "builtins.bytearray": _bytearray,
-    "builtins.complex": _complex,
-    "builtins.set": _set(False),
-    "builtins.frozenset": _set(True),
-    "builtins.dict": _empty(Pairs),
-    "builtins.list": _empty(list),
-}
-"""Calls that are plain values; each gives None for arguments that no pickler writes."""

@@ -17,7 +17,7 @@ from holdfast.foreign.opcodes import Machine
 from holdfast.foreign.reading import Given, Reading
 from holdfast.foreign.rules_numpy import array_over
 from holdfast.values import limits
-from holdfast.values.dtypes import dtype_text, parse_dtype
+from holdfast.values.dtypes import dtype_text, numpy_dtype, parse_dtype
 from holdfast.values.outline import Pairs
 
 _MAGIC = b"\x93NUMPY"
@@ -84,12 +84,29 @@ def _header(raw: bytes) -> tuple[np.dtype[Any], bool, tuple[int, ...]]:
     return dtype, fortran, shape
 
 
+def _described(described: Any) -> np.dtype[Any]:
+    """Return the dtype of a text, a list of fields, or a pair of one and the shape in which it is repeated."""
+    if type(described) is list:
+        return _structured(described)
+    if type(described) is tuple:
+        inner, shape = described
+        return _repeated(_described(inner), shape)
+    return numpy_dtype(described)
+
+
+def _repeated(part: np.dtype[Any], shape: Any) -> np.dtype[Any]:
+    lengths = shape if type(shape) is tuple else (shape,)
+    if not all(type(one) is int for one in lengths):
+        raise TypeError("the shape of a field")
+    return np.dtype((part, shape))
+
+
 def _structured(described: list[Any]) -> np.dtype[Any]:
     """Return the dtype of a list of fields; those without a name are the room between others, which a list cannot say otherwise."""
     names, formats, offsets, at = [], [], [], 0
     for name, inner, *shape in described:
-        part = _structured(inner) if type(inner) is list else np.dtype(inner)
-        whole = np.dtype((part, shape[0])) if shape else part
+        part = _described(inner)
+        whole = _repeated(part, shape[0]) if shape else part
         if name != "" or part.kind != "V" or part.names is not None:
             names.append(name[1] if type(name) is tuple else name)
             formats.append(whole)
@@ -104,7 +121,7 @@ def _dtype(described: Any) -> np.dtype[Any]:
     if described in ("|O", "O", "|O8"):
         return np.dtype(object)
     try:
-        dtype = _structured(described) if type(described) is list else np.dtype(described)
+        dtype = _described(described)
     except (TypeError, ValueError, LookupError, AttributeError, OverflowError, SyntaxError, RecursionError) as error:
         raise FormatError(f"the dtype of a .npy file is none ({quoted(error)}); it is damaged or was altered") from None
     text = None if dtype.hasobject else dtype_text(dtype)

@@ -15,7 +15,8 @@ from collections.abc import Callable
 from typing import Any
 
 from holdfast.errors import FormatError, HoldfastError, Truncated, quoted
-from holdfast.foreign.made import HELD, NOW, HeldBytearray, Made, NameTable, kind_of
+from holdfast.foreign.at_once import NOW, OTHERWISE, SPELLING
+from holdfast.foreign.made import HELD, HeldBytearray, Made, NameTable, kind_of
 from holdfast.values import limits
 from holdfast.values.outline import Members, Named, Pairs
 
@@ -355,13 +356,21 @@ def _call(m: Machine, callable_: Any, args: Any, how: str) -> None:
         # a result of a call that is called itself: kept as a call of something without a name
         inner = f"of {callable_.name}" if type(callable_) is Made else f"that is a {type(callable_).__name__}"
         callable_ = m.names.named("", f"<a result {inner}>"[: limits.TYPE_NAME_BYTES - 1], m.pos, 4)
-    m.names.called(callable_.name, m.pos)
-    now = NOW.get(callable_.name) if how == "reduce" else None
+    name = callable_.name
+    now = NOW.get(name) if how == "reduce" else None
     made = None
     if now is not None:
         m.names.copies(args)
         made = now(args)
-    m.stack.append(Made(m.names, callable_.name, how, args) if made is None else made)
+        if type(made) is Named:
+            made = m.names.named("", made.name, m.pos, 4)
+        elif made is None and name in OTHERWISE:
+            name = m.names.named("", OTHERWISE[name], m.pos, 4).name
+    if made is None or name not in SPELLING:
+        m.names.called(name, m.pos)
+    else:
+        m.names.spelled.add(name)
+    m.stack.append(Made(m.names, name, how, args) if made is None else made)
 
 
 def _reduce(m: Machine) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 from holdfast.errors import FormatError, LimitExceeded, quoted
 from holdfast.foreign.made import HeldBytearray, Made, kind_of
 from holdfast.values import limits
-from holdfast.values.dtypes import dtype_text, parse_dtype
+from holdfast.values.dtypes import dtype_text, numpy_dtype, parse_dtype
 from holdfast.values.outline import Named, Outline, Pairs
 
 AnyArray = np.ndarray[Any, Any]
@@ -61,10 +61,7 @@ def _dtype(made: Made, depth: int = 0) -> np.dtype[Any]:
         text = _times(text, state[8])
     if order not in ("<", ">", "|", "="):
         raise ValueError("its byte order")
-    try:
-        plain = np.dtype(text.lstrip("<>|=") if text[:1] in "biufcSUVmM<>|=?" else "")
-    except TypeError as error:
-        raise ValueError(str(error)) from None
+    plain = numpy_dtype(text.lstrip("<>|="))
     return _checked(plain.newbyteorder(order) if order in "<>" else plain)  # type: ignore[arg-type]
 
 
@@ -80,7 +77,8 @@ def _times(text: str, metadata: Any) -> str:
     unit = unit.decode("ascii") if type(unit) is bytes else unit
     if unit == "generic":
         return text
-    if type(number) is not int or not str(unit).isalpha():
+    # numpy divides by the number, whatever it is
+    if type(number) is not int or not 0 < number < 2**31 or not str(unit).isalpha():
         raise ValueError("its unit")
     return f"{text}[{number if number != 1 else ''}{unit}]"
 

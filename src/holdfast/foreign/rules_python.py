@@ -150,8 +150,10 @@ def _random(made: Made) -> Any:
     return Outline(made.name, {"[version]": version, "[state]": state, "[gauss]": gauss})
 
 
-def _reconstructed(made: Made) -> Any:
-    """``copyreg._reconstructor``: how protocols 0 and 1 make an object, empty or of a built-in container."""
+def as_new(made: Made) -> Made:
+    """Return a call of ``copyreg._reconstructor``, with which protocols 0 and 1 make an object, as the newer ones make it; any other as it is."""
+    if made.name != "copyreg._reconstructor":
+        return made
     cls, base, content = made.args
     if type(cls) is not Named or type(base) is not Named:
         raise TypeError("its class")
@@ -167,11 +169,11 @@ def _reconstructed(made: Made) -> Any:
             inner.items = content + made.items
         else:
             raise FormatError(f"an object of {quoted(cls.name)!r} is made from a {quoted(base.name)}, which holdfast does not read")
-    return inner.finish()
+    return inner
 
 
 RULES: dict[str, Callable[[Made], Any]] = {
-    "copyreg._reconstructor": _reconstructed,
+    "copyreg._reconstructor": lambda made: as_new(made).finish(),
     "builtins.slice": _call("start", "stop", "step"),
     "builtins.range": _call("start", "stop", "step"),
     "builtins.xrange": _range_of_old,

@@ -5,13 +5,15 @@ The one rule: what comes out has exactly the fields of `holdfast.frameworks.scip
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from holdfast.foreign.made import Made
-from holdfast.values.outline import Outline, Pairs
+from holdfast.foreign.rules_python import as_new
+from holdfast.values.outline import Named, Outline, Pairs
 
 
 def _array(value: Any) -> Any:
@@ -69,12 +71,41 @@ def _spline(made: Made) -> Any:
     return Outline(made.name, fields, True)
 
 
+_GENERIC = re.compile(r"scipy\.stats\.(?:_continuous_distns|_discrete_distns|_levy_stable)\.\w+_gen\Z", re.ASCII)
+
+
 def _frozen(made: Made) -> Any:
     state = made.fields()
-    dist = state["dist"]
-    told = dist.fields() if dist.how == "new" and dist.states else {}
-    name = told.get("name") or dist.name.rpartition(".")[2].removesuffix("_gen")
-    return Outline(made.name, {"name": name, "args": tuple(state["args"]), "kwds": state["kwds"], "random_state": None}, True)
+    dist = as_new(state["dist"]) if type(state["dist"]) is Made else None
+    if dist is None or not _GENERIC.match(dist.name) or dist.how != "new" or dist.args:
+        raise TypeError("its distribution")
+    told = dist.fields()
+    if type(told["name"]) is not str or type(state["args"]) is not tuple or type(state["kwds"]) is not Pairs:
+        raise TypeError("its parameters")
+    # scipy makes the distribution anew from its name, which is all that is kept of the rest
+    made.names.excuse(state["dist"])
+    _excuse_entropy(state["dist"], told.get("vecentropy"))
+    # The pickle holds random numbers of its own, as scipy's does that were never given any: those of numpy at that moment.
+    return Outline(made.name, {"name": told["name"], "args": state["args"], "kwds": state["kwds"], "random_state": told.get("_random_state")}, True)
+
+
+def _excuse_entropy(dist: Made, vectorized: Any) -> None:
+    """Know the one method that a discrete distribution takes along in its state: ``vectorize(self._entropy)``."""
+    if type(vectorized) is not Made or as_new(vectorized).name != "numpy.vectorize":
+        return
+    calls = [vectorized, as_new(vectorized).fields().get("pyfunc")]
+    if type(calls[1]) is Made and calls[1].name == "types.MethodType":  # dill: the function out of the class, and the object
+        function, owner = calls[1].args
+        if type(function) is Made:
+            calls.append(function)
+            known = owner is dist and function.name == "builtins.getattr" and type(function.args[0]) is Named and function.args[1] == "_entropy"
+        else:
+            known = owner is dist and type(function) is Named and function.name.endswith("._entropy")
+    else:
+        known = type(calls[1]) is Made and calls[1].name == "builtins.getattr" and calls[1].args[0] is dist and calls[1].args[1] == "_entropy"
+    for call in calls if known else ():
+        if type(call) is Made:
+            dist.names.excuse(call)
 
 
 _COMPRESSED = ("csr", "csc", "bsr")

@@ -11,7 +11,8 @@ import importlib
 
 import msgspec
 
-from holdfast.foreign.made import NOW, RULES
+from holdfast.foreign.at_once import NOW
+from holdfast.foreign.made import RULES
 from holdfast.trust.catalog import catalog
 from holdfast.trust.plan import NEVER
 

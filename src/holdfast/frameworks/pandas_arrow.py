@@ -26,7 +26,7 @@ _DTYPES = {
 }  # fmt: skip
 """Arrow type of one fixed width -> dtype of its values."""
 
-_OFFSETS = {"string": "i4", "binary": "i4", "large_string": "i8", "large_binary": "i8"}
+OFFSETS = {"string": "i4", "binary": "i4", "large_string": "i8", "large_binary": "i8"}
 """Arrow type of varying width -> dtype of its offsets."""
 
 _AWARE = re.compile(r"timestamp\[(s|ms|us|ns), tz=([A-Za-z0-9+_:-]+(?:/[A-Za-z0-9+_-]+)*)\]\Z")
@@ -36,14 +36,14 @@ def _pyarrow() -> Any:
     return importlib.import_module("pyarrow")
 
 
-def _width(text: str) -> str | None:
+def width(text: str) -> str | None:
     """Return the dtype of the values of an Arrow type of fixed width, or None."""
     return "i8" if _AWARE.match(text) else _DTYPES.get(text)
 
 
 def _type_text(cls: type, kind: Any) -> str:
     text = str(kind)
-    if _width(text) is None and text not in _OFFSETS and text != "null":
+    if width(text) is None and text not in OFFSETS and text != "null":
         raise UnsupportedModel(
             f"cannot save {type_name(cls)} of the Arrow type {quoted(text)!r}: only numbers, bool, times, text and bytes have a "
             "form in the file; convert it with astype() first, as to object or category"
@@ -56,7 +56,7 @@ def _type_of(text: Any) -> Any:
         zoned = _AWARE.match(text)
         if zoned:
             return _pyarrow().timestamp(zoned[1], tz=zoned[2])
-        if text in _DTYPES or text in _OFFSETS or text == "null":
+        if text in _DTYPES or text in OFFSETS or text == "null":
             return _pyarrow().type_for_alias(text)
     raise InvalidState(f"pandas: {quoted(text)!r} is not an Arrow type that a file can hold")
 
@@ -69,12 +69,12 @@ def _dump(values: Any) -> dict[str, Any]:
         raise UnsupportedModel(f"cannot save {type_name(type(values))}: more than 2 GiB of {text}; convert it to large_{text}")
     fields: dict[str, Any] = {"length": len(array)} if text == "null" else {}
     mask = array.is_null().to_numpy(zero_copy_only=False) if array.null_count and text != "null" else None
-    if text in _OFFSETS:
-        fields.update(_dump_text(array if mask is None else array.fill_null(b"" if "binary" in text else ""), _OFFSETS[text]))
+    if text in OFFSETS:
+        fields.update(_dump_text(array if mask is None else array.fill_null(b"" if "binary" in text else ""), OFFSETS[text]))
     elif text == "bool":
         fields["values"] = (array if mask is None else array.fill_null(False)).to_numpy(zero_copy_only=False)
     elif text != "null":
-        found = _buffer(array.buffers()[1], _width(text), array.offset, len(array))
+        found = _buffer(array.buffers()[1], width(text), array.offset, len(array))
         fields["values"] = found if mask is None else np.where(mask, found.dtype.type(0), found)
     return {"type": text, **fields, "mask": mask}
 
@@ -100,17 +100,17 @@ def _load(f: dict[str, Any]) -> Any:
         if type(f["length"]) is not int or not 0 <= f["length"] < 2**31:
             raise InvalidState("pandas Arrow array: bad length")
         return pa.nulls(f["length"])
-    if text in _OFFSETS:
+    if text in OFFSETS:
         ends = expect_array("Arrow array", f["offsets"], "i").astype("i8")
         data = expect_array("Arrow array", f["text"], "u")
         if data.dtype != np.uint8 or not ends.size or ends[0] or ends[-1] != data.size or (np.diff(ends) < 0).any():
             raise InvalidState("pandas Arrow array: offsets do not ascend from 0 to the end of the text")
-        if data.size > np.iinfo(_OFFSETS[text]).max:
+        if data.size > np.iinfo(OFFSETS[text]).max:
             raise InvalidState(f"pandas Arrow array: more text than {text} can hold")
-        count, buffers = ends.size - 1, [ends.astype(_OFFSETS[text]), data.copy()]
+        count, buffers = ends.size - 1, [ends.astype(OFFSETS[text]), data.copy()]
     else:
         found = expect_array("Arrow array", f["values"], "biuf")
-        if found.dtype != np.dtype(_width(text)):
+        if found.dtype != np.dtype(width(text)):
             raise InvalidState(f"pandas Arrow array: values of {text} as {found.dtype}")
         count, buffers = found.size, [np.packbits(found, bitorder="little") if text == "bool" else found.copy()]
     valid = None
@@ -119,7 +119,7 @@ def _load(f: dict[str, Any]) -> Any:
             raise InvalidState(f"pandas Arrow array: {count} values with a mask of {mask.size}")
         valid = pa.py_buffer(np.packbits(~mask, bitorder="little"))
     made = pa.Array.from_buffers(kind, count, [valid, *map(pa.py_buffer, buffers)])
-    if text in _OFFSETS:
+    if text in OFFSETS:
         made.validate(full=True)  # text is UTF-8
     return made
 

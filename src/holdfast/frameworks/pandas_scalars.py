@@ -150,7 +150,7 @@ def _build_interval(f: dict[str, Any]) -> Any:
 # -- offsets -----------------------------------------------------------------------------------------------------------
 
 _ENDS = ("Begin", "End")
-_OFFSETS: dict[str, tuple[str, ...]] = {
+OFFSETS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("Day", "Hour", "Minute", "Second", "Milli", "Micro", "Nano"), ()),
     **dict.fromkeys(("MonthBegin", "MonthEnd", "BusinessMonthBegin", "BusinessMonthEnd", "Easter"), ()),
     **{f"{span}{end}": ("startingMonth",) for span in ("Quarter", "BQuarter", "HalfYear", "BHalfYear") for end in _ENDS},
@@ -171,7 +171,7 @@ _OFFSETS: dict[str, tuple[str, ...]] = {
 
 def _offset(kind: str) -> Record:
     def dump(offset: Any) -> dict[str, Any]:
-        fields = {"n": offset.n, "normalize": offset.normalize, **{name: getattr(offset, name) for name in _OFFSETS[kind]}}
+        fields = {"n": offset.n, "normalize": offset.normalize, **{name: getattr(offset, name) for name in OFFSETS[kind]}}
         if kind == "Easter" and getattr(offset, "method", 3) != 3:  # pandas 2 knows the western Easter alone, which is 3
             fields["method"] = offset.method
         if "holidays" in fields:
@@ -187,7 +187,7 @@ def _offset(kind: str) -> Record:
         cls = getattr(pandas().offsets, kind, None)
         if cls is None:
             raise VersionMismatch(f"pandas {pandas().__version__} has no offset {kind}; install a newer one: pip install -U pandas")
-        if not {"n", "normalize", "method", *_OFFSETS[kind]}.issuperset(f):
+        if not {"n", "normalize", "method", *OFFSETS[kind]}.issuperset(f):
             raise InvalidState(f"pandas {kind}: a field that it does not have")  # calendar=, of which pandas would call a method
         lists = {key: list(value) for key, value in f.items() if type(value) is tuple}
         return cls(**{**f, **lists})
@@ -237,5 +237,5 @@ SCALARS: dict[str, Adapter] = {
             ("pandas.DateOffset", "pandas._libs.tslibs.offsets"): record(_dump_date_offset, _build_date_offset),
         }
     ),
-    **{f"pandas._libs.tslibs.offsets.{kind}": _offset(kind) for kind in _OFFSETS},
+    **{f"pandas._libs.tslibs.offsets.{kind}": _offset(kind) for kind in OFFSETS},
 }

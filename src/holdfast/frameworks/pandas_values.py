@@ -56,7 +56,14 @@ def _dump_period_dtype(dtype: Any) -> dict[str, Any]:
 
 def _build_interval_dtype(f: dict[str, Any]) -> Any:
     pd = pandas()
-    return pd.IntervalDtype() if f["subtype"] is None else pd.IntervalDtype(f["subtype"], f["closed"])
+    return pd.IntervalDtype() if f["subtype"] is None else pd.IntervalDtype(_no_text("IntervalDtype", f["subtype"]), f["closed"])
+
+
+def _no_text(what: str, dtype: Any) -> Any:
+    """Return a dtype that is one, and no text that numpy would read as one: it ends the process over some."""
+    if not isinstance(dtype, np.dtype | pandas().api.extensions.ExtensionDtype):
+        raise InvalidState(f"pandas {what}: the dtype in it is none")
+    return dtype
 
 
 def _dump_ea_dtype(dtype: Any) -> dict[str, Any]:
@@ -64,7 +71,7 @@ def _dump_ea_dtype(dtype: Any) -> dict[str, Any]:
 
 
 def _build_ea_dtype(f: dict[str, Any]) -> Any:
-    return pandas().arrays.NumpyExtensionArray(np.empty(0, f["dtype"])).dtype
+    return pandas().arrays.NumpyExtensionArray(np.empty(0, _no_text("NumpyEADtype", f["dtype"]))).dtype
 
 
 def _expect_dtype(what: str, dtype: Any, kind: str) -> Any:
@@ -231,7 +238,7 @@ VALUES: dict[str, Adapter] = {
             ("pandas.PeriodDtype", _DTYPES): record(_dump_period_dtype, lambda f: pandas().PeriodDtype(f["freq"])),
             ("pandas.IntervalDtype", _DTYPES): record(fields_of("subtype", "closed"), _build_interval_dtype),
             ("pandas.SparseDtype", _DTYPES): record(
-                fields_of("subtype", "fill_value"), lambda f: pandas().SparseDtype(f["subtype"], f["fill_value"])
+                fields_of("subtype", "fill_value"), lambda f: pandas().SparseDtype(_no_text("SparseDtype", f["subtype"]), f["fill_value"])
             ),
             ("pandas.StringDtype", f"{_ARRAYS}.string_"): record(_dump_string_dtype, _build_string_dtype),
             ("pandas.BooleanDtype", f"{_ARRAYS}.boolean"): _masked_dtype("BooleanDtype"),

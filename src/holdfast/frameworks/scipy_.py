@@ -42,6 +42,13 @@ def _plain_key(key: Any) -> Any:
     return tuple(int(i) for i in key) if isinstance(key, tuple) else int(key)
 
 
+def _dtype(dtype: Any) -> Any:
+    """Return the dtype of a matrix that keeps one, and no text that numpy would read as one: it ends the process over some."""
+    if not isinstance(dtype, np.dtype):
+        raise InvalidState("scipy sparse matrix: its dtype is none; the file is damaged or was altered.")
+    return dtype
+
+
 def _class(name: str, suffix: str) -> Any:
     return getattr(importlib.import_module("scipy.sparse"), f"{name}_{suffix}")
 
@@ -60,10 +67,10 @@ def _sparse(name: str, suffix: str) -> Record:
             made = cls(shape, dtype=f["data"].dtype)
             made.data, made.offsets = f["data"], f["offsets"]
         elif name == "lil":
-            made = cls(shape, dtype=f["dtype"])
+            made = cls(shape, dtype=_dtype(f["dtype"]))
             made.rows, made.data = f["rows"], f["data"]
         else:
-            made = cls(shape, dtype=f["dtype"])
+            made = cls(shape, dtype=_dtype(f["dtype"]))
             for key, value in f["items"].items():
                 made[key] = value
         return made

@@ -17,6 +17,9 @@ from holdfast.values.hashes import check_hashes
 from holdfast.values.paths import Paths
 from holdfast.values.pools import cut_pool
 
+PLAIN_SCALARS = "bU"
+"""Kinds of numpy scalars that a check sees as Python's own: a setting out of an array of settings says the same."""
+
 
 class Tensors(Protocol):
     """The tensors of one artifact part, by index."""
@@ -223,7 +226,7 @@ class View:
                 return self._pool(index, table, mapped)[row : row + len(rows)]
             if type(table) is t.Numbers and row + len(rows) <= table.rows:
                 found = np.frombuffer(table.data, parse_dtype(table.dtype))[row : row + len(rows)]
-                return found.tolist() if found.dtype == bool else list(found)
+                return found.tolist() if found.dtype.kind in PLAIN_SCALARS else list(found)
         cells = [Node(column.start + row) for row in rows] if kind is t.Run else self.graph.cells(column, count)[rows.start : rows.stop]
         return [self.value(cell, mapped=mapped) for cell in cells]
 
@@ -247,7 +250,7 @@ class View:
             return self.array(cell, mapped)
         if kind is t.Numbers:
             number = np.frombuffer(table.data, parse_dtype(table.dtype))[row]
-            return bool(number) if number.dtype == bool else number
+            return number.item() if number.dtype.kind in PLAIN_SCALARS else number
         if depth and kind in (t.Lists, t.Tuples, t.LongTuples, t.ObjectArrays):
             items = self.paths.items(cell)
             if Node in set(map(type, items)):

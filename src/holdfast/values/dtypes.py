@@ -28,6 +28,7 @@ _FIXED = {
 } | {"|b1", "|i1", "|u1"}
 _SIZED = re.compile(r"(?:[<>]U|\|S|\|V)(?:0|[1-9][0-9]{0,8})\Z")
 _TIMES = re.compile(r"[<>][mM]8(?:\[(?:[1-9][0-9]{0,8})?(?:Y|M|W|D|h|m|s|ms|us|ns|ps|fs|as)\])?\Z")
+_WRITTEN = re.compile(r"[<>|=]?(?:\?|[biufcSUVa][0-9]{0,9}|[mM]8?(?:\[(?:[1-9][0-9]{0,8})?[A-Za-z]{1,7}\])?|[bBhHiIlLqQefdgFDG])\Z", re.ASCII)
 _LONGDOUBLE = "longdouble:x86"
 
 SAFETENSORS = {
@@ -94,6 +95,22 @@ def dtype_text(dtype: np.dtype[Any]) -> str | None:
     if text in _FIXED or _SIZED.match(text) or _TIMES.match(text):
         return text
     return None
+
+
+def numpy_dtype(text: str) -> np.dtype[Any]:
+    """Return the dtype of a text as numpy and its pickles write it, which may have no form in a tree.
+
+    numpy is not asked about any other text: it reads commas, and ends the process over a unit that is divided by zero.
+
+    Raises:
+        ValueError: the text is not how numpy writes a plain dtype.
+    """
+    if not _WRITTEN.match(text):
+        raise ValueError(f"the dtype {quoted(text, 60)!r}")
+    try:
+        return np.dtype(text)
+    except TypeError as error:
+        raise ValueError(quoted(error)) from None
 
 
 @lru_cache(maxsize=4096)
