@@ -215,7 +215,7 @@ def _prove(ready: Prepared, written: Written, opening: Opening) -> Proof:
 
     assert ready.kept is not None
     with opening:
-        own = policy([*_classes(ready.model, ready)], [*_functions(ready)])
+        own = policy(live_classes(ready), live_functions(ready))
         model = opening.load(own)
         proof = replay(model, ready.kept, written.manifest, written.id, 0.0, digests=False)
     if proof.verdict != "bit-equal":
@@ -226,14 +226,15 @@ def _prove(ready: Prepared, written: Written, opening: Opening) -> Proof:
     return proof
 
 
-def _classes(model: Any, ready: Prepared) -> list[Any]:
+def live_classes(ready: Prepared) -> list[Any]:
     """Return the live classes of the types that a load would ask for: here they are at hand, in __main__ too."""
     from holdfast.frameworks.names import find_live
 
     return [found for name in ready.content.dumped.types if name in ready.needs_trust and (found := find_live(name)) is not None]
 
 
-def _functions(ready: Prepared) -> list[Any]:
+def live_functions(ready: Prepared) -> list[Any]:
+    """Return the live functions that a load would ask for."""
     from holdfast.frameworks.names import find_live
 
     return [found for name in ready.content.dumped.functions if name in ready.needs_trust and (found := find_live(name)) is not None]
