@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from holdfast.api import compare, convert, dumps, export, expression, inspect, load, loads, predictor, register, save, verify
+    from holdfast.api import compare, connect, convert, dumps, export, expression, inspect, load, loads, predictor, register, save, verify
     from holdfast.artifact.background import Saving
     from holdfast.artifact.convert import Converted
     from holdfast.artifact.inspect import Inspection
@@ -21,14 +21,15 @@ if TYPE_CHECKING:
     from holdfast.artifact.save import Saved
     from holdfast.errors import *  # noqa: F403
     from holdfast.exports.about import Exported
+    from holdfast.store.store import Store, Version
     from holdfast.values.predictor import Predictor
 
 __version__ = "0.1.0"
 
-_FUNCTIONS = ("compare", "convert", "dumps", "export", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify")
-_VALUES = {"Converted": "artifact.convert", "Exported": "exports.about", "Inspection": "artifact.inspect", "Proof": "artifact.replay", "Saved": "artifact.save", "Saving": "artifact.background", "Predictor": "values.predictor"}
+_FUNCTIONS = ("compare", "connect", "convert", "dumps", "export", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify")
+_VALUES = {"Converted": "artifact.convert", "Exported": "exports.about", "Inspection": "artifact.inspect", "Proof": "artifact.replay", "Saved": "artifact.save", "Saving": "artifact.background", "Predictor": "values.predictor", "Store": "store.store", "Version": "store.store"}
 
-__all__ = ["Converted", "Exported", "Inspection", "Predictor", "Proof", "Saved", "Saving", "compare", "convert", "dumps", "export", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
+__all__ = ["Converted", "Exported", "Inspection", "Predictor", "Proof", "Saved", "Saving", "Store", "Version", "compare", "connect", "convert", "dumps", "export", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -26,6 +26,7 @@ from holdfast.trust.policy import policy
 if TYPE_CHECKING:
     from holdfast.artifact.background import Saving
     from holdfast.exports.about import Description, Exported
+    from holdfast.store.store import Store
     from holdfast.values.predictor import Predictor
 
 PathOrFile = Any
@@ -482,6 +483,36 @@ def compare(a: PathOrFile, b: PathOrFile) -> Any:
         return compare_openings(left, right)  # type: ignore[arg-type]
 
 
+def connect(url: str | os.PathLike[str], *, who: str = "", read_only: bool = False) -> Store:
+    """Open a store of models with their versions, or make one where there is none. Nothing has to be started for a folder.
+
+    Args:
+        url: a folder; or ``postgresql://host/database?blobs=PLACE``, with the bytes at another place, such as ``s3://bucket/prefix``.
+        who: author of what is written through this store; never taken from the machine.
+        read_only: look, and write nothing; for folders that may not be written to.
+
+    Returns:
+        A `Store`: ``save``, ``load``, ``versions``, ``alias``, ``rollback``, ``history`` and more; ``docs/store.md`` says what it promises.
+
+    Raises:
+        Unavailable: it cannot be reached.
+        UnsupportedVersion: a newer holdfast wrote it; it can be read with ``read_only=True``.
+        LibraryMissing: holds the install command.
+
+    Examples:
+        >>> import holdfast, tempfile
+        >>> store = holdfast.connect(tempfile.mkdtemp(), who="ann")
+        >>> version = store.save({"threshold": 0.5}, "churn", metrics={"auc": 0.91})
+        >>> store.alias("churn@production", version, why="first").n
+        1
+        >>> store.load("churn@production")
+        {'threshold': 0.5}
+    """
+    from holdfast.store.connecting import connect as open_store
+
+    return open_store(url, who=who, read_only=read_only)
+
+
 def expression(*expressions: str, names: str | Iterable[str] | None = None, keep: bool = False) -> Any:
     """Return a transformer of scikit-learn that makes new columns by expressions over columns, and holds no code.
 
@@ -605,4 +636,4 @@ def register(
     register_class(cls, name, dump, build, fields, required, validate)
 
 
-__all__ = ["compare", "convert", "convert_folder", "dumps", "export", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
+__all__ = ["compare", "connect", "convert", "convert_folder", "dumps", "export", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]

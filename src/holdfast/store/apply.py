@@ -164,4 +164,4 @@ def _delete(on: Any, model: int, record: Record, parts: Parts | None, changes: d
     changes.update(latest=last, versions=c.model.c.versions - 1)
 
 
-_KINDS = {"version": _version, "alias": _alias, "tag": _tag, "metric": _set_metric, "note": _note, "card": _card, "delete": _delete}
+_KINDS = {"version": _version, "alias": _alias, "rollback": _alias, "tag": _tag, "metric": _set_metric, "note": _note, "card": _card, "delete": _delete}

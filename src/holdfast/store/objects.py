@@ -112,7 +112,8 @@ def read_format(data: bytes, place: str) -> Format:
     Raises:
         Corrupt: it is not that.
     """
-    return _read(data, Format, FORMAT_NAME, place)
+    found: Format = _read(data, Format, FORMAT_NAME, place)
+    return found
 
 
 def read_layout(data: bytes, id_: str, place: str) -> Layout:
@@ -121,7 +122,7 @@ def read_layout(data: bytes, id_: str, place: str) -> Layout:
     Raises:
         Corrupt: it is none, or another artifact's.
     """
-    found = _read(data, Layout, layout_name(id_), place)
+    found: Layout = _read(data, Layout, layout_name(id_), place)
     whole = found.artifact == id_ and sum(found.cuts) == len(found.pieces) and min([0, *found.cuts, *found.trees]) == 0
     if not whole or any(offset < 0 or length <= 0 for _, offset, length in found.pieces):
         raise Corrupt(f"the object {layout_name(id_)} is not the layout of that artifact; holdfast check says what it hurts", file=place)
@@ -135,13 +136,13 @@ def read_record(data: bytes, name: str, place: str) -> Record:
         Corrupt: it is none.
         UnsupportedVersion: it says what only a newer holdfast knows.
     """
-    found = _read(data, Record, name, place)
+    found: Record = _read(data, Record, name, place)
     if found.kind not in KINDS:
         raise UnsupportedVersion(f"the record {name} is a {quoted(found.kind, 40)!r}, which this holdfast does not know; upgrade with: pip install -U holdfast", file=place)
     return found
 
 
-KINDS = ("version", "alias", "tag", "metric", "note", "card", "delete")
+KINDS = ("version", "alias", "rollback", "tag", "metric", "note", "card", "delete")
 
 
 def _read(data: bytes, kind: Any, name: str, place: str) -> Any:

@@ -5,16 +5,17 @@ The one rule: what changes anything goes through the journal; what is rare is gr
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from holdfast.artifact import save as saving
 from holdfast.artifact.load import Opening, replayed
 from holdfast.artifact.replay import Proof, replay
-from holdfast.errors import AlreadyExists, Conflict, Corrupt, NotFound, ProofFailed
+from holdfast.errors import Conflict, Corrupt, NotFound, ProofFailed
 from holdfast.store import catalog as c
 from holdfast.store.blobs import Blobs
 from holdfast.store.database import Database, now
@@ -26,6 +27,10 @@ from holdfast.trust.policy import Policy, policy
 from holdfast.values.digest import digest
 from holdfast.values.manifest import read_manifest
 from holdfast.values.reference import LATEST, Reference, checked_name, reference
+
+if TYPE_CHECKING:
+    from holdfast.store.admin import Admin
+    from holdfast.store.transfer import Transfer
 
 
 class Version(NamedTuple):
@@ -92,9 +97,9 @@ class Store:
     """Many models with their versions; made by `holdfast.connect`."""
 
     def __init__(self, blobs: Blobs, database: Database, shown: str, who: str = "") -> None:
-        self._blobs = blobs
-        self._database = database
-        self._journal = Journal(blobs, database)
+        self.blobs = blobs
+        self.database = database
+        self.journal = Journal(blobs, database)
         self.shown = shown
         self.who = who
 
@@ -104,7 +109,21 @@ class Store:
 
     def close(self) -> None:
         """Give connections back."""
-        self._database.close()
+        self.database.close()
+
+    @property
+    def admin(self) -> Admin:
+        """What is rare: ``collect``, ``check``, ``du``."""
+        from holdfast.store.admin import Admin
+
+        return Admin(self)
+
+    @property
+    def transfer(self) -> Transfer:
+        """Between stores: ``push``, ``pull``, ``pack``, ``unpack``, imports."""
+        from holdfast.store.transfer import Transfer
+
+        return Transfer(self)
 
     # -- saving ---------------------------------------------------------------------------------------------------------
 
@@ -131,11 +150,11 @@ class Store:
             alias = checked_name(alias, "alias")
         tags = _tags(tags)
         ready = saving.prepare(model, example, metrics, extra)
-        with Session.opened(self._database) as session:
-            done = put(self._blobs, session, ready, on_bytes)
+        with Session.opened(self.database) as session:
+            done = put(self.blobs, session, ready, on_bytes)
             proof = self._proved(ready, done) if ready.kept is not None else None
             author = self.who if who is None else who
-            record = self._journal.write(
+            record = self.journal.write(
                 lambda on, row: Record(
                     name, 0, "version", now(), author, "", "", n=row.next_number, artifact=done.id, blobs=list(done.parts.blobs), parent=None if parent is None else str(parent),
                     metrics=dict(done.manifest.metrics), tags=tags, data=dict(data or {}), code=dict(code or {}), text=note or None,
@@ -149,6 +168,7 @@ class Store:
         return self._version(name, record.n)._replace(proof=proof)
 
     def _proved(self, ready: saving.Prepared, done: Put) -> Proof:
+        assert ready.kept is not None
         live = policy(saving.live_classes(ready), saving.live_functions(ready))
         source = as_file(done.manifest, done.raw, done.layout, f"{self.shown}", self._open_blob)
         with Opening(source) as opening:
@@ -160,15 +180,15 @@ class Store:
     # -- loading --------------------------------------------------------------------------------------------------------
 
     def _open_blob(self, digest_: str) -> Any:
-        return self._blobs.open(blob_name(digest_))
+        return self.blobs.open(blob_name(digest_))
 
     def open(self, ref: str | Version) -> Opening:
         """Open a version as the file that it is."""
         version = self.find(ref)
-        raw = self._blobs.get(artifact_name(version.artifact))
+        raw = self.blobs.get(artifact_name(version.artifact))
         if digest(raw) != version.artifact:
             raise Corrupt(f"the manifest of {version} does not match its id; holdfast check says what is hurt", file=self.shown)
-        where = read_layout(self._blobs.get(layout_name(version.artifact)), version.artifact, self.shown)
+        where = read_layout(self.blobs.get(layout_name(version.artifact)), version.artifact, self.shown)
         return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{version}", self._open_blob))
 
     def load(self, ref: str | Version, *, trusted: Iterable[Any] | None = None, trusted_functions: Iterable[Any] | None = None, part: str | None = None,
@@ -186,7 +206,7 @@ class Store:
         if isinstance(ref, Version):
             return ref
         wanted = reference(ref)
-        with self._database.reading() as on:
+        with self.database.reading() as on:
             return self._find(on, wanted)
 
     __getitem__ = find
@@ -208,24 +228,42 @@ class Store:
         return self._read(on, model.id, wanted.model, n)
 
     def _read(self, on: Any, model: int, name: str, n: int) -> Version:
-        v, a = c.version.c, c.artifact.c
-        row = on.execute(
-            sa.select(v.artifact, v.at, v.who, v.note, v.parent, v.data, v.code, a.content, a.type, a.size).join_from(c.version, c.artifact).where(v.model == model, v.n == n)
-        ).one_or_none()
-        if row is None:
+        found = self._read_many(on, [(model, n)])
+        if not found:
             raise NotFound(f"there is no version {name}:{n}", file=self.shown)
+        return found[0]
 
-        def rows(table: Any, *columns: Any) -> Any:
-            return on.execute(sa.select(*columns).where(table.c.model == model, table.c.n == n).order_by(columns[0])).all()
+    def _read_many(self, on: Any, wanted: list[tuple[int, int]]) -> list[Version]:
+        """Return versions in the order in which they are wanted, in five questions however many they are."""
+        v, a = c.version.c, c.artifact.c
 
-        metrics = {key: number if text is None and number is not None else text for key, number, text in rows(c.metric, c.metric.c.key, c.metric.c.number, c.metric.c.text)}
-        return Version(
-            name, n, row.artifact, row.content, row.type, row.size, row.at, row.who, row.note, row.parent, metrics,
-            {key: value for key, value in rows(c.tag, c.tag.c.key, c.tag.c.value)}, tuple(one.name for one in rows(c.alias, c.alias.c.name)), json.loads(row.data), json.loads(row.code),
-        )  # fmt: skip
+        def of(table: Any, *columns: Any) -> dict[tuple[int, int], list[Any]]:
+            found: dict[tuple[int, int], list[Any]] = {}
+            for start in range(0, len(wanted), 300):
+                chosen = sa.tuple_(table.c.model, table.c.n).in_(wanted[start : start + 300])
+                for row in on.execute(sa.select(table.c.model, table.c.n, *columns).where(chosen).order_by(*columns[:1])):
+                    found.setdefault((row[0], row[1]), []).append(row[2:])
+            return found
+
+        metrics = of(c.metric, c.metric.c.key, c.metric.c.number, c.metric.c.text)
+        tags = of(c.tag, c.tag.c.key, c.tag.c.value)
+        aliases = of(c.alias, c.alias.c.name)
+        rows: dict[tuple[int, int], Any] = {}
+        for start in range(0, len(wanted), 300):
+            chosen = sa.select(c.model.c.name, v.model, v.n, v.artifact, v.at, v.who, v.note, v.parent, v.data, v.code, a.content, a.type, a.size)
+            chosen = chosen.join_from(c.version, c.artifact).join(c.model, c.model.c.id == v.model).where(sa.tuple_(v.model, v.n).in_(wanted[start : start + 300]))
+            rows.update({(row.model, row.n): row for row in on.execute(chosen)})
+        return [
+            Version(
+                row.name, row.n, row.artifact, row.content, row.type, row.size, row.at, row.who, row.note, row.parent,
+                {key: _number_or_text(number, text) for key, number, text in metrics.get(key_, [])},
+                dict(tags.get(key_, [])), tuple(name for (name,) in aliases.get(key_, [])), json.loads(row.data), json.loads(row.code),
+            )
+            for key_ in wanted if (row := rows.get(key_)) is not None
+        ]  # fmt: skip
 
     def _version(self, name: str, n: int) -> Version:
-        with self._database.reading() as on:
+        with self.database.reading() as on:
             return self._find(on, Reference(name, n))
 
     def _near(self, on: Any, name: str) -> str:
@@ -247,10 +285,8 @@ class Store:
                 raise _Same
             return Record(wanted.model, 0, "alias", now(), self.who if who is None else who, why, "", alias=wanted.alias, old=old, new=n)
 
-        try:
-            self._journal.write(make, wanted.model)
-        except _Same:
-            pass
+        with contextlib.suppress(_Same):
+            self.journal.write(make, wanted.model)
         return None if n is None else self._version(wanted.model, n)
 
     def rollback(self, ref: str, *, why: str = "", who: str | None = None) -> Version:
@@ -262,19 +298,19 @@ class Store:
 
         def make(on: Any, row: Any) -> Record:
             e = c.event.c
-            moves = on.execute(sa.select(e.old, e.new, e.why).where(e.model == row.id, e.kind == "alias", e.alias == wanted.alias).order_by(e.seq)).all()
-            stack: list[int | None] = []
+            moves = on.execute(sa.select(e.kind, e.old, e.new).where(e.model == row.id, e.alias == wanted.alias).order_by(e.seq)).all()
+            before: list[int | None] = []
             for move in moves:
-                if move.why.startswith(_UNDO) and stack:
-                    stack.pop()
+                if move.kind == "rollback":
+                    before.pop()
                 else:
-                    stack.append(move.old)
-            if not stack or stack[-1] is None:
-                raise Conflict(f"{wanted} has nothing to go back to", file=self.shown)
-            found.append(stack[-1])
-            return Record(wanted.model, 0, "alias", now(), self.who if who is None else who, f"{_UNDO}{why}", "", alias=wanted.alias, old=moves[-1].new, new=stack[-1])
+                    before.append(move.old)
+            if not before or before[-1] is None:
+                raise Conflict(f"{wanted} has nothing to go back to; its moves: holdfast log {wanted.model}", file=self.shown)
+            found.append(before[-1])
+            return Record(wanted.model, 0, "rollback", now(), self.who if who is None else who, why, "", alias=wanted.alias, old=moves[-1].new, new=before[-1])
 
-        self._journal.write(make, wanted.model)
+        self.journal.write(make, wanted.model)
         return self._version(wanted.model, found[-1])
 
     def _number(self, model: str, to: str | int | Version | None) -> int | None:
@@ -285,12 +321,115 @@ class Store:
             raise ValueError(f"{version} is a version of another model than {model}")
         return version.n
 
+    # -- what is written about versions -----------------------------------------------------------------------------------
+
+    def tag(self, ref: str | Version, *, why: str = "", who: str | None = None, **tags: str | None) -> Version:
+        """Set tags of a version; None takes one away."""
+        return self._each(ref, "tag", {key: _tag_value(key, value) for key, value in tags.items()}, why, who)
+
+    def metric(self, ref: str | Version, *, why: str = "", who: str | None = None, **metrics: float | int | str | None) -> Version:
+        """Set metrics of a version, such as those of a later evaluation; None takes one away. The artifact keeps those of its save."""
+        return self._each(ref, "metric", metrics, why, who)
+
+    def _each(self, ref: str | Version, kind: str, given: Mapping[str, Any], why: str, who: str | None) -> Version:
+        version = self.find(ref)
+        for key, value in given.items():
+            self.journal.write(self._about(version, kind, why, who, key=checked_name(key, kind), value=value), version.model)
+        return self._version(version.model, version.n)
+
+    def note(self, ref: str | Version, text: str, *, why: str = "", who: str | None = None) -> Version:
+        """Give a version another note."""
+        version = self.find(ref)
+        self.journal.write(self._about(version, "note", why, who, text=text), version.model)
+        return self._version(version.model, version.n)
+
+    def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> None:
+        """Take a version out of the store. Its number is not given again; its bytes go with the next `collect`, if nobody else needs them.
+
+        Raises:
+            Conflict: an alias points at it.
+            NotFound: it is not there.
+        """
+        version = self.find(ref)
+        self.journal.write(self._about(version, "delete", why, who), version.model)
+
+    def _about(self, version: Version, kind: str, why: str, who: str | None, **more: Any) -> Callable[[Any, Any], Record]:
+        return lambda on, row: Record(version.model, 0, kind, now(), self.who if who is None else who, why, "", n=version.n, **more)
+
+    # -- listing --------------------------------------------------------------------------------------------------------
+
+    def models(self, *, limit: int = 100, after: str | None = None) -> list[str]:
+        """Return the names of models that have versions, in order, a page at a time.
+
+        Args:
+            limit: names of a page.
+            after: the last name of the page before.
+        """
+        of = c.model.c
+        wanted = sa.select(of.name).where(of.latest.is_not(None)).order_by(of.name).limit(limit)
+        with self.database.reading() as on:
+            return list(on.scalars(wanted if after is None else wanted.where(of.name > after)))
+
+    def versions(self, name: str, *, limit: int = 100, before: int | None = None) -> list[Version]:
+        """Return versions of a model, the newest first, a page at a time.
+
+        Args:
+            name: the model's name.
+            limit: versions of a page.
+            before: the number of the last version of the page before.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        with self.database.reading() as on:
+            model = self._model(on, checked_name(name))
+            v = c.version.c
+            wanted = sa.select(v.model, v.n).where(v.model == model).order_by(v.n.desc()).limit(limit)
+            return self._read_many(on, [tuple(row) for row in on.execute(wanted if before is None else wanted.where(v.n < before))])
+
+    def history(self, ref: str, *, limit: int = 100, before: int | None = None) -> list[Moved]:
+        """Return what was changed of a model, or of one alias of it: who, when, why, from where, to where; the newest first.
+
+        Args:
+            ref: a model such as ``churn``, or an alias such as ``churn@production``.
+            limit: entries of a page.
+            before: ``seq`` of the last entry of the page before.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        wanted = reference(ref)
+        with self.database.reading() as on:
+            model = self._model(on, wanted.model)
+            e = c.event.c
+            chosen = sa.select(e.seq, e.kind, e.at, e.who, e.why, e.n, e.alias, e.old, e.new, e.key, e.value).where(e.model == model).order_by(e.seq.desc()).limit(limit)
+            if wanted.alias is not None:
+                chosen = chosen.where(e.alias == wanted.alias)
+            if wanted.number is not None:
+                chosen = chosen.where(sa.or_(e.n == wanted.number, e.old == wanted.number, e.new == wanted.number))
+            if before is not None:
+                chosen = chosen.where(e.seq < before)
+            return [Moved(*row) for row in on.execute(chosen)]
+
+    def _model(self, on: Any, name: str) -> int:
+        found = on.scalar(sa.select(c.model.c.id).where(c.model.c.name == name))
+        if found is None:
+            raise NotFound(f"there is no model {name!r}{self._near(on, name)}", file=self.shown)
+        return int(found)
+
 
 class _Same(Exception):
     """The alias points there already."""
 
 
-_UNDO = "rollback: "
+def _number_or_text(number: float | None, text: str | None) -> Any:
+    return text if number is None else number
+
+
+def _tag_value(key: str, value: Any) -> str | None:
+    if value is not None and not isinstance(value, str):
+        raise TypeError(f"tags are text: {key}={value!r}")
+    return value
 
 
 def _tags(tags: Mapping[str, str] | None) -> dict[str, str]:
@@ -300,6 +439,3 @@ def _tags(tags: Mapping[str, str] | None) -> dict[str, str]:
             raise TypeError(f"tags are text: {key!r}={value!r}")
         found[key] = value
     return found
-
-
-__all__ = ["AlreadyExists", "Moved", "Store", "Version"]
