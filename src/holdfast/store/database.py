@@ -40,27 +40,31 @@ class Database:
             sa.event.listen(self.engine, "begin", _begin_sqlite)
 
     def make(self) -> None:
-        """Make the tables that are not there, or refuse a catalog of a newer holdfast."""
+        """Make the tables that are not there, bring older ones to today's form, and refuse a catalog of a newer holdfast.
+
+        Raises:
+            UnsupportedVersion: it has a newer format.
+        """
+        if self.format() == catalog.FORMAT:
+            return
+        from holdfast.store.migrating import migrate
+
         with self.writing() as on:
             if self.engine.dialect.name == "postgresql":
                 on.execute(sa.text("SELECT pg_advisory_xact_lock(748220391)"))  # two that connect first at the same time
-            catalog.tables.create_all(on)
-            if on.scalar(sa.select(catalog.about.c.value).where(catalog.about.c.key == "format")) is None:
-                on.execute(sa.insert(catalog.about).values(key="format", value=str(catalog.FORMAT)))
-        self.check_format()
+            found = _format(on)
+            if found is not None and found > catalog.FORMAT:
+                raise UnsupportedVersion(
+                    f"the catalog has format {found}, and this holdfast writes {catalog.FORMAT}; upgrade with: pip install -U holdfast, or connect with read_only=True",
+                    file=self.shown,
+                )
+            if found != catalog.FORMAT:
+                migrate(on)
 
-    def check_format(self) -> None:
-        """Refuse to write a catalog of a newer format.
-
-        Raises:
-            UnsupportedVersion: it says that this holdfast does not know how.
-        """
+    def format(self) -> int | None:
+        """Return the format of the catalog, or None when it has no tables yet."""
         with self.reading() as on:
-            found = on.scalar(sa.select(catalog.about.c.value).where(catalog.about.c.key == "format"))
-        if found is not None and int(found) > catalog.FORMAT and not self.read_only:
-            raise UnsupportedVersion(
-                f"the catalog has format {quoted(found, 20)}, and this holdfast writes {catalog.FORMAT}; upgrade with: pip install -U holdfast, or connect with read_only=True", file=self.shown
-            )
+            return _format(on)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Any]:
@@ -88,6 +92,13 @@ class Database:
     def close(self) -> None:
         """Give connections back."""
         self.engine.dispose()
+
+
+def _format(on: Any) -> int | None:
+    if not sa.inspect(on).has_table(catalog.about.name):
+        return None
+    found = on.scalar(sa.select(catalog.about.c.value).where(catalog.about.c.key == "format"))
+    return None if found is None else int(found)
 
 
 def _options(url: str) -> dict[str, Any]:
