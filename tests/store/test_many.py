@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 import sys
@@ -65,6 +66,6 @@ def test_nothing_is_lost_between_processes(kind: str, processes: int, rounds: in
         versions = store.versions(name, limit=10_000)
         assert [one.n for one in versions] == list(range(len(versions), 0, -1))
         moves = store.history(f"{name}@production", limit=10_000)[::-1]
-        assert all(before.new == after.old for before, after in zip(moves, moves[1:], strict=False))
+        assert all(before.new == after.old for before, after in itertools.pairwise(moves))
         assert store[f"{name}@production"].n == moves[-1].new
     np.testing.assert_equal(len({(one.model, one.n) for name in store.models() for one in store.versions(name, limit=10_000)}), len(done))
