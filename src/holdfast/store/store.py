@@ -93,6 +93,17 @@ class Moved(NamedTuple):
     value: Any = None
 
 
+_BY_NUMBER = sa.select(c.version.c.n, c.version.c.artifact).join(c.model, c.model.c.id == c.version.c.model).where(
+    c.model.c.name == sa.bindparam("model"), c.version.c.n == sa.bindparam("n")
+)  # fmt: skip
+_BY_ALIAS = (
+    sa.select(c.version.c.n, c.version.c.artifact)
+    .join(c.alias, sa.and_(c.alias.c.model == c.version.c.model, c.alias.c.n == c.version.c.n))
+    .join(c.model, c.model.c.id == c.version.c.model)
+    .where(c.model.c.name == sa.bindparam("model"), c.alias.c.name == sa.bindparam("alias"))
+)
+
+
 class Store:
     """Many models with their versions; made by `holdfast.connect`."""
 
@@ -165,7 +176,10 @@ class Store:
         assert record.n is not None
         if alias is not None:
             self.alias(f"{name}@{alias}", record.n, who=author)
-        return self._version(name, record.n)._replace(proof=proof)
+        return Version(
+            name, record.n, done.id, done.parts.content, done.parts.type, done.parts.size, record.at, author, note, record.parent, record.metrics, record.tags,
+            () if alias is None else (alias,), record.data, record.code, proof,
+        )  # fmt: skip
 
     def _proved(self, ready: saving.Prepared, done: Put) -> Proof:
         assert ready.kept is not None
@@ -184,12 +198,27 @@ class Store:
 
     def open(self, ref: str | Version) -> Opening:
         """Open a version as the file that it is."""
-        version = self.find(ref)
-        raw = self.blobs.get(artifact_name(version.artifact))
-        if digest(raw) != version.artifact:
-            raise Corrupt(f"the manifest of {version} does not match its id; holdfast check says what is hurt", file=self.shown)
-        where = read_layout(self.blobs.get(layout_name(version.artifact)), version.artifact, self.shown)
-        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{version}", self._open_blob))
+        wanted, id_ = self._artifact_of(ref)
+        raw = self.blobs.get(artifact_name(id_))
+        if digest(raw) != id_:
+            raise Corrupt(f"the manifest of {wanted} does not match its id; holdfast check says what is hurt", file=self.shown)
+        where = read_layout(self.blobs.get(layout_name(id_)), id_, self.shown)
+        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{wanted}", self._open_blob))
+
+    def _artifact_of(self, ref: str | Version) -> tuple[str, str]:
+        """Return how a version is called, and its artifact, by one question."""
+        if isinstance(ref, Version):
+            return str(ref), ref.artifact
+        wanted = reference(ref)
+        with self.database.reading() as on:
+            if wanted.number is not None:
+                row = on.execute(_BY_NUMBER, {"model": wanted.model, "n": wanted.number}).one_or_none()
+            else:
+                row = on.execute(_BY_ALIAS, {"model": wanted.model, "alias": wanted.alias}).one_or_none() if wanted.alias not in (None, LATEST) else None
+            if row is not None:
+                return f"{wanted.model}:{row.n}", row.artifact
+            found = self._find(on, wanted)
+            return str(found), found.artifact
 
     def load(self, ref: str | Version, *, trusted: Iterable[Any] | None = None, trusted_functions: Iterable[Any] | None = None, part: str | None = None,
              digests: str = "needed", replay: bool = False, max_memory: int | None = None, device: Any = None) -> Any:  # fmt: skip
