@@ -8,6 +8,8 @@ The one rule: what an artifact, a card or a session needs is not touched, and wh
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -89,28 +91,31 @@ def collect(store: Store, grace: float = GRACE, dry_run: bool = False) -> Collec
     adopted = 0 if dry_run else _adopt(store)
     blobs, database = store.blobs, store.database
     moment = now()
+    with database.reading() as on:  # listing takes time, so nobody waits for it; whatever is found is looked at again under the lock
+        orphans = list(_without_row(on, c.blob.c.digest, blobs.list("blobs/"), moment - grace))
+        alone = [one for prefix in ("artifacts/", "layouts/") for one in _without_row(on, c.artifact.c.id, blobs.list(prefix), moment - grace)]
     with database.writing() as on:
         trial = on.begin_nested()
         sessions = _end_sessions(on, moment)
-        young = _youngest(on, moment, grace)
-        unknown = sum(_know(on, part, young) for part in _parts(one for one in blobs.list("blobs/") if one.written < young))
+        first = on.scalar(sa.select(sa.func.min(c.session.c.began)))  # what is younger than a session may be part of what goes on
+        unknown = sum(_know(on, part) for part in _parts(one for one in orphans if first is None or one.written < first))
         condemned = on.execute(_condemn(moment)).rowcount
         on.execute(_doom(moment - grace))
-        doomed = on.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(c.blob.c.size), 0)).where(c.blob.c.state == "deleting")).one()
+        gone, freed = on.execute(sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(c.blob.c.size), 0)).where(c.blob.c.state == "deleting")).one()
         held = _held(on, grace)
-        strays = _strays(store, on, young, moment, grace)
+        strays = _strays(on, {digest_in(one.name): None for one in alone if first is None or one.written < first}, moment, grace)
         if dry_run:
             trial.rollback()
         else:
             trial.commit()
     old = [one.name for one in blobs.list("tmp/") if one.written < moment - SWEPT]
-    freed, gone, artifacts = int(doomed[1]), int(doomed[0]), len(strays)
+    artifacts = len(strays)
     if not dry_run:
         for name in old:
             blobs.delete(name)
         gone, freed = _remove(store)
         artifacts = sum(_remove_stray(store, id_) for id_ in strays)
-    return Collected(freed, gone, artifacts, condemned, unknown, sessions, len(old), adopted, held, dry_run)
+    return Collected(int(freed), int(gone), artifacts, condemned, unknown, sessions, len(old), adopted, held, dry_run)
 
 
 def _adopt(store: Store) -> int:
@@ -125,16 +130,17 @@ def _adopt(store: Store) -> int:
     return count
 
 
-def _parts(listed: Any) -> Any:
-    part: list[Object] = []
-    for one in listed:
-        if digest_in(one.name) is not None:
-            part.append(one)
-        if len(part) == MANY:
-            yield part
-            part = []
-    if part:
+def _parts(found: Iterable[Object]) -> Iterator[list[Object]]:
+    ours = (one for one in found if digest_in(one.name) is not None)
+    while part := list(islice(ours, MANY)):
         yield part
+
+
+def _without_row(on: Any, column: Any, listed: Iterable[Object], before: float) -> Iterator[Object]:
+    """Yield the objects named by digests that a column does not hold, and that are old enough."""
+    for part in _parts(listed):
+        known = set(on.scalars(sa.select(column).where(column.in_([digest_in(one.name) for one in part]))))
+        yield from (one for one in part if digest_in(one.name) not in known and one.written <= before)
 
 
 def _end_sessions(on: Any, moment: float) -> int:
@@ -144,13 +150,7 @@ def _end_sessions(on: Any, moment: float) -> int:
     return int(on.execute(sa.delete(c.session).where(c.session.c.ends < moment)).rowcount)
 
 
-def _youngest(on: Any, moment: float, grace: float) -> float:
-    """Return the time before which an object without rows is no part of anything that goes on."""
-    first = on.scalar(sa.select(sa.func.min(c.session.c.began)))
-    return min(moment - grace, moment if first is None else first)
-
-
-def _know(on: Any, part: list[Object], young: float) -> int:
+def _know(on: Any, part: list[Object]) -> int:
     """Give rows to blobs that have none, as garbage of the age that they have."""
     digests = {digest_in(one.name): one for one in part}
     known = set(on.scalars(sa.select(c.blob.c.digest).where(c.blob.c.digest.in_(digests))))
@@ -206,21 +206,15 @@ def _remove(store: Store) -> tuple[int, int]:
             return count, freed
 
 
-def _strays(store: Store, on: Any, young: float, moment: float, grace: float) -> list[str]:
-    """Return artifacts whose objects are there, and that have had no row for as long as the grace."""
-    found: dict[str, None] = {}
-    for prefix in ("artifacts/", "layouts/"):
-        for part in _parts(one for one in store.blobs.list(prefix) if one.written < young):
-            ids = [digest_in(one.name) for one in part]
-            known = set(on.scalars(sa.select(c.artifact.c.id).where(c.artifact.c.id.in_(ids))))
-            found.update((id_, None) for id_ in ids if id_ is not None and id_ not in known)
+def _strays(on: Any, found: dict[str | None, None], moment: float, grace: float) -> list[str]:
+    """Note which artifacts have objects and no row; return those that had none for as long as the grace."""
     since = {row.artifact: row.since for row in on.execute(sa.select(c.stray.c.artifact, c.stray.c.since))}
     for id_ in since.keys() - found.keys():
         on.execute(sa.delete(c.stray).where(c.stray.c.artifact == id_))
     fresh = [{"artifact": id_, "since": moment} for id_ in found if id_ not in since]
     if fresh:
         on.execute(sa.insert(c.stray), fresh)
-    return [id_ for id_ in found if since.get(id_, moment) <= moment - grace]
+    return [id_ for id_ in found if id_ is not None and since.get(id_, moment) <= moment - grace]
 
 
 def _remove_stray(store: Store, id_: str) -> bool:

@@ -109,7 +109,11 @@ class Journal:
 
     def replay(self, on: Any, record: Record) -> None:
         """Make the rows of a record that was found."""
-        parts = self.parts_of(record.artifact) if record.kind == "version" and record.artifact is not None else None
+        parts = None
+        if record.kind == "version" and record.artifact is not None:
+            parts = self.parts_of(record.artifact)
+        elif record.kind == "card" and record.blob is not None:
+            parts = Parts("", "", 0, {record.blob: self.blobs.size(blob_name(record.blob)) or 0})
         try:
             apply(on, record, parts)
         except (Conflict, NotFound) as error:
