@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,8 +39,11 @@ class Database:
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
 
-    def make(self) -> None:
+    def make(self, fill: Callable[[Any], None] | None = None) -> None:
         """Make the tables that are not there, bring older ones to today's form, and refuse a catalog of a newer holdfast.
+
+        Args:
+            fill: given a connection, puts into a catalog that is new what it should hold; it is new as long as this has not ended well.
 
         Raises:
             UnsupportedVersion: it has a newer format.
@@ -60,6 +63,8 @@ class Database:
                 )
             if found != catalog.FORMAT:
                 migrate(on)
+            if found is None and fill is not None:
+                fill(on)
 
     def format(self) -> int | None:
         """Return the format of the catalog, or None when it has no tables yet."""
