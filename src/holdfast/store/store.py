@@ -93,6 +93,18 @@ class Moved(NamedTuple):
     value: Any = None
 
 
+class Page(list[Version]):
+    """Versions that a search found.
+
+    Attributes:
+        after: the cursor of the next page, to be given to `Store.search`; None when this is the last.
+    """
+
+    def __init__(self, versions: Iterable[Version], after: str | None) -> None:
+        super().__init__(versions)
+        self.after = after
+
+
 class Store:
     """Many models with their versions; made by `holdfast.connect`."""
 
@@ -386,6 +398,28 @@ class Store:
             v = c.version.c
             wanted = sa.select(v.model, v.n).where(v.model == model).order_by(v.n.desc()).limit(limit)
             return self._read_many(on, [tuple(row) for row in on.execute(wanted if before is None else wanted.where(v.n < before))])
+
+    def search(self, query: str = "", *, order: str = "at desc", limit: int = 50, after: str | None = None) -> Page:
+        """Find versions of all models, a page at a time.
+
+        Args:
+            query: such as ``"metrics.auc > 0.9 and tags.team = 'risk'"``; the language is in ``docs/store.md``. All versions when it is empty.
+            order: a field, and ``desc`` for the largest first. Versions that have no such metric or tag come last.
+            limit: versions of a page, at most 1000.
+            after: the cursor of the page before.
+
+        Returns:
+            A list of versions, whose ``after`` is the cursor of the next page, or None.
+
+        Raises:
+            InvalidQuery: it is no question; shows where. Or the cursor is none, or of another question.
+        """
+        from holdfast.store.search import asked
+
+        wanted = asked(query, order, limit, after)
+        with self.database.reading() as on:
+            found, cursor = wanted.page(on)
+            return Page(self._read_many(on, found), cursor)
 
     def history(self, ref: str, *, limit: int = 100, before: int | None = None) -> list[Moved]:
         """Return what was changed of a model, or of one alias of it: who, when, why, from where, to where; the newest first.
