@@ -26,8 +26,8 @@ def connect(url: str | os.PathLike[str], *, who: str = "", read_only: bool = Fal
     text = os.fspath(url)
     scheme, _, rest = text.partition("://")
     blobs: Blobs
-    if not rest or scheme == "file":
-        folder = rest if scheme == "file" and rest else text
+    if "://" not in text or scheme == "file":
+        folder = rest if scheme == "file" else text
         if os.path.exists(folder) and not os.path.isdir(folder):
             raise FormatError("this is a file; a store is a folder, or the address of a database", file=folder)
         blobs = LocalBlobs(folder)
@@ -52,15 +52,13 @@ def connect(url: str | os.PathLike[str], *, who: str = "", read_only: bool = Fal
     database = Database(database_url, _shown(text), read_only)
     if not read_only:
         database.make()
-    else:
-        database.check_format()
     return Store(blobs, database, _shown(text), who)
 
 
 def blobs_at(place: str) -> Blobs:
     """Return the place for objects that an address names."""
     scheme, _, rest = place.partition("://")
-    if scheme == "file" or not rest:
+    if "://" not in place or scheme == "file":
         return LocalBlobs(rest or place)
     if scheme == "memory":
         return MemoryBlobs(place)
