@@ -150,6 +150,21 @@ class Journal:
         return Parts(manifest.content.digest, manifest.type, nbytes_of(manifest, where.trees), sizes)
 
 
+class Trial(Journal):
+    """A journal that refuses what it would refuse, and writes nothing."""
+
+    def write(self, make: Callable[[Any, Any], Record], model: str, parts: Parts | None = None, before: Callable[[Any], None] | None = None) -> Record:
+        """Return the record that would be written, once its rows could be made."""
+        with self.database.writing() as on:
+            try:
+                row = self._locked(on, model)
+                record = msgspec.structs.replace(make(on, row), seq=row.seq + 1)
+                apply(on, record, parts)
+                return record
+            finally:
+                on.get_transaction().rollback()
+
+
 def nbytes_of(manifest: Any, trees: list[int]) -> int:
     """Return the bytes of an artifact's trees and tensors."""
     parts = [manifest.content, *([manifest.example] if manifest.example is not None else [])]
