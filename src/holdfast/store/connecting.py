@@ -10,12 +10,14 @@ import uuid
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from holdfast.errors import Corrupt, FormatError, UnsupportedVersion
+from holdfast.errors import Corrupt, FormatError, Unavailable, UnsupportedVersion
 from holdfast.store.blobs import Blobs
 from holdfast.store.blobs.local import LocalBlobs
 from holdfast.store.blobs.memory import MemoryBlobs
 from holdfast.store.database import Database
+from holdfast.store.journal import Journal
 from holdfast.store.objects import FORMAT, FORMAT_NAME, Format, read_format, to_json
+from holdfast.store.replaying import replay_all, snapshot, told
 from holdfast.store.store import Store
 
 CATALOG = "catalog.sqlite"
@@ -49,10 +51,31 @@ def connect(url: str | os.PathLike[str], *, who: str = "", read_only: bool = Fal
     else:
         raise ValueError(f"{_shown(text)} is no address of a store; give a folder, or postgresql://host/database?blobs=s3://bucket/prefix")
     _check_format(blobs, read_only)
-    database = Database(database_url, _shown(text), read_only)
+    return Store(blobs, _catalog(blobs, database_url, _shown(text), read_only), _shown(text), who)
+
+
+def _catalog(blobs: Blobs, url: str, shown: str, read_only: bool) -> Database:
+    """Open the catalog; where there is none, make it from the records, for a reader in memory."""
+    file = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") and url != "sqlite:///:memory:" else None
     if not read_only:
-        database.make()
-    return Store(blobs, database, _shown(text), who)
+        database = Database(url, shown)
+        try:
+            database.make(lambda on: told(replay_all(on, Journal(blobs, database)), shown))
+        except Unavailable as error:
+            if file is not None and ("malformed" in error.message or "not a database" in error.message):
+                raise Unavailable(f"{error.message}; move {CATALOG} away and connect again: it is made anew from the records", file=shown) from None
+            raise
+        return database
+    if file is not None and not os.path.exists(file):
+        return snapshot(blobs, shown)
+    database = Database(url, shown, read_only)
+    try:
+        database.format()
+    except Unavailable:
+        if file is None:
+            raise
+        return snapshot(blobs, shown)  # damaged, or on a disk that does not let SQLite have its lock beside it
+    return database
 
 
 def blobs_at(place: str) -> Blobs:

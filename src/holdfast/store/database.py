@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -39,8 +39,11 @@ class Database:
             sa.event.listen(self.engine, "connect", _prepare_sqlite)
             sa.event.listen(self.engine, "begin", _begin_sqlite)
 
-    def make(self) -> None:
+    def make(self, fill: Callable[[Any], None] | None = None) -> None:
         """Make the tables that are not there, bring older ones to today's form, and refuse a catalog of a newer holdfast.
+
+        Args:
+            fill: given a connection, puts into a catalog that is new what it should hold; it is new as long as this has not ended well.
 
         Raises:
             UnsupportedVersion: it has a newer format.
@@ -60,6 +63,8 @@ class Database:
                 )
             if found != catalog.FORMAT:
                 migrate(on)
+            if found is None and fill is not None:
+                fill(on)
 
     def format(self) -> int | None:
         """Return the format of the catalog, or None when it has no tables yet."""
@@ -69,15 +74,19 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Any]:
         """Give a connection that sees one state of the catalog."""
-        with self._translated(), self.engine.connect() as on:
-            yield on.execution_options(holdfast_reads=True)
+        with self._translated(), self.engine.connect().execution_options(holdfast_reads=True) as on:
+            yield on
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Any]:
-        """Give a connection whose changes are all made, or none."""
+    def writing(self, durable: bool = True) -> Iterator[Any]:
+        """Give a connection whose changes are all made, or none.
+
+        Args:
+            durable: what was committed is there after a power cut. Sessions are not: who held them is gone then, too.
+        """
         if self.read_only:
             raise Unavailable("this store was opened for reading alone", file=self.shown)
-        with self._translated(), self.engine.connect() as on, on.begin():
+        with self._translated(), self.engine.connect().execution_options(holdfast_durable=durable) as on, on.begin():
             yield on
 
     @contextlib.contextmanager
@@ -116,8 +125,13 @@ def _prepare_sqlite(connection: Any, _: Any) -> None:
 
 
 def _begin_sqlite(connection: Any) -> None:
+    options = connection.get_execution_options()
+    if options.get("holdfast_reads"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('holdfast_durable', True) else 'NORMAL'}")
     # IMMEDIATE: whoever reads first and writes later would otherwise be refused when somebody wrote in between
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if not connection.get_execution_options().get("holdfast_reads") else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def now() -> float:

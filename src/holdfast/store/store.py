@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,7 +20,7 @@ from holdfast.errors import Conflict, Corrupt, NotFound, ProofFailed
 from holdfast.store import catalog as c
 from holdfast.store.blobs import Blobs
 from holdfast.store.database import Database, now
-from holdfast.store.journal import Journal
+from holdfast.store.journal import Journal, Trial
 from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout
 from holdfast.store.pieces import as_file
 from holdfast.store.publish import Put, Session, put
@@ -116,6 +117,29 @@ class Moved(NamedTuple):
     value: Any = None
 
 
+_BY_NUMBER = sa.select(c.version.c.n, c.version.c.artifact).join(c.model, c.model.c.id == c.version.c.model).where(
+    c.model.c.name == sa.bindparam("model"), c.version.c.n == sa.bindparam("n")
+)  # fmt: skip
+_BY_ALIAS = (
+    sa.select(c.version.c.n, c.version.c.artifact)
+    .join(c.alias, sa.and_(c.alias.c.model == c.version.c.model, c.alias.c.n == c.version.c.n))
+    .join(c.model, c.model.c.id == c.version.c.model)
+    .where(c.model.c.name == sa.bindparam("model"), c.alias.c.name == sa.bindparam("alias"))
+)
+
+
+class Page(list[Version]):
+    """Versions that a search found.
+
+    Attributes:
+        after: the cursor of the next page, to be given to `Store.search`; None when this is the last.
+    """
+
+    def __init__(self, versions: Iterable[Version], after: str | None) -> None:
+        super().__init__(versions)
+        self.after = after
+
+
 class Store:
     """Many models with their versions; made by `holdfast.connect`."""
 
@@ -172,9 +196,59 @@ class Store:
         if alias is not None:
             alias = checked_name(alias, "alias")
         tags = _tags(tags)
-        ready = saving.prepare(model, example, metrics, extra)
+        return self._publish(saving.prepare(model, example, metrics, extra), name, None, tags, note, parent, data, code, alias, who, on_bytes)
+
+    def add(
+        self,
+        file: Any,
+        name: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+        note: str = "",
+        parent: str | Version | None = None,
+        data: Mapping[str, Any] | None = None,
+        code: Mapping[str, Any] | None = None,
+        alias: str | None = None,
+        who: str | None = None,
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> Version:
+        """Put a native file into the store as the next version of a name. Nothing is loaded, and the artifact keeps its id, metrics and example.
+
+        Args:
+            file: its path, or an `Opening` of it. Foreign files are converted first; ``holdfast save`` does that.
+            name: the model's name.
+            tags: key -> text.
+            note: a line for people.
+            parent: the version or artifact that it was made of.
+            data: name -> digest of data it was made with.
+            code: commit, and whether there were changes beside it.
+            alias: to point at the new version.
+            who: author; that of the store unless told.
+            on_bytes: told how many more bytes are done.
+
+        Returns:
+            The new version.
+
+        Raises:
+            FormatError: it is not a native file.
+            UnsupportedModel: it is one of several files that belong together.
+            Corrupt: a digest does not match, or the file was changed while it was read; no version names it.
+        """
+        from holdfast.store.filing import prepared
+
+        if not isinstance(file, Opening):
+            with Opening.of_path(file) as opening:
+                return self.add(opening, name, tags=tags, note=note, parent=parent, data=data, code=code, alias=alias, who=who, on_bytes=on_bytes)
+        name = checked_name(name)
+        alias = None if alias is None else checked_name(alias, "alias")
+        return self._publish(prepared(file), name, file, _tags(tags), note, parent, data, code, alias, who, on_bytes)
+
+    def _publish(self, ready: saving.Prepared, name: str, file: Opening | None, tags: dict[str, str], note: str, parent: str | Version | None, data: Mapping[str, Any] | None,
+                 code: Mapping[str, Any] | None, alias: str | None, who: str | None, on_bytes: Callable[[int], None] | None) -> Version:  # fmt: skip
         with Session.opened(self.database) as session:
             done = put(self.blobs, session, ready, on_bytes)
+            if file is not None and done.id != file.id:
+                raise Corrupt("the file was changed while it was read; try again", file=file.source.name)
             proof = self._proved(ready, done) if ready.kept is not None else None
             author = self.who if who is None else who
             record = self.journal.write(
@@ -188,7 +262,10 @@ class Store:
         assert record.n is not None
         if alias is not None:
             self.alias(f"{name}@{alias}", record.n, who=author)
-        return self._version(name, record.n)._replace(proof=proof)
+        return Version(
+            name, record.n, done.id, done.parts.content, done.parts.type, done.parts.size, record.at, author, note, record.parent, record.metrics, record.tags,
+            () if alias is None else (alias,), record.data, record.code, proof,
+        )  # fmt: skip
 
     def _proved(self, ready: saving.Prepared, done: Put) -> Proof:
         assert ready.kept is not None
@@ -207,12 +284,55 @@ class Store:
 
     def open(self, ref: str | Version) -> Opening:
         """Open a version as the file that it is."""
-        version = self.find(ref)
-        raw = self.blobs.get(artifact_name(version.artifact))
-        if digest(raw) != version.artifact:
-            raise Corrupt(f"the manifest of {version} does not match its id; holdfast check says what is hurt", file=self.shown)
-        where = read_layout(self.blobs.get(layout_name(version.artifact)), version.artifact, self.shown)
-        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{version}", self._open_blob))
+        wanted, id_ = self._artifact_of(ref)
+        raw = self.blobs.get(artifact_name(id_))
+        if digest(raw) != id_:
+            raise Corrupt(f"the manifest of {wanted} does not match its id; holdfast check says what is hurt", file=self.shown)
+        where = read_layout(self.blobs.get(layout_name(id_)), id_, self.shown)
+        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{wanted}", self._open_blob))
+
+    def _artifact_of(self, ref: str | Version) -> tuple[str, str]:
+        """Return how a version is called, and its artifact, by one question."""
+        if isinstance(ref, Version):
+            return str(ref), ref.artifact
+        wanted = reference(ref)
+        with self.database.reading() as on:
+            if wanted.number is not None:
+                row = on.execute(_BY_NUMBER, {"model": wanted.model, "n": wanted.number}).one_or_none()
+            else:
+                row = on.execute(_BY_ALIAS, {"model": wanted.model, "alias": wanted.alias}).one_or_none() if wanted.alias not in (None, LATEST) else None
+            if row is not None:
+                return f"{wanted.model}:{row.n}", row.artifact
+            found = self._find(on, wanted)
+            return str(found), found.artifact
+
+    def file(self, ref: str | Version, path: str | os.PathLike[str], *, durable: bool = True, on_bytes: Callable[[int], None] | None = None) -> int:
+        """Write a version out as a file, byte for byte as `holdfast.save` would have; a file of that name is replaced.
+
+        Args:
+            ref: such as ``churn@production``.
+            path: ends with ``.safetensors``.
+            durable: flush to the disk before the file takes its name.
+            on_bytes: told how many more bytes are done.
+
+        Returns:
+            Bytes of the file.
+
+        Raises:
+            NotFound: there is no such version, or no such folder.
+            UnsupportedTarget: the name has the suffix of another format.
+            Corrupt: the store's bytes do not match their digests; nothing was written.
+        """
+        from holdfast.store.filing import write_out
+
+        with self.open(ref) as opening:
+            return write_out(opening, path, durable, on_bytes)
+
+    def trial(self) -> Store:
+        """Return this store as one whose changes of aliases, tags, metrics, notes and versions are refused or allowed as ever, and not made."""
+        found = Store(self.blobs, self.database, self.shown, self.who)
+        found.journal = Trial(self.blobs, self.database)
+        return found
 
     def load(self, ref: str | Version, *, trusted: Iterable[Any] | None = None, trusted_functions: Iterable[Any] | None = None, part: str | None = None,
              digests: str = "needed", replay: bool = False, max_memory: int | None = None, device: Any = None) -> Any:  # fmt: skip
@@ -409,6 +529,28 @@ class Store:
             v = c.version.c
             wanted = sa.select(v.model, v.n).where(v.model == model).order_by(v.n.desc()).limit(limit)
             return self._read_many(on, [tuple(row) for row in on.execute(wanted if before is None else wanted.where(v.n < before))])
+
+    def search(self, query: str = "", *, order: str = "at desc", limit: int = 50, after: str | None = None) -> Page:
+        """Find versions of all models, a page at a time.
+
+        Args:
+            query: such as ``"metrics.auc > 0.9 and tags.team = 'risk'"``; the language is in ``docs/store.md``. All versions when it is empty.
+            order: a field, and ``desc`` for the largest first. Versions that have no such metric or tag come last.
+            limit: versions of a page, at most 1000.
+            after: the cursor of the page before.
+
+        Returns:
+            A list of versions, whose ``after`` is the cursor of the next page, or None.
+
+        Raises:
+            InvalidQuery: it is no question; shows where. Or the cursor is none, or of another question.
+        """
+        from holdfast.store.search import asked
+
+        wanted = asked(query, order, limit, after)
+        with self.database.reading() as on:
+            found, cursor = wanted.page(on)
+            return Page(self._read_many(on, found), cursor)
 
     def history(self, ref: str, *, limit: int = 100, before: int | None = None) -> list[Moved]:
         """Return what was changed of a model, or of one alias of it: who, when, why, from where, to where; the newest first.

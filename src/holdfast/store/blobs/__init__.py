@@ -56,3 +56,18 @@ class Blobs(Protocol):
 
     def delete(self, name: str) -> None:
         """Take an object away, if it is there."""
+
+
+def put_all(blobs: Blobs, objects: list[tuple[str, Iterable[Any], int]]) -> None:
+    """Write several objects, each whole or absent, of which none is there before its bytes; quicker than one by one where the place knows how.
+
+    Args:
+        blobs: where to.
+        objects: name, pieces and size of each.
+    """
+    together = getattr(blobs, "put_all", None)
+    if together is not None and len(objects) > 1:
+        together(objects)
+        return
+    for one in objects:
+        blobs.put(*one)

@@ -8,7 +8,9 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from holdfast.artifact.atomic import Sink, sync_folder, translate
@@ -33,22 +35,34 @@ class LocalBlobs:
 
     def put(self, name: str, pieces: Iterable[Any], size: int) -> None:
         """See `Blobs`."""
-        with self._written(name, pieces, size) as temporary:
-            os.replace(temporary, self._path(name))
+        self.put_all([(name, pieces, size)])
+
+    def put_all(self, objects: list[tuple[str, Iterable[Any], int]]) -> None:
+        """Write several objects; their flushes wait for the disk together. See `holdfast.store.blobs.put_all`."""
+        with contextlib.ExitStack() as stack, self._translated():
+            files = [(stack.enter_context(self._temporary(pieces, size)), self._path(name)) for name, pieces, size in objects]
+            folders = {self._path(name.rpartition("/")[0]) for name, _, _ in objects}
+            changed = folders.union(*(self._make(folder) for folder in folders))
+            _each([partial(os.fsync, fd) for (fd, _), _ in files])
+            for (_, temporary), path in files:
+                os.replace(temporary, path)
+            _each([partial(sync_folder, folder) for folder in changed])
 
     def put_new(self, name: str, data: bytes) -> bool:
         """See `Blobs`. A hard link has one winner on every file system that has hard links; elsewhere a name is claimed by an exclusive create."""
-        with self._written(name, [data], len(data)) as temporary:
+        path = self._path(name)
+        with self._translated(), self._temporary([data], len(data)) as (fd, temporary):
+            changed = {os.path.dirname(path), *self._make(os.path.dirname(path))}
+            os.fsync(fd)
             try:
-                os.link(temporary, self._path(name))
+                os.link(temporary, path)
             except FileExistsError:
                 return False
             except OSError:
-                return self._claimed(temporary, self._path(name))
-            finally:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(temporary)
-        return True
+                if not self._claimed(temporary, path):
+                    return False
+            _each([partial(sync_folder, folder) for folder in changed])
+            return True
 
     def _claimed(self, temporary: str, path: str) -> bool:
         claim = path + ".claim"
@@ -65,44 +79,42 @@ class LocalBlobs:
             os.unlink(claim)
 
     @contextlib.contextmanager
-    def _written(self, name: str, pieces: Iterable[Any], size: int) -> Iterator[str]:
-        """Give a temporary file that is flushed; after the block the folder of the object is flushed."""
-        path = self._path(name)
-        folder = os.path.dirname(path)
+    def _temporary(self, pieces: Iterable[Any], size: int) -> Iterator[tuple[int, str]]:
+        """Give a written file that has no name yet, by descriptor and path; afterwards the path is gone."""
+        self._make(os.path.join(self.folder, TMP))
         temporary = os.path.join(self.folder, TMP, f"{os.getpid()}-{os.urandom(8).hex()}")
+        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o444)
         try:
-            self._make(folder)
-            fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o444)
-            try:
-                sink = Sink(fd, temporary)
-                for piece in pieces:
-                    sink.write(piece)
-                if os.fstat(fd).st_size != size:
-                    raise OSError(f"{os.fstat(fd).st_size} bytes were written of {size}")
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-            yield temporary
-            sync_folder(folder)
+            sink = Sink(fd, temporary)
+            for piece in pieces:
+                sink.write(piece)
+            if os.fstat(fd).st_size != size:
+                raise OSError(f"{os.fstat(fd).st_size} bytes were written of {size}")
+            yield fd, temporary
+        finally:
+            os.close(fd)
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             if isinstance(error, HoldfastError):
                 raise
             raise translate(error, self.shown, "the store could not be written") from None
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
 
-    def _make(self, folder: str) -> None:
-        """Make a folder and those above it, each known to the disk."""
-        for one in (os.path.join(self.folder, TMP), folder):
-            missing = []
-            while not os.path.isdir(one):
-                missing.append(one)
-                one = os.path.dirname(one)
-            for part in reversed(missing):
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(part)
-                sync_folder(os.path.dirname(part))
+    def _make(self, folder: str) -> set[str]:
+        """Make a folder and those above it; returns the folders in which one was made, which are to be flushed."""
+        missing = []
+        while not os.path.isdir(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for part in reversed(missing):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part)
+        return {os.path.dirname(part) for part in missing}
 
     def get(self, name: str) -> bytes:
         """See `Blobs`."""
@@ -158,3 +170,17 @@ class LocalBlobs:
             pass
         except OSError as error:
             raise translate(error, self.shown, f"the object {name} could not be deleted") from None
+
+
+def _each(flushes: list[Callable[[], Any]]) -> None:
+    """Do several flushes beside each other: a file system makes them one where it can.
+
+    Raises:
+        OSError: one failed; it is not tried again.
+    """
+    if len(flushes) == 1:
+        flushes[0]()
+        return
+    with ThreadPoolExecutor(len(flushes[:16]), "holdfast-flush") as pool:
+        for done in [pool.submit(one) for one in flushes]:
+            done.result()
