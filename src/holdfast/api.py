@@ -509,7 +509,7 @@ def compare(
         >>> one, two = (LinearRegression().fit([[0.0], [1.0]], [0.0, top]) for top in (2.0, 3.0))
         >>> found = holdfast.compare(one, two, on=[[0.5], [2.0]], limits={"deviation": 0.1})
         >>> found.same, found.passed, [tensor.name for tensor in found.tensors]
-        (False, False, ['coef_', 'singular_'])
+        (False, False, ['coef_'])
     """
     from holdfast.comparing.compare import compare_sides
     from holdfast.comparing.limits import checked_limits
