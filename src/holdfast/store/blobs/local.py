@@ -129,24 +129,33 @@ class LocalBlobs:
     def list(self, prefix: str) -> Iterator[Object]:
         """See `Blobs`."""
         root = self._path(prefix.rstrip("/"))
-        waiting = [(root, prefix.rstrip("/"))]
+        # what is still to be listed, the next one last: folders, and files with what a listing says of them
+        waiting: list[tuple[str, str, Object | None]] = [(root, prefix.rstrip("/"), None)]
         while waiting:
-            folder, name = waiting.pop()
+            folder, name, found = waiting.pop()
+            if found is not None:
+                yield found
+                continue
             try:
                 with os.scandir(folder) as entries:
-                    inside = sorted(entries, key=lambda entry: entry.name, reverse=True)
+                    inside = [self._listed(entry, name) for entry in entries if not entry.name.endswith(".claim")]
             except FileNotFoundError:
                 continue
             except OSError as error:
                 raise Unavailable(f"the folder {name} cannot be listed: {error.strerror}", file=self.shown) from None
-            folders = []
-            for entry in reversed(inside):
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append((entry.path, f"{name}/{entry.name}"))
-                elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(".claim"):
-                    status = entry.stat(follow_symlinks=False)
-                    yield Object(f"{name}/{entry.name}", status.st_size, status.st_mtime)
-            waiting += reversed(folders)
+            # a folder stands where its objects stand, so that the order is that of a bucket
+            waiting += sorted((one for one in inside if one is not None), key=lambda one: one[1] + ("/" if one[2] is None else ""), reverse=True)
+
+    @staticmethod
+    def _listed(entry: os.DirEntry[str], folder: str) -> tuple[str, str, Object | None] | None:
+        name = f"{folder}/{entry.name}"
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # taken away since
+            return None
+        if stat.S_ISDIR(status.st_mode):
+            return entry.path, name, None
+        return (entry.path, name, Object(name, status.st_size, status.st_mtime)) if stat.S_ISREG(status.st_mode) else None
 
     def delete(self, name: str) -> None:
         """See `Blobs`."""
