@@ -6,6 +6,7 @@ lies there has one writer, claimed by an exclusive create, which does not.
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import json
@@ -13,6 +14,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from typing import NamedTuple
 
 from holdfast.artifact.atomic import sync_folder
@@ -142,29 +144,38 @@ class Claim:
             Unavailable: somebody else writes there.
         """
         self._path = os.path.join(folder, CLAIM)
-        self._told = json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "claim": os.urandom(16).hex()})
+        self._told = json.dumps({"at": time.time(), "host": socket.gethostname(), "pid": os.getpid(), "claim": os.urandom(16).hex()})
         for _ in range(2):
             try:
                 _create(self._path, self._told.encode())
+                atexit.register(self.release)
                 return
             except FileExistsError:
                 holder = self._holder()
                 if holder.get("host") != socket.gethostname() or _lives(holder.get("pid")):
                     break
-                with contextlib.suppress(OSError):  # a process of this machine that is gone
-                    os.unlink(self._path)
+                self._take_away(holder)
             except OSError as error:
                 raise Unavailable(f"the folder cannot be claimed for writing ({error.strerror or error}); connect with read_only=True", file=folder) from None
-        who = f"process {quoted(holder.get('pid'), 20)} on {quoted(holder.get('host'), 100)}"
+        who = f"process {quoted(holder.get('pid', '(it does not say which)'), 40)} on {quoted(holder.get('host', 'another machine'), 100)}"
         raise Unavailable(
             f"{who} writes to this store, and {why}, so there is one writer at a time. Connect with read_only=True, or wait; for several writers keep the catalog in PostgreSQL: "
             f"postgresql://host/database?blobs=file://{folder}. If that process is gone for good, delete {CLAIM}",
             file=folder,
         )
 
-    def _holder(self) -> dict[str, object]:
+    def _take_away(self, holder: dict[str, object]) -> None:
+        """Take away the claim of a process of this machine that is gone, and give it back if it is another one by now."""
+        aside = f"{self._path}.{os.urandom(8).hex()}"
+        with contextlib.suppress(OSError):
+            os.rename(self._path, aside)
+            if self._holder(aside) != holder:
+                os.link(aside, self._path)
+            os.unlink(aside)
+
+    def _holder(self, path: str | None = None) -> dict[str, object]:
         try:
-            with open(self._path, encoding="utf-8") as file:
+            with open(path or self._path, encoding="utf-8") as file:
                 found = json.loads(file.read(4096))
         except (OSError, ValueError):
             return {}
@@ -172,6 +183,7 @@ class Claim:
 
     def release(self) -> None:
         """Let others write."""
+        atexit.unregister(self.release)
         with contextlib.suppress(OSError):
             with open(self._path, encoding="utf-8") as file:
                 ours = file.read(4096) == self._told

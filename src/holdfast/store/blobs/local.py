@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -17,14 +18,15 @@ from holdfast.errors import FormatError, HoldfastError, NotFound, Unavailable
 from holdfast.store.blobs import Object
 
 TMP = "tmp"
+CLAIM_SECONDS = 30.0
+"""How long another writer of the same name is waited for, where there are no hard links."""
 
 
 class LocalBlobs:
     """Objects in a folder."""
 
-    creates = True
-
     def __init__(self, folder: str) -> None:
+        self.creates = True
         self.folder = os.path.abspath(folder)
         self.shown = folder
 
@@ -52,10 +54,17 @@ class LocalBlobs:
 
     def _claimed(self, temporary: str, path: str) -> bool:
         claim = path + ".claim"
-        try:
-            os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444))
-        except FileExistsError:
-            return False
+        deadline = time.monotonic() + CLAIM_SECONDS
+        while True:
+            try:
+                os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444))
+                break
+            except FileExistsError:
+                if os.path.lexists(path):
+                    return False
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"somebody began to write {os.path.basename(path)} and does not end; if no process writes to this store, delete the file {claim}", file=self.shown) from None
+                time.sleep(0.01)
         try:
             if os.path.lexists(path):
                 return False

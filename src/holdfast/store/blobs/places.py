@@ -9,14 +9,17 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from holdfast.errors import quoted
+from holdfast.artifact.source import Source
+from holdfast.errors import NotFound, quoted
+from holdfast.store.blobs import SCHEMES
 from holdfast.store.blobs.remote import RemoteBlobs
+from holdfast.store.blobs.wrapped import RetryingBlobs
 
-SCHEMES = ("s3", "gs", "az")
 RETRIES = {"max_retries": 3, "retry_timeout": datetime.timedelta(seconds=60), "backoff": {"init_backoff": datetime.timedelta(milliseconds=100), "max_backoff": datetime.timedelta(seconds=5), "base": 2}}
 _NO_PROXY = {"proxy_url": "http://127.0.0.1:9", "proxy_excludes": "*,0.0.0.0/0,::/0"}
+_TIMES = {"timeout": "10m", "read_timeout": "30s", "connect_timeout": "10s"}
 _CLIENT = {"timeout": "timeout", "connect_timeout": "connect_timeout", "proxy_url": "proxy_url", "root_certificate": "root_certificate"}
 
 _SECRETS = {
@@ -48,8 +51,32 @@ def bucket(address: str, options: Mapping[str, Any] | None = None) -> RemoteBlob
         raise ValueError(f"{shown(address)}: there is no option {quoted(unknown[0], 60)!r}; there are {', '.join(sorted(known))}")
     client = {_CLIENT[key]: given.pop(key) for key in list(given) if key in _CLIENT}
     where = f"{scheme}://{name}/{prefix}" if prefix else f"{scheme}://{name}"
-    made, endpoint = _MAKERS[scheme](name, given, client if "proxy_url" in client else client | _NO_PROXY, where)
+    made, endpoint = _MAKERS[scheme](name, given, _TIMES | client if "proxy_url" in client else _TIMES | _NO_PROXY | client, where)
     return RemoteBlobs(made, prefix, where, f"{where} at {endpoint}")
+
+
+def fetched(address: str) -> Source:
+    """Bring one object here, into memory of our own.
+
+    Args:
+        address: as that of a bucket, with the whole name of the object, such as ``s3://bucket/models/churn.safetensors?region=eu-central-1``.
+
+    Raises:
+        NotFound: there is no such object.
+        Unavailable: the server does not answer, or refuses.
+        ValueError: it names no object, or there is no key.
+    """
+    scheme, name, path = parts(address)
+    prefix, _, key = path.rpartition("/")
+    if not key:
+        raise ValueError(f"{shown(address)} names a bucket and no object in it; for a store: holdfast.connect('postgresql://host/database?blobs={shown(address)}')")
+    _, mark, query = address.partition("?")
+    blobs = RetryingBlobs(bucket(f"{scheme}://{name}/{quote(prefix)}{mark}{query}"))
+    try:
+        with blobs.open(key) as source:
+            return Source(shown(address), source.size, source.private(0, source.size))
+    except NotFound as error:
+        raise NotFound("there is no such object" if "bucket" not in error.message else error.message, file=shown(address)) from None
 
 
 def parts(address: str) -> tuple[str, str, str]:

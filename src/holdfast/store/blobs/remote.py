@@ -130,7 +130,7 @@ class RemoteBlobs:
         """See `Blobs`."""
         try:
             return int(obstore.head(self._store, self._path(name))["size"])
-        except failures.NotFoundError:
+        except FileNotFoundError:  # which obstore raises in place of its own NotFoundError
             return None
         except Exception as error:
             raise self._translated(error, f"the object {name} could not be looked at") from error
@@ -149,7 +149,7 @@ class RemoteBlobs:
         """See `Blobs`."""
         try:
             obstore.delete(self._store, self._path(name))
-        except failures.NotFoundError:
+        except FileNotFoundError:
             pass
         except Exception as error:
             raise self._translated(error, f"the object {name} could not be deleted", writing=True) from error
@@ -161,7 +161,7 @@ class RemoteBlobs:
         text = str(error).partition("\n\nDebug source")[0]
         if "NoSuchBucket" in text or "ContainerNotFound" in text:
             return NotFound(f"{what}: there is no such bucket; make it first, or correct the address", file=self.shown)
-        if isinstance(error, failures.NotFoundError) and name is not None:
+        if isinstance(error, FileNotFoundError) and name is not None:
             return _gone(name, self.shown)
         status = _STATUS.search(text)
         said = quoted(text.partition(": ")[2] or text, 300)

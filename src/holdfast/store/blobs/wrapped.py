@@ -16,7 +16,7 @@ from holdfast.store.blobs import Blobs, Object
 
 T = TypeVar("T")
 
-TRIES = 5
+TRIES = 4
 FIRST_WAIT = 0.2
 LONGEST_WAIT = 10.0
 REPLAYED = 16 << 20
