@@ -11,16 +11,16 @@ import pytest
 import sqlalchemy as sa
 
 import holdfast
-from tests.store import servers
+from tests.store import postgres_server
 
 CATALOGS = ["memory", "sqlite", "postgresql"]
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    if servers.postgres_programs() is None:
+    if postgres_server.postgres_programs() is None:
         pytest.skip("PostgreSQL's server is not installed; .ci/run installs it")
-    with servers.postgres() as url:
+    with postgres_server.postgres() as url:
         yield url
 
 

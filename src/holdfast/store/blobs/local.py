@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,14 +20,15 @@ from holdfast.errors import FormatError, HoldfastError, NotFound, Unavailable
 from holdfast.store.blobs import Object
 
 TMP = "tmp"
+CLAIM_SECONDS = 30.0
+"""How long another writer of the same name is waited for, where there are no hard links."""
 
 
 class LocalBlobs:
     """Objects in a folder."""
 
-    creates = True
-
     def __init__(self, folder: str) -> None:
+        self.creates = True
         self.folder = os.path.abspath(folder)
         self.shown = folder
 
@@ -66,10 +68,17 @@ class LocalBlobs:
 
     def _claimed(self, temporary: str, path: str) -> bool:
         claim = path + ".claim"
-        try:
-            os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444))
-        except FileExistsError:
-            return False
+        deadline = time.monotonic() + CLAIM_SECONDS
+        while True:
+            try:
+                os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444))
+                break
+            except FileExistsError:
+                if os.path.lexists(path):
+                    return False
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"somebody began to write {os.path.basename(path)} and does not end; if no process writes to this store, delete the file {claim}", file=self.shown) from None
+                time.sleep(0.01)
         try:
             if os.path.lexists(path):
                 return False
@@ -141,24 +150,33 @@ class LocalBlobs:
     def list(self, prefix: str) -> Iterator[Object]:
         """See `Blobs`."""
         root = self._path(prefix.rstrip("/"))
-        waiting = [(root, prefix.rstrip("/"))]
+        # what is still to be listed, the next one last: folders, and files with what a listing says of them
+        waiting: list[tuple[str, str, Object | None]] = [(root, prefix.rstrip("/"), None)]
         while waiting:
-            folder, name = waiting.pop()
+            folder, name, found = waiting.pop()
+            if found is not None:
+                yield found
+                continue
             try:
                 with os.scandir(folder) as entries:
-                    inside = sorted(entries, key=lambda entry: entry.name, reverse=True)
+                    inside = [self._listed(entry, name) for entry in entries if not entry.name.endswith(".claim")]
             except FileNotFoundError:
                 continue
             except OSError as error:
                 raise Unavailable(f"the folder {name} cannot be listed: {error.strerror}", file=self.shown) from None
-            folders = []
-            for entry in reversed(inside):
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append((entry.path, f"{name}/{entry.name}"))
-                elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(".claim"):
-                    status = entry.stat(follow_symlinks=False)
-                    yield Object(f"{name}/{entry.name}", status.st_size, status.st_mtime)
-            waiting += reversed(folders)
+            # a folder stands where its objects stand, so that the order is that of a bucket
+            waiting += sorted((one for one in inside if one is not None), key=lambda one: one[1] + ("/" if one[2] is None else ""), reverse=True)
+
+    @staticmethod
+    def _listed(entry: os.DirEntry[str], folder: str) -> tuple[str, str, Object | None] | None:
+        name = f"{folder}/{entry.name}"
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # taken away since
+            return None
+        if stat.S_ISDIR(status.st_mode):
+            return entry.path, name, None
+        return (entry.path, name, Object(name, status.st_size, status.st_mtime)) if stat.S_ISREG(status.st_mode) else None
 
     def delete(self, name: str) -> None:
         """See `Blobs`."""
