@@ -9,6 +9,7 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -19,6 +20,9 @@ from holdfast.artifact.replay import Proof, replay
 from holdfast.errors import Conflict, Corrupt, NotFound, ProofFailed
 from holdfast.store import catalog as c
 from holdfast.store.blobs import Blobs
+from holdfast.store.blobs.local import LocalBlobs
+from holdfast.store.blobs.verified import MODES, Verified
+from holdfast.store.blobs.wrapped import Wrapped
 from holdfast.store.database import Database, now
 from holdfast.store.journal import Journal, Trial
 from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout
@@ -126,6 +130,7 @@ class Store:
         self.journal = Journal(blobs, database)
         self.shown = shown
         self.who = who
+        self._verified: Verified | None = None
 
     def __repr__(self) -> str:
         """Say where it is."""
@@ -256,17 +261,41 @@ class Store:
 
     # -- loading --------------------------------------------------------------------------------------------------------
 
-    def _open_blob(self, digest_: str) -> Any:
-        return self.blobs.open(blob_name(digest_))
+    def _open_blob(self, digest_: str, compare: bool = True) -> Any:
+        name = blob_name(digest_)
+        source = self.blobs.open(name)
+        local = self.blobs
+        while isinstance(local, Wrapped):
+            local = local.inner
+        if compare and isinstance(local, LocalBlobs):
+            if self._verified is None:
+                self._verified = Verified(local.folder)
+            try:
+                self._verified.check(digest_, local.path_of(name), source)
+            except BaseException:
+                source.close()
+                raise
+        return source
 
-    def open(self, ref: str | Version) -> Opening:
-        """Open a version as the file that it is."""
+    def open(self, ref: str | Version, *, digests: str = "once") -> Opening:
+        """Open a version as the file that it is; everything that reads files reads it.
+
+        Args:
+            ref: such as ``churn@production``.
+            digests: see `load`.
+
+        Raises:
+            NotFound: there is no such version.
+            Corrupt: what the store holds does not match its digests.
+        """
+        if digests not in MODES:
+            raise ValueError(f"digests={digests!r} is not known; give 'once', 'all' or 'never'")
         wanted, id_ = self._artifact_of(ref)
         raw = self.blobs.get(artifact_name(id_))
         if digest(raw) != id_:
             raise Corrupt(f"the manifest of {wanted} does not match its id; holdfast check says what is hurt", file=self.shown)
         where = read_layout(self.blobs.get(layout_name(id_)), id_, self.shown)
-        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{wanted}", self._open_blob))
+        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{wanted}", partial(self._open_blob, compare=digests != "never")))
 
     def _artifact_of(self, ref: str | Version) -> tuple[str, str]:
         """Return how a version is called, and its artifact, by one question."""
@@ -312,11 +341,28 @@ class Store:
         return found
 
     def load(self, ref: str | Version, *, trusted: Iterable[Any] | None = None, trusted_functions: Iterable[Any] | None = None, part: str | None = None,
-             digests: str = "needed", replay: bool = False, max_memory: int | None = None, device: Any = None) -> Any:  # fmt: skip
-        """Load a version; see `holdfast.load`."""
+             digests: str = "once", replay: bool = False, max_memory: int | None = None, device: Any = None) -> Any:  # fmt: skip
+        """Load a version.
+
+        Args:
+            ref: such as ``churn:7``, ``churn@production`` or ``churn@latest``; or a `Version`.
+            trusted: see `holdfast.load`.
+            trusted_functions: see `holdfast.load`.
+            part: see `holdfast.load`.
+            digests: ``"once"`` compares each blob with its digest the first time that this host reads it, and again when its file
+                was touched; ``"all"`` compares every tensor now; ``"never"`` only what a check of state reads.
+            replay: see `holdfast.load`.
+            max_memory: see `holdfast.load`.
+            device: see `holdfast.load`.
+
+        Raises:
+            NotFound: there is no such version; names what there is.
+            Corrupt: what the store holds does not match its digests.
+            HoldfastError: as `holdfast.load`.
+        """
         allowed: Policy = policy(trusted, trusted_functions)
-        with self.open(ref) as opening:
-            model = opening.load(allowed, part, digests, max_memory, device)
+        with self.open(ref, digests=digests) as opening:
+            model = opening.load(allowed, part, "all" if digests == "all" else "needed", max_memory, device)
             return replayed(opening, model) if replay else model
 
     # -- finding --------------------------------------------------------------------------------------------------------

@@ -103,7 +103,7 @@ class CachedBlobs(Wrapped):
             source = open_source(path)
         except (NotFound, FormatError):
             return None
-        if _known(path) != _mark(path):
+        if _known(path) != mark_of(path):
             if blake3(source.view(0, source.size)).hexdigest() != name.rpartition("/")[2]:
                 source.close()
                 self._forget(path)
@@ -145,7 +145,7 @@ class CachedBlobs(Wrapped):
 
     def _trust(self, path: str) -> None:
         with contextlib.suppress(OSError), open(path + ".ok", "w", encoding="ascii") as file:
-            file.write(_mark(path))
+            file.write(mark_of(path))
 
     def _forget(self, path: str) -> None:
         for one in (path + ".ok", path):
@@ -192,7 +192,7 @@ def _known(path: str) -> str:
         return ""
 
 
-def _mark(path: str) -> str:
+def mark_of(path: str) -> str:
     """Return what changes when somebody touches a file."""
     status = os.stat(path)
     return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"

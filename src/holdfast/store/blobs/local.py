@@ -32,7 +32,8 @@ class LocalBlobs:
         self.folder = os.path.abspath(folder)
         self.shown = folder
 
-    def _path(self, name: str) -> str:
+    def path_of(self, name: str) -> str:
+        """Return the file that an object is."""
         return os.path.join(self.folder, *name.split("/"))
 
     def put(self, name: str, pieces: Iterable[Any], size: int) -> None:
@@ -42,8 +43,8 @@ class LocalBlobs:
     def put_all(self, objects: list[tuple[str, Iterable[Any], int]]) -> None:
         """Write several objects; their flushes wait for the disk together. See `holdfast.store.blobs.put_all`."""
         with contextlib.ExitStack() as stack, self._translated():
-            files = [(stack.enter_context(self._temporary(pieces, size)), self._path(name)) for name, pieces, size in objects]
-            folders = {self._path(name.rpartition("/")[0]) for name, _, _ in objects}
+            files = [(stack.enter_context(self._temporary(pieces, size)), self.path_of(name)) for name, pieces, size in objects]
+            folders = {self.path_of(name.rpartition("/")[0]) for name, _, _ in objects}
             changed = folders.union(*(self._make(folder) for folder in folders))
             _each([partial(os.fsync, fd) for (fd, _), _ in files])
             for (_, temporary), path in files:
@@ -52,7 +53,7 @@ class LocalBlobs:
 
     def put_new(self, name: str, data: bytes) -> bool:
         """See `Blobs`. A hard link has one winner on every file system that has hard links; elsewhere a name is claimed by an exclusive create."""
-        path = self._path(name)
+        path = self.path_of(name)
         with self._translated(), self._temporary([data], len(data)) as (fd, temporary):
             changed = {os.path.dirname(path), *self._make(os.path.dirname(path))}
             os.fsync(fd)
@@ -133,14 +134,14 @@ class LocalBlobs:
     def open(self, name: str) -> Source:
         """See `Blobs`."""
         try:
-            return open_source(self._path(name))
+            return open_source(self.path_of(name))
         except (NotFound, FormatError):
             raise NotFound(f"the object {name} is not there; holdfast check names the versions that this hurts", file=self.shown) from None
 
     def size(self, name: str) -> int | None:
         """See `Blobs`."""
         try:
-            status = os.stat(self._path(name), follow_symlinks=False)
+            status = os.stat(self.path_of(name), follow_symlinks=False)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -149,7 +150,7 @@ class LocalBlobs:
 
     def list(self, prefix: str) -> Iterator[Object]:
         """See `Blobs`."""
-        root = self._path(prefix.rstrip("/"))
+        root = self.path_of(prefix.rstrip("/"))
         # what is still to be listed, the next one last: folders, and files with what a listing says of them
         waiting: list[tuple[str, str, Object | None]] = [(root, prefix.rstrip("/"), None)]
         while waiting:
@@ -180,7 +181,7 @@ class LocalBlobs:
 
     def delete(self, name: str) -> None:
         """See `Blobs`."""
-        path = self._path(name)
+        path = self.path_of(name)
         try:
             os.unlink(path)
             sync_folder(os.path.dirname(path))
