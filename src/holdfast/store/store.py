@@ -20,6 +20,7 @@ from holdfast.store import catalog as c
 from holdfast.store.blobs import Blobs
 from holdfast.store.database import Database, now
 from holdfast.store.journal import Journal
+from holdfast.store.keeping import Deleted, keep, pointing
 from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout
 from holdfast.store.pieces import as_file
 from holdfast.store.publish import Put, Session, put
@@ -343,15 +344,45 @@ class Store:
         self.journal.write(self._about(version, "note", why, who, text=text), version.model)
         return self._version(version.model, version.n)
 
-    def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> None:
-        """Take a version out of the store. Its number is not given again; its bytes go with the next `collect`, if nobody else needs them.
+    def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> Deleted:
+        """Take a version out of the store. Its number is not given again; its bytes go with a later `collect`, if nobody else needs them.
+
+        Args:
+            ref: the version.
+            why: kept in the history.
+            who: author, if it is another than that of this store.
+
+        Returns:
+            What still points at it, and what its end frees.
 
         Raises:
             Conflict: an alias points at it.
             NotFound: it is not there.
         """
         version = self.find(ref)
+        found = pointing(self, version)
         self.journal.write(self._about(version, "delete", why, who), version.model)
+        return found
+
+    def keep(self, name: str, last: int = 10, *, days: float | None = None, dry_run: bool = False, why: str = "", who: str | None = None) -> list[Deleted]:
+        """Delete the old versions of a model: all but the last, and but those that an alias points at.
+
+        Args:
+            name: of the model.
+            last: how many of the newest stay.
+            days: those that are younger stay too.
+            dry_run: delete nothing, and say what would go.
+            why: kept in the history.
+            who: author, if it is another than that of this store.
+
+        Returns:
+            What went, the oldest first.
+
+        Raises:
+            NotFound: there is no such model.
+            ValueError: a number is negative.
+        """
+        return keep(self, name, last, days, dry_run, why, who)
 
     def _about(self, version: Version, kind: str, why: str, who: str | None, **more: Any) -> Callable[[Any, Any], Record]:
         return lambda on, row: Record(version.model, 0, kind, now(), self.who if who is None else who, why, "", n=version.n, **more)
