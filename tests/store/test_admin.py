@@ -266,7 +266,7 @@ def forget(store: Store, name: str, n: int) -> Any:
 def test_deleting_a_blob_that_a_version_needs_is_an_error_of_sql(store: Store) -> None:
     store.save(model(1), "m")
     for table in (c.blob, c.artifact, c.model):
-        with pytest.raises(Conflict, match="FOREIGN KEY|foreign key"), store.database.writing() as on:
+        with pytest.raises(Conflict, match=r"FOREIGN KEY|foreign key"), store.database.writing() as on:
             on.execute(sa.delete(table))
 
 
@@ -328,7 +328,7 @@ def test_a_version_that_is_not_all_there_does_not_count_for_a_reader_without_a_c
     store.save(model(2), "m", alias="production")
     store.tag("m:2", team="risk")
     store.close()
-    head = next(one for one in files(folder, "blobs") if b"" != one.read_bytes() and one.stat().st_size < 1000 and np.full(10, 2.0).tobytes() in one.read_bytes())
+    head = next(one for one in files(folder, "blobs") if one.read_bytes() != b"" and one.stat().st_size < 1000 and np.full(10, 2.0).tobytes() in one.read_bytes())
     head.unlink()
     (folder / "catalog.sqlite").unlink()
     with pytest.warns(HoldfastWarning, match="m:2: the object blobs/.* is not there"):
@@ -408,13 +408,14 @@ def test_damage_is_named_with_those_it_hurts_and_healed(store: Store, folder: Pa
     if harm == "flipped":
         flip(path)
     elif harm == "shorter":
+        os.chmod(path, 0o644)
         os.truncate(path, len(good) - 1)
     else:
         path.unlink()
     damaged = path.read_bytes() if harm != "gone" else None
     if kind != "record":
         with pytest.raises(NotFound if harm == "gone" else Corrupt):
-            store.load("m@production", digests="all")
+            store.load("m@production")
     name = path.relative_to(folder).as_posix()
     found = store.admin.check("full")
     assert [(one.object, one.versions, one.aliases) for one in found.damaged] == [(name, ("m:1",), ("m@production",))]
