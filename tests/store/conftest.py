@@ -51,5 +51,4 @@ def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep caches of tests out of the user's own."""
     folder = str(tmp_path_factory.getbasetemp() / "cache")
-    for module in ("cached", "verified"):
-        monkeypatch.setattr(f"holdfast.store.blobs.{module}.default_folder", lambda: folder)
+    monkeypatch.setattr("holdfast.store.blobs.cached.default_folder", lambda: folder)

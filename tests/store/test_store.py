@@ -122,28 +122,3 @@ def test_names_that_no_model_can_have_are_refused(catalog: Store, name: str) -> 
 def test_names_of_every_kind_are_kept_apart(catalog: Store, name: str) -> None:
     catalog.save({"name": name}, name)
     assert catalog.load(f"{name}:1") == {"name": name}
-
-
-def test_a_blob_is_compared_once_and_again_when_its_file_was_touched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("holdfast.store.blobs.verified.default_folder", lambda: str(tmp_path / "marks"))
-    store = holdfast.connect(tmp_path / "models")
-    store.save({"w": np.arange(400_000.0)}, "m")
-    assert store.load("m:1")["w"][7] == 7.0
-    (blob,) = [one for one in (tmp_path / "models" / "blobs").rglob("*") if one.is_file() and one.stat().st_size > 3_000_000]
-    counted = []
-    genuine = holdfast.store.blobs.verified.blake3
-    monkeypatch.setattr("holdfast.store.blobs.verified.blake3", lambda *given, **more: counted.append(1) or genuine(*given, **more))
-    monkeypatch.setattr("holdfast.store.blobs.verified.blake3.AUTO", genuine.AUTO, raising=False)
-    store.load("m:1")
-    assert counted == []
-    monkeypatch.undo()
-    monkeypatch.setattr("holdfast.store.blobs.verified.default_folder", lambda: str(tmp_path / "marks"))
-    raw = bytearray(blob.read_bytes())
-    raw[-3] ^= 1
-    blob.chmod(0o600)
-    blob.write_bytes(raw)
-    with pytest.raises(holdfast.Corrupt, match="does not match its digest"):
-        store.load("m:1")
-    assert store.load("m:1", digests="never")["w"][7] == 7.0
-    with pytest.raises(holdfast.Corrupt):
-        store.load("m:1", digests="all")

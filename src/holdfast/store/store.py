@@ -9,7 +9,6 @@ import contextlib
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
-from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
@@ -20,14 +19,13 @@ from holdfast.artifact.replay import Proof, replay
 from holdfast.errors import Conflict, Corrupt, NotFound, ProofFailed
 from holdfast.store import catalog as c
 from holdfast.store.blobs import Blobs
-from holdfast.store.blobs.local import LocalBlobs
-from holdfast.store.blobs.verified import MODES, Verified
-from holdfast.store.blobs.wrapped import Wrapped
 from holdfast.store.database import Database, now
 from holdfast.store.journal import Journal, Trial
+from holdfast.store.keeping import Deleted, keep, pointing
 from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout
 from holdfast.store.pieces import as_file
 from holdfast.store.publish import Put, Session, put
+from holdfast.store.verified import Verified
 from holdfast.trust.policy import Policy, policy
 from holdfast.values.digest import digest
 from holdfast.values.manifest import read_manifest
@@ -130,7 +128,7 @@ class Store:
         self.journal = Journal(blobs, database)
         self.shown = shown
         self.who = who
-        self._verified: Verified | None = None
+        self.verified = Verified()
 
     def __repr__(self) -> str:
         """Say where it is."""
@@ -261,21 +259,11 @@ class Store:
 
     # -- loading --------------------------------------------------------------------------------------------------------
 
-    def _open_blob(self, digest_: str, compare: bool = True) -> Any:
-        name = blob_name(digest_)
-        source = self.blobs.open(name)
-        local = self.blobs
-        while isinstance(local, Wrapped):
-            local = local.inner
-        if compare and isinstance(local, LocalBlobs):
-            if self._verified is None:
-                self._verified = Verified(local.folder)
-            try:
-                self._verified.check(digest_, local.path_of(name), source)
-            except BaseException:
-                source.close()
-                raise
-        return source
+    def _open_blob(self, digest_: str) -> Any:
+        return self.blobs.open(blob_name(digest_))
+
+    def _open_compared(self, digest_: str) -> Any:
+        return self.verified.check(self._open_blob(digest_), digest_)
 
     def open(self, ref: str | Version, *, digests: str = "once") -> Opening:
         """Open a version as the file that it is; everything that reads files reads it.
@@ -288,14 +276,14 @@ class Store:
             NotFound: there is no such version.
             Corrupt: what the store holds does not match its digests.
         """
-        if digests not in MODES:
-            raise ValueError(f"digests={digests!r} is not known; give 'once', 'all' or 'never'")
+        if digests not in ("once", "all", "never"):
+            raise ValueError(f"digests is once, all or never, and not {digests!r}")
         wanted, id_ = self._artifact_of(ref)
         raw = self.blobs.get(artifact_name(id_))
         if digest(raw) != id_:
             raise Corrupt(f"the manifest of {wanted} does not match its id; holdfast check says what is hurt", file=self.shown)
         where = read_layout(self.blobs.get(layout_name(id_)), id_, self.shown)
-        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{wanted}", partial(self._open_blob, compare=digests != "never")))
+        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{wanted}", self._open_compared if digests == "once" else self._open_blob))
 
     def _artifact_of(self, ref: str | Version) -> tuple[str, str]:
         """Return how a version is called, and its artifact, by one question."""
@@ -509,15 +497,45 @@ class Store:
         self.journal.write(self._about(version, "note", why, who, text=text), version.model)
         return self._version(version.model, version.n)
 
-    def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> None:
-        """Take a version out of the store. Its number is not given again; its bytes go with the next `collect`, if nobody else needs them.
+    def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> Deleted:
+        """Take a version out of the store. Its number is not given again; its bytes go with a later `collect`, if nobody else needs them.
+
+        Args:
+            ref: the version.
+            why: kept in the history.
+            who: author, if it is another than that of this store.
+
+        Returns:
+            What still points at it, and what its end frees.
 
         Raises:
             Conflict: an alias points at it.
             NotFound: it is not there.
         """
         version = self.find(ref)
+        found = pointing(self, version)
         self.journal.write(self._about(version, "delete", why, who), version.model)
+        return found
+
+    def keep(self, name: str, last: int = 10, *, days: float | None = None, dry_run: bool = False, why: str = "", who: str | None = None) -> list[Deleted]:
+        """Delete the old versions of a model: all but the last, and but those that an alias points at.
+
+        Args:
+            name: of the model.
+            last: how many of the newest stay.
+            days: those that are younger stay too.
+            dry_run: delete nothing, and say what would go.
+            why: kept in the history.
+            who: author, if it is another than that of this store.
+
+        Returns:
+            What went, the oldest first.
+
+        Raises:
+            NotFound: there is no such model.
+            ValueError: a number is negative.
+        """
+        return keep(self, name, last, days, dry_run, why, who)
 
     def _about(self, version: Version, kind: str, why: str, who: str | None, **more: Any) -> Callable[[Any, Any], Record]:
         return lambda on, row: Record(version.model, 0, kind, now(), self.who if who is None else who, why, "", n=version.n, **more)
