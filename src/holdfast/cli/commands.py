@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 COMMANDS = {
-    "compare": "Say how two saved models differ; exit code 1 when they do.",
+    "compare": "Say how two models differ, and check limits; exit code 1 when they do, or when a limit does not hold.",
     "completion": "Print the script that completes holdfast commands in a shell.",
     "convert": "Turn pickles, joblib, skops and other files into native ones, proven to be the same models.",
     "demo": "Train, save, reload in a fresh process and prove some models on real data.",

@@ -36,7 +36,28 @@ if TYPE_CHECKING:
     from holdfast.store.transfer import Transfer
 
 
-class Version(NamedTuple):
+class _Version(NamedTuple):
+    """The fields of a version."""
+
+    model: str
+    n: int
+    artifact: str
+    content: str
+    type: str
+    size: int
+    at: float
+    who: str = ""
+    note: str = ""
+    parent: str | None = None
+    metrics: Mapping[str, Any] = {}
+    tags: Mapping[str, str] = {}
+    aliases: tuple[str, ...] = ()
+    data: Mapping[str, str] = {}
+    code: Mapping[str, Any] = {}
+    proof: Proof | None = None
+
+
+class Version(_Version):
     """One version of a model.
 
     Attributes:
@@ -58,26 +79,28 @@ class Version(NamedTuple):
         proof: of a save with an example.
     """
 
-    model: str
-    n: int
-    artifact: str
-    content: str
-    type: str
-    size: int
-    at: float
-    who: str = ""
-    note: str = ""
-    parent: str | None = None
-    metrics: Mapping[str, Any] = {}
-    tags: Mapping[str, str] = {}
-    aliases: tuple[str, ...] = ()
-    data: Mapping[str, str] = {}
-    code: Mapping[str, Any] = {}
-    proof: Proof | None = None
+    _store: Store | None = None  # where it was found; no part of what it is, so two are equal without it
 
     def __str__(self) -> str:
         """Return the reference, such as ``churn:7``."""
         return f"{self.model}:{self.n}"
+
+    def _replace(self, **changes: Any) -> Version:
+        """Return a version with other values, found in the same store."""
+        return super()._replace(**changes)._of(self._store)
+
+    def _of(self, store: Store | None) -> Version:
+        self._store = store
+        return self
+
+    def __getstate__(self) -> None:
+        """Leave the store out of copies in other processes."""
+
+    def __holdfast_opening__(self) -> Opening:
+        """Open it as the file that it is: how `holdfast.compare` takes versions."""
+        if self._store is None:
+            raise NotFound(f"{self} was not found in a store here; ask the store for it: store[{str(self)!r}]")
+        return self._store.open(self)
 
 
 class Moved(NamedTuple):
@@ -412,7 +435,7 @@ class Store:
                 row.name, row.n, row.artifact, row.content, row.type, row.size, row.at, row.who, row.note, row.parent,
                 {key: _number_or_text(number, text) for key, number, text in metrics.get(key_, [])},
                 dict(tags.get(key_, [])), tuple(name for (name,) in aliases.get(key_, [])), json.loads(row.data), json.loads(row.code),
-            )
+            )._of(self)
             for key_ in wanted if (row := rows.get(key_)) is not None
         ]  # fmt: skip
 
