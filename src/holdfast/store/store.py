@@ -500,9 +500,9 @@ class Store:
 
     # -- what is written about versions -----------------------------------------------------------------------------------
 
-    def tag(self, ref: str | Version, *, why: str = "", who: str | None = None, **tags: str | None) -> Version:
-        """Set tags of a version; None takes one away."""
-        return self._each(ref, "tag", {key: _tag_value(key, value) for key, value in tags.items()}, why, who)
+    def tag(self, ref: str | Version, values: Mapping[str, str | None] | None = None, /, *, why: str = "", who: str | None = None, **tags: str | None) -> Version:
+        """Set tags of a version, by their names or as a mapping, which may hold any key; None takes one away."""
+        return self._each(ref, "tag", {key: _tag_value(key, value) for key, value in {**(values or {}), **tags}.items()}, why, who)
 
     def metric(self, ref: str | Version, *, why: str = "", who: str | None = None, **metrics: float | int | str | None) -> Version:
         """Set metrics of a version, such as those of a later evaluation; None takes one away. The artifact keeps those of its save."""
@@ -593,6 +593,21 @@ class Store:
             v = c.version.c
             wanted = sa.select(v.model, v.n).where(v.model == model).order_by(v.n.desc()).limit(limit)
             return self._read_many(on, [tuple(row) for row in on.execute(wanted if before is None else wanted.where(v.n < before))])
+
+    def numbered(self, name: str, numbers: Iterable[int]) -> list[Version]:
+        """Return the versions of a model that have these numbers, the smallest first; those that are not there are left out.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        with self.database.reading() as on:
+            model = self._model(on, checked_name(name))
+            return self._read_many(on, [(model, n) for n in sorted(set(numbers))])
+
+    def next_number(self, name: str) -> int:
+        """Return the number that the next version of a name will have, if nobody saves one before."""
+        with self.database.reading() as on:
+            return on.scalar(sa.select(c.model.c.next_number).where(c.model.c.name == checked_name(name))) or 1
 
     def search(self, query: str = "", *, order: str = "at desc", limit: int = 50, after: str | None = None) -> Page:
         """Find versions of all models, a page at a time.
