@@ -35,8 +35,8 @@ def connect(
     shown = _shown(text)
     blobs: Blobs
     found: Found | None = None
-    if not rest or scheme == "file":
-        folder = rest if scheme == "file" and rest else text
+    if "://" not in text or scheme == "file":
+        folder = rest if "://" in text else text
         if os.path.exists(folder) and not os.path.isdir(folder):
             raise FormatError("this is a file; a store is a folder, or the address of a database", file=folder)
         if not read_only:
@@ -88,8 +88,8 @@ def blobs_at(place: str, *, read_only: bool = False, options: Mapping[str, Any] 
         Unavailable: it cannot be reached, or does not keep what a store needs.
     """
     scheme, _, rest = place.partition("://")
-    if scheme == "file" or not rest:
-        return _folder(rest or place, read_only)[0]
+    if "://" not in place or scheme == "file":
+        return _folder(rest if "://" in place else place, read_only)[0]
     if scheme == "memory":
         return ReadOnlyBlobs(MemoryBlobs(place)) if read_only else MemoryBlobs(place)
     if scheme in SCHEMES:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
 
-
 SCHEMES = ("s3", "gs", "az")
 """What addresses of buckets begin with."""
 

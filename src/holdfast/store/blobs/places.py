@@ -75,8 +75,8 @@ def fetched(address: str) -> Source:
     try:
         with blobs.open(key) as source:
             return Source(shown(address), source.size, source.private(0, source.size))
-    except NotFound as error:
-        raise NotFound("there is no such object" if "bucket" not in error.message else error.message, file=shown(address)) from None
+    except NotFound:
+        raise NotFound("there is no such object", file=shown(address)) from None
 
 
 def parts(address: str) -> tuple[str, str, str]:
@@ -114,7 +114,7 @@ def _s3(name: str, given: dict[str, Any], client: dict[str, Any], where: str) ->
     provider = given.get("credential_provider") or _fixed(keys, ("access_key_id", "secret_access_key"), anonymous, where)
     config = {
         "region": region, "endpoint": endpoint, "aws_endpoint_url_s3": endpoint, "virtual_hosted_style_request": _truth(given.get("virtual_hosted_style_request", False)),
-        "skip_signature": anonymous, "checksum_algorithm": str(given.get("checksum_algorithm") or "SHA256"), "unsigned_payload": False, "request_payer": False,
+        "skip_signature": anonymous, "checksum_algorithm": str(given.get("checksum_algorithm") or "SHA256"), "unsigned_payload": False, "request_payer": False, "conditional_put": "etag",
         # deleting many in one request is not known everywhere, and never needed here
         "s3_express": False, "disable_bulk_delete": True,
     }  # fmt: skip
