@@ -286,7 +286,7 @@ def test_several_winners_are_found_out() -> None:
         ("s3://bucket/x?region=eu-central-1&regoin=x", KEYS, "there is no option 'regoin'; there are access_key_id"),
         ("az://container/x", {}, "does not say in which account it is"),
         ("az://container/x?account_name=me", {}, "give account_key, bearer_token or sas_token"),
-        ("gs://bucket/x", {}, "give service_account_key or bearer_token"),
+        ("gs://bucket/x", {}, "give bearer_token, or credential_provider=obstore.auth.google.GoogleCredentialProvider"),
         ("ftp://bucket/x", {}, "is no place for objects that holdfast knows; there are s3://"),
     ],
 )
@@ -334,6 +334,50 @@ def test_nothing_is_taken_from_the_environment(server: StubS3) -> None:
         assert "poison" not in str(headers)
         assert headers["x-amz-content-sha256"] != "UNSIGNED-PAYLOAD"
     assert [headers for method, _, headers in server.asked if method == "PUT"][0]["x-amz-checksum-sha256"]
+
+
+_POISON_OTHERS = {
+    "GOOGLE_APPLICATION_CREDENTIALS": "/poison", "GOOGLE_BASE_URL": "http://127.0.0.1:9", "GOOGLE_BEARER_TOKEN": "poison", "GOOGLE_BUCKET": "poison", "GOOGLE_SKIP_SIGNATURE": "true",
+    "AZURE_STORAGE_ACCOUNT_NAME": "poison", "AZURE_STORAGE_ACCOUNT_KEY": "cG9pc29u", "AZURE_STORAGE_SAS_TOKEN": "sig=poison", "AZURE_STORAGE_ENDPOINT": "http://127.0.0.1:9",
+    "AZURE_STORAGE_USE_EMULATOR": "true", "AZURE_STORAGE_TOKEN": "poison", "AZURE_CLIENT_ID": "poison", "AZURE_FEDERATED_TOKEN_FILE": "/poison", "AZURE_USE_AZURE_CLI": "true",
+    "AZURE_CONTAINER_NAME": "poison", "AZURE_SKIP_SIGNATURE": "true", "AZURITE_BLOB_STORAGE_URL": "http://127.0.0.1:9", "AZURE_USE_FABRIC_ENDPOINT": "true", "http_proxy": "http://127.0.0.1:9",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("address", "options", "authorization"),
+    [
+        ("gs://bucket/store?", {"bearer_token": "mine"}, "Bearer mine"),
+        ("gs://bucket/store?skip_signature=true&", {}, "Bearer none"),
+        ("az://bucket/store?account_name=me&", {"account_key": "bWluZQ=="}, "SharedKey me:"),
+        ("az://bucket/store?account_name=me&", {"bearer_token": "mine"}, "Bearer mine"),
+        ("az://bucket/store?account_name=me&skip_signature=true&", {}, ""),
+    ],
+)
+def test_nothing_is_taken_from_the_environment_of_google_and_azure(server: StubS3, address: str, options: dict[str, str], authorization: str) -> None:
+    """The server speaks neither; what counts is who asked it for what."""
+    code = (
+        "import sys, json; from holdfast.errors import StoreError; from holdfast.store.blobs.places import bucket\n"
+        "place = bucket(sys.argv[1], json.loads(sys.argv[2]))\n"
+        "for ask in (lambda: place.size('a'), lambda: place.put_new('a', b'1')):\n"
+        "    try:\n        ask()\n    except StoreError:\n        pass\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, f"{address}endpoint={server.endpoint}", json.dumps(options)], env=os.environ | _POISON_OTHERS, capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    puts = [(path, headers) for method, path, headers in server.asked if method == "PUT"]
+    assert puts
+    assert all(path.replace("%2F", "/").startswith("/bucket/store/a") for _, path, _ in server.asked)
+    assert all(headers.get("authorization", "").startswith(authorization) for _, headers in puts)
+    assert "poison" not in str(server.asked)
+    assert "cG9pc29u" not in str(server.asked)
+
+
+def test_options_that_the_environment_spoils_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_SERVICE_ACCOUNT", "/there/is/none.json")
+    with pytest.raises(holdfast.EnvironmentMissing, match=r"obstore refuses these options .*variables of the environment that begin with AWS_, GOOGLE_ or AZURE_ may be in its way"):
+        bucket("gs://bucket/x", {"bearer_token": "mine"})
 
 
 # -- a store and a file in a bucket -------------------------------------------------------------------------------------
