@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import holdfast
-from holdfast.errors import Unavailable
+from holdfast.errors import NotFound, Unavailable
 from holdfast.store.blobs import filesystem, local
 from holdfast.store.blobs.filesystem import CLAIM, Claim, kind_of, look
 from holdfast.store.blobs.local import LocalBlobs
@@ -164,3 +164,9 @@ def test_keys_of_a_bucket_are_not_shown(tmp_path: Path) -> None:
     assert _shown("postgresql://u:pw@h/d?blobs=s3://b/p?secret_access_key=k&sslmode=require&access_key_id=k2") == "postgresql://u:***@h/d?blobs=s3://b/p&sslmode=require&access_key_id=***"
     assert _shown(str(tmp_path / "what?")) == str(tmp_path / "what?")
     assert _shown("s3://b/p?secret_access_key=k") == "s3://b/p"
+
+
+def test_a_reader_is_told_that_there_is_no_store(tmp_path: Path) -> None:
+    with pytest.raises(NotFound, match="there is no store here; correct the address, or connect without read_only=True to make one"):
+        holdfast.connect(tmp_path / "nothing", read_only=True)
+    assert not (tmp_path / "nothing").exists()

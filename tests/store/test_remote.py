@@ -408,6 +408,22 @@ def test_a_store_in_a_bucket_keeps_and_gives_versions(server: StubS3, tmp_path: 
         reader.save(MODEL, "churn")
 
 
+def test_a_bucket_alone_is_read(server: StubS3, tmp_path: Path) -> None:
+    address = f"s3://bucket/store?endpoint={server.endpoint}"
+    blobs = blobs_at(address, options=KEYS, cache=tmp_path / "cache")
+    _check_format(blobs, False)
+    store = Store(blobs, _database(tmp_path), "s3://bucket/store", "ann")
+    store.save(MODEL, "churn", alias="production", metrics={"auc": 0.9})
+    store.save({"a": 1}, "other")
+    reader = holdfast.connect(address, read_only=True, blob_options=KEYS, cache=tmp_path / "there")
+    assert reader.load("churn@production").predict_proba(X).tobytes() == MODEL.predict_proba(X).tobytes()
+    assert (reader.models(), reader["churn:1"].metrics, reader["churn:1"].who) == (["churn", "other"], {"auc": 0.9}, "ann")
+    with pytest.raises(Unavailable, match="for reading alone"):
+        reader.tag("churn:1", team="risk")
+    with pytest.raises(ValueError, match=r"s3://bucket/store alone has no catalog, which writers need; give postgresql://host/database.blobs=s3://bucket/store, or read it with read_only=True"):
+        holdfast.connect(address, blob_options=KEYS)
+
+
 def test_a_file_in_a_bucket_is_loaded_by_its_address(server: StubS3, tmp_path: Path) -> None:
     saved = holdfast.save(MODEL, tmp_path / "m.safetensors", example=X[:5])
     server.objects["models/m.safetensors"] = (tmp_path / "m.safetensors").read_bytes()

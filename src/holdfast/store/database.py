@@ -41,14 +41,20 @@ class Database:
             sa.event.listen(self.engine, "connect", lambda connection, _: _prepare_sqlite(connection, shared, read_only))
             sa.event.listen(self.engine, "begin", _begin_sqlite)
 
-    def make(self) -> None:
-        """Make the tables that are not there, or refuse a catalog of a newer holdfast."""
+    def make(self, fill: Callable[[Any], None] | None = None) -> None:
+        """Make the tables that are not there, or refuse a catalog of a newer holdfast.
+
+        Args:
+            fill: given a connection, puts into a catalog that is new what it should hold; it is new as long as this has not ended well.
+        """
         with self.writing() as on:
             if self.engine.dialect.name == "postgresql":
                 on.execute(sa.text("SELECT pg_advisory_xact_lock(748220391)"))  # two that connect first at the same time
             catalog.tables.create_all(on)
             if on.scalar(sa.select(catalog.about.c.value).where(catalog.about.c.key == "format")) is None:
                 on.execute(sa.insert(catalog.about).values(key="format", value=str(catalog.FORMAT)))
+                if fill is not None:
+                    fill(on)
         self.check_format()
 
     def check_format(self) -> None:

@@ -21,7 +21,7 @@ from holdfast.store import catalog as c
 from holdfast.store.apply import Parts, apply
 from holdfast.store.blobs import Blobs
 from holdfast.store.database import Database, now
-from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout, read_record, record_name, to_json
+from holdfast.store.objects import Record, artifact_name, blob_name, blobs_of, layout_name, read_layout, read_record, record_name, to_json
 from holdfast.values.digest import digest
 from holdfast.values.manifest import read_manifest
 
@@ -56,6 +56,8 @@ class Journal:
                 record = msgspec.structs.replace(record, seq=row.seq + 1, writer=writer, at=record.at or now())
                 # what would be refused is refused before its record is there: it must not lie in the line
                 with on.begin_nested() as trial:
+                    if before is not None:
+                        before(on)
                     apply(on, record, parts)
                     trial.rollback()
                 name = record_name(model, record.seq)
@@ -107,14 +109,22 @@ class Journal:
 
     def replay(self, on: Any, record: Record) -> None:
         """Make the rows of a record that was found."""
-        parts = self.parts_of(record.artifact) if record.kind == "version" and record.artifact is not None else None
+        parts = None
+        if record.kind == "version" and record.artifact is not None:
+            parts = self.parts_of(record.artifact)
+        elif record.kind == "card" and record.blob is not None:
+            parts = Parts("", "", 0, {record.blob: self.blobs.size(blob_name(record.blob)) or 0})
         try:
             apply(on, record, parts)
         except (Conflict, NotFound) as error:
             raise Corrupt(f"the record {record_name(record.model, record.seq)} does not follow from those before it ({error.message})", file=self.blobs.shown) from None
 
-    def parts_of(self, id_: str) -> Parts:
+    def parts_of(self, id_: str, size_of: Callable[[str], int | None] | None = None) -> Parts:
         """Return what an artifact is, read from its objects.
+
+        Args:
+            id_: of the artifact.
+            size_of: digest -> bytes of a blob, where somebody has listed them.
 
         Raises:
             Corrupt: an object of it is missing or is another one.
@@ -125,12 +135,13 @@ class Journal:
                 raise Corrupt(f"the object {artifact_name(id_)} does not match its digest", file=self.blobs.shown)
             manifest = read_manifest(raw)
             where = read_layout(self.blobs.get(layout_name(id_)), id_, self.blobs.shown)
-            sizes = {}
-            for one in dict.fromkeys(blob for blob, _, _ in where.pieces):
-                size = self.blobs.size(blob_name(one))
-                if size is None:
+            sizes = blobs_of(where)
+            for one, size in sizes.items():
+                found = self.blobs.size(blob_name(one)) if size_of is None else size_of(one)
+                if found is None:
                     raise NotFound(f"the object {blob_name(one)} is not there", file=self.blobs.shown)
-                sizes[one] = size
+                if found != size:
+                    raise Corrupt(f"the object {blob_name(one)} has {found} bytes and not {size}", file=self.blobs.shown)
         except NotFound as error:
             raise Corrupt(f"{error.message}: a version needs it", file=self.blobs.shown) from None
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -142,6 +153,3 @@ def nbytes_of(manifest: Any, trees: list[int]) -> int:
     """Return the bytes of an artifact's trees and tensors."""
     parts = [manifest.content, *([manifest.example] if manifest.example is not None else [])]
     return sum(trees) + sum(logical_bytes(dtype, shape) for part in parts for _, dtype, shape, _ in part.tensors)
-
-
-

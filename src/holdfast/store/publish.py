@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -17,14 +17,14 @@ from blake3 import blake3
 
 from holdfast.artifact.pack import closed, sections
 from holdfast.artifact.save import Prepared
-from holdfast.errors import Unavailable
+from holdfast.errors import Corrupt, NotFound, Unavailable
 from holdfast.native.container import Section
 from holdfast.store import catalog as c
 from holdfast.store.apply import Parts
 from holdfast.store.blobs import Blobs
 from holdfast.store.cutting import Blob, cut, digest_of
 from holdfast.store.database import Database, now
-from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, to_json
+from holdfast.store.objects import Layout, artifact_name, blob_name, blobs_of, layout_name, read_layout, to_json
 from holdfast.values.digest import PREFIX
 from holdfast.values.manifest import Manifest, artifact_id, manifest_bytes
 
@@ -59,8 +59,8 @@ class Session:
         """Give a session, and end it."""
         session = cls(database)
         with database.writing() as on:
-            on.execute(sa.insert(c.session).values(id=session.id, kind=kind, ends=now() + LEASE))
-        session._moved = now()
+            on.execute(sa.insert(c.session).values(id=session.id, kind=kind, began=now(), ends=now() + LEASE))
+        session._moved = time.monotonic()
         try:
             yield session
         except BaseException:
@@ -69,9 +69,46 @@ class Session:
             raise
 
     def end(self, on: Any) -> None:
-        """Let go of its blobs, in the transaction that names them."""
+        """Let go of its blobs, in the transaction that names them.
+
+        Raises:
+            Unavailable: the session had ended already, so that what it relies on may be gone.
+        """
         on.execute(sa.delete(c.session_blob).where(c.session_blob.c.session == self.id))
-        on.execute(sa.delete(c.session).where(c.session.c.id == self.id))
+        on.execute(sa.delete(c.session_artifact).where(c.session_artifact.c.session == self.id))
+        if not on.execute(sa.delete(c.session).where(c.session.c.id == self.id)).rowcount:
+            raise self._ended()
+
+    def move_on(self, on: Any) -> None:
+        """Give a sign of life.
+
+        Raises:
+            Unavailable: the session has ended.
+        """
+        if not on.execute(sa.update(c.session).where(c.session.c.id == self.id).values(ends=now() + LEASE)).rowcount:
+            raise self._ended()
+        self._moved = time.monotonic()
+
+    def _ended(self) -> Unavailable:
+        said = f"this save gave no sign of life for {LEASE / 3600:g} h, or a clock was put forward, so what it relied on may be collected"
+        return Unavailable(f"{said}; nothing was changed, save again", file=self.database.shown)
+
+    def alive(self, pieces: Iterable[Any]) -> Iterator[Any]:
+        """Give pieces on, and signs of life while they travel."""
+        for piece in pieces:
+            yield piece
+            if time.monotonic() - self._moved > LEASE / 10:
+                with self.database.writing() as on:
+                    self.move_on(on)
+
+    def claim(self, artifact: str) -> None:
+        """Rely on the layout and the manifest of an artifact, before they are looked for or written."""
+        with self.database.writing() as on:
+            c.guard(on, shared=True)
+            self.move_on(on)
+            mine = (c.session_artifact.c.session == self.id, c.session_artifact.c.artifact == artifact)
+            if on.scalar(sa.select(c.session_artifact.c.artifact).where(*mine)) is None:
+                on.execute(sa.insert(c.session_artifact).values(session=self.id, artifact=artifact))
 
     def pin(self, blobs: dict[str, int]) -> set[str]:
         """Rely on blobs; returns those that the catalog did not know, or that were going: their bytes have to be written.
@@ -82,7 +119,7 @@ class Session:
         deadline = time.monotonic() + WAIT
         while True:
             with self.database.writing() as on:
-                on.execute(sa.update(c.session).where(c.session.c.id == self.id).values(ends=now() + LEASE))
+                self.move_on(on)
                 states = self._states(on, list(blobs))
                 if "deleting" not in states.values():
                     absent = [digest for digest in blobs if digest not in states]
@@ -130,19 +167,49 @@ def put(blobs: Blobs, session: Session, ready: Prepared, on_bytes: Callable[[int
             digests.append(digest)
             new = session.pin({digest: one.nbytes})
             if new or blobs.size(blob_name(digest)) != one.nbytes:
-                blobs.put(blob_name(digest), one.pieces(), one.nbytes)
+                blobs.put(blob_name(digest), session.alive(one.pieces()), one.nbytes)
                 written += one.nbytes
             if on_bytes is not None:
                 on_bytes(one.nbytes)
         manifest = closed(ready.manifest, slots.result())
     raw = manifest_bytes(manifest)
     id_ = artifact_id(raw)
-    layout = _layout(id_, made, planned, digests)
-    blobs.put_new(layout_name(id_), to_json(layout))
-    blobs.put(artifact_name(id_), [raw], len(raw))
     sizes = {digest: one.nbytes for digest, one in zip(digests, planned, strict=True)}
+    session.claim(id_)
+    layout = _layout(id_, made, planned, digests)
+    layout, sizes = put_layout(blobs, session, layout, sizes)
+    blobs.put(artifact_name(id_), [raw], len(raw))
     parts = Parts(manifest.content.digest, manifest.type, sum(one.nbytes for one in made), sizes)
     return Put(id_, manifest, raw, layout, parts, written)
+
+
+def put_layout(blobs: Blobs, session: Session, layout: Layout, sizes: dict[str, int]) -> tuple[Layout, dict[str, int]]:
+    """Write a layout if there is none; one that is there stays, as long as its blobs do.
+
+    Args:
+        blobs: where to.
+        session: which has claimed the artifact, and pinned these blobs.
+        layout: of the artifact.
+        sizes: of its blobs.
+
+    Returns:
+        The layout that is there now, and the sizes of its blobs, all pinned.
+    """
+    name = layout_name(layout.artifact)
+    data = to_json(layout)
+    if blobs.put_new(name, data):
+        return layout, sizes
+    try:
+        found = read_layout(blobs.get(name), layout.artifact, blobs.shown)
+    except (Corrupt, NotFound):
+        found = None
+    if found is not None and found != layout:  # cut by other rules: a version may need its blobs
+        others = blobs_of(found)
+        if not session.pin(others) and all(blobs.size(blob_name(digest)) == size for digest, size in others.items()):
+            return found, others
+    if found != layout:
+        blobs.put(name, [data], len(data))
+    return layout, sizes
 
 
 def _slots(made: list[Section]) -> dict[tuple[str, int], str]:

@@ -20,9 +20,11 @@ from holdfast.store import catalog as c
 from holdfast.store.blobs import Blobs
 from holdfast.store.database import Database, now
 from holdfast.store.journal import Journal
+from holdfast.store.keeping import Deleted, keep, pointing
 from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout
 from holdfast.store.pieces import as_file
 from holdfast.store.publish import Put, Session, put
+from holdfast.store.verified import Verified
 from holdfast.trust.policy import Policy, policy
 from holdfast.values.digest import digest
 from holdfast.values.manifest import read_manifest
@@ -102,6 +104,7 @@ class Store:
         self.journal = Journal(blobs, database)
         self.shown = shown
         self.who = who
+        self.verified = Verified()
 
     def __repr__(self) -> str:
         """Say where it is."""
@@ -182,21 +185,35 @@ class Store:
     def _open_blob(self, digest_: str) -> Any:
         return self.blobs.open(blob_name(digest_))
 
-    def open(self, ref: str | Version) -> Opening:
-        """Open a version as the file that it is."""
+    def _open_compared(self, digest_: str) -> Any:
+        return self.verified.check(self._open_blob(digest_), digest_)
+
+    def open(self, ref: str | Version, digests: str = "once") -> Opening:
+        """Open a version as the file that it is.
+
+        Args:
+            ref: the version.
+            digests: ``once`` compares each blob with its digest where this host has not done so yet; ``all`` at every opening; ``never`` trusts the place.
+
+        Raises:
+            Corrupt: an object does not match its digest.
+            NotFound: there is no such version, or an object of it is not there.
+        """
+        if digests not in ("once", "all", "never"):
+            raise ValueError(f"digests is once, all or never, and not {digests!r}")
         version = self.find(ref)
         raw = self.blobs.get(artifact_name(version.artifact))
         if digest(raw) != version.artifact:
             raise Corrupt(f"the manifest of {version} does not match its id; holdfast check says what is hurt", file=self.shown)
         where = read_layout(self.blobs.get(layout_name(version.artifact)), version.artifact, self.shown)
-        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{version}", self._open_blob))
+        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{version}", self._open_compared if digests == "once" else self._open_blob))
 
     def load(self, ref: str | Version, *, trusted: Iterable[Any] | None = None, trusted_functions: Iterable[Any] | None = None, part: str | None = None,
-             digests: str = "needed", replay: bool = False, max_memory: int | None = None, device: Any = None) -> Any:  # fmt: skip
-        """Load a version; see `holdfast.load`."""
+             digests: str = "once", replay: bool = False, max_memory: int | None = None, device: Any = None) -> Any:  # fmt: skip
+        """Load a version; see `holdfast.load`, and `open` for ``digests``."""
         allowed: Policy = policy(trusted, trusted_functions)
-        with self.open(ref) as opening:
-            model = opening.load(allowed, part, digests, max_memory, device)
+        with self.open(ref, digests) as opening:
+            model = opening.load(allowed, part, "all" if digests == "all" else "needed", max_memory, device)
             return replayed(opening, model) if replay else model
 
     # -- finding --------------------------------------------------------------------------------------------------------
@@ -343,15 +360,45 @@ class Store:
         self.journal.write(self._about(version, "note", why, who, text=text), version.model)
         return self._version(version.model, version.n)
 
-    def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> None:
-        """Take a version out of the store. Its number is not given again; its bytes go with the next `collect`, if nobody else needs them.
+    def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> Deleted:
+        """Take a version out of the store. Its number is not given again; its bytes go with a later `collect`, if nobody else needs them.
+
+        Args:
+            ref: the version.
+            why: kept in the history.
+            who: author, if it is another than that of this store.
+
+        Returns:
+            What still points at it, and what its end frees.
 
         Raises:
             Conflict: an alias points at it.
             NotFound: it is not there.
         """
         version = self.find(ref)
+        found = pointing(self, version)
         self.journal.write(self._about(version, "delete", why, who), version.model)
+        return found
+
+    def keep(self, name: str, last: int = 10, *, days: float | None = None, dry_run: bool = False, why: str = "", who: str | None = None) -> list[Deleted]:
+        """Delete the old versions of a model: all but the last, and but those that an alias points at.
+
+        Args:
+            name: of the model.
+            last: how many of the newest stay.
+            days: those that are younger stay too.
+            dry_run: delete nothing, and say what would go.
+            why: kept in the history.
+            who: author, if it is another than that of this store.
+
+        Returns:
+            What went, the oldest first.
+
+        Raises:
+            NotFound: there is no such model.
+            ValueError: a number is negative.
+        """
+        return keep(self, name, last, days, dry_run, why, who)
 
     def _about(self, version: Version, kind: str, why: str, who: str | None, **more: Any) -> Callable[[Any, Any], Record]:
         return lambda on, row: Record(version.model, 0, kind, now(), self.who if who is None else who, why, "", n=version.n, **more)
