@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from holdfast.errors import Corrupt, FormatError, Unavailable, UnsupportedVersion
+from holdfast.errors import Corrupt, FormatError, NotFound, Unavailable, UnsupportedVersion
 from holdfast.store.blobs import SCHEMES, Blobs
 from holdfast.store.blobs.filesystem import Claim, Found, look
 from holdfast.store.blobs.local import LocalBlobs
@@ -24,6 +24,7 @@ from holdfast.store.replaying import replay_all, snapshot, told
 from holdfast.store.store import Store
 
 CATALOG = "catalog.sqlite"
+IN_MEMORY = "sqlite:///:memory:"
 SHOWN = ("blobs", "sslmode", "application_name", "connect_timeout")
 """Options of an address that hold no secret."""
 
@@ -33,52 +34,51 @@ def connect(
 ) -> Store:
     """Open a store, or make one where there is none; see `holdfast.connect`."""
     text = os.fspath(url)
-    scheme, _, rest = text.partition("://")
     shown = _shown(text)
-    blobs: Blobs
-    found: Found | None = None
-    database_url = ""
-    if "://" not in text or scheme == "file":
-        folder = rest if scheme == "file" else text
-        if os.path.exists(folder) and not os.path.isdir(folder):
-            raise FormatError("this is a file; a store is a folder, or the address of a database", file=folder)
-        if not read_only:
-            os.makedirs(folder, exist_ok=True)
-        blobs, found = _folder(folder, read_only)
-        database_url = f"sqlite:///{os.path.join(os.path.abspath(folder), CATALOG)}"
-    elif scheme == "memory":
-        blobs = MemoryBlobs(text)
-        database_url = "sqlite:///:memory:"
-    elif scheme in ("postgresql", "postgres"):
-        parts = urlsplit(text)
-        asked = parse_qs(parts.query)
-        place = asked.get("blobs", [""])[0]
-        if not place:
-            raise ValueError(f"{shown} says nothing of where the bytes lie; give ...?blobs=s3://bucket/prefix, or blobs=file:///folder")
-        blobs = blobs_at(place, read_only=read_only, options=blob_options, cache=cache)
-        kept = "&".join(f"{key}={value}" for key, values in asked.items() if key != "blobs" for value in values)
-        database_url = f"postgresql+psycopg://{parts.netloc}{parts.path}{'?' + kept if kept else ''}"
-    elif scheme in SCHEMES:
-        if not read_only:
-            raise ValueError(f"{shown} has no catalog that several writers can share; give postgresql://host/database?blobs={shown}, or read_only=True")
-        blobs = blobs_at(text, read_only=True, options=blob_options, cache=cache)
-    else:
-        raise ValueError(f"{shown} is no address of a store; give a folder, or postgresql://host/database?blobs=s3://bucket/prefix")
+    blobs, catalog, found = _parts(text, shown, read_only, blob_options, cache)
     claim = _claimed(found, blobs, read_only)
     try:
         _check_format(blobs, read_only)
-        return Store(blobs, _catalog(blobs, database_url, shown, read_only, claim), shown, who)
+        return Store(blobs, _catalog(blobs, catalog, shown, read_only, claim), shown, who)
     except BaseException:
         if claim is not None:
             claim.release()
         raise
 
 
-def _catalog(blobs: Blobs, url: str, shown: str, read_only: bool, claim: Claim | None) -> Database:
+def _parts(text: str, shown: str, read_only: bool, options: Mapping[str, Any] | None, cache: str | os.PathLike[str] | None) -> tuple[Blobs, str | None, Found | None]:
+    """Return the place of the objects, the address of the catalog, if there is one, and what a folder stands on."""
+    scheme, _, rest = text.partition("://")
+    if "://" not in text or scheme == "file":
+        folder = rest if "://" in text else text
+        if os.path.exists(folder) and not os.path.isdir(folder):
+            raise FormatError("this is a file; a store is a folder, or the address of a database", file=folder)
+        blobs, found = _folder(folder, read_only)
+        return blobs, f"sqlite:///{os.path.join(os.path.abspath(folder), CATALOG)}", found
+    if scheme == "memory":
+        return MemoryBlobs(text), IN_MEMORY, None
+    if scheme in ("postgresql", "postgres"):
+        parts = urlsplit(text)
+        asked = parse_qs(parts.query)
+        place = asked.get("blobs", [""])[0]
+        if not place:
+            raise ValueError(f"{shown} says nothing of where the bytes lie; give ...?blobs=s3://bucket/prefix, or blobs=file:///folder")
+        kept = "&".join(f"{key}={value}" for key, values in asked.items() if key != "blobs" for value in values)
+        return blobs_at(place, read_only=read_only, options=options, cache=cache), f"postgresql+psycopg://{parts.netloc}{parts.path}{'?' + kept if kept else ''}", None
+    if scheme in SCHEMES:
+        if not read_only:
+            raise ValueError(f"{shown} alone has no catalog, which writers need; give postgresql://host/database?blobs={shown}, or read it with read_only=True")
+        return blobs_at(text, read_only=True, options=options, cache=cache), None, None
+    raise ValueError(f"{shown} is no address of a store; give a folder, or postgresql://host/database?blobs=s3://bucket/prefix")
+
+
+def _catalog(blobs: Blobs, url: str | None, shown: str, read_only: bool, claim: Claim | None) -> Database:
     """Open the catalog; where there is none, make it from the records, for a reader in memory."""
-    file = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") and url != "sqlite:///:memory:" else None
+    file = url.removeprefix("sqlite:///") if url is not None and url.startswith("sqlite:///") and url != IN_MEMORY else None
+    if url is None or (read_only and (url == IN_MEMORY or (file is not None and not os.path.exists(file)))):
+        return snapshot(blobs, shown)
     if not read_only:
-        database = Database(url, shown, shared=claim is not None, on_close=claim.release if claim is not None else None)
+        database = Database(url, shown, shared=claim is not None, on_close=None if claim is None else claim.release)
         try:
             database.make(lambda on: told(replay_all(on, Journal(blobs, database)), shown))
         except Unavailable as error:
@@ -86,8 +86,6 @@ def _catalog(blobs: Blobs, url: str, shown: str, read_only: bool, claim: Claim |
                 raise Unavailable(f"{error.message}; move {CATALOG} away and connect again: it is made anew from the records", file=shown) from None
             raise
         return database
-    if not url or (file is not None and not os.path.exists(file)):
-        return snapshot(blobs, shown)
     database = Database(url, shown, read_only)
     try:
         database.format()
@@ -113,7 +111,7 @@ def blobs_at(place: str, *, read_only: bool = False, options: Mapping[str, Any] 
     """
     scheme, _, rest = place.partition("://")
     if "://" not in place or scheme == "file":
-        return _folder(rest or place, read_only)[0]
+        return _folder(rest if "://" in place else place, read_only)[0]
     if scheme == "memory":
         return ReadOnlyBlobs(MemoryBlobs(place)) if read_only else MemoryBlobs(place)
     if scheme in SCHEMES:
@@ -158,7 +156,10 @@ def _claimed(found: Found | None, blobs: Blobs, read_only: bool) -> Claim | None
 def _check_format(blobs: Any, read_only: bool) -> None:
     if not read_only and blobs.size(FORMAT_NAME) is None:
         blobs.put_new(FORMAT_NAME, to_json(Format("store", FORMAT, uuid.uuid4().hex)))
-    found = read_format(blobs.get(FORMAT_NAME), blobs.shown)
+    try:
+        found = read_format(blobs.get(FORMAT_NAME), blobs.shown)
+    except NotFound:
+        raise NotFound("there is no store here; correct the address, or connect without read_only=True to make one", file=blobs.shown) from None
     if found.holdfast != "store":
         raise Corrupt(f"the object {FORMAT_NAME} is not that of a store", file=blobs.shown)
     if found.format > FORMAT and not read_only:

@@ -11,8 +11,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
+from obstore.exceptions import BaseError
+
 from holdfast.artifact.source import Source
-from holdfast.errors import NotFound, quoted
+from holdfast.errors import EnvironmentMissing, NotFound, quoted
 from holdfast.store.blobs import SCHEMES
 from holdfast.store.blobs.remote import RemoteBlobs
 from holdfast.store.blobs.wrapped import RetryingBlobs
@@ -24,7 +26,7 @@ _CLIENT = {"timeout": "timeout", "connect_timeout": "connect_timeout", "proxy_ur
 
 _SECRETS = {
     "s3": ("access_key_id", "secret_access_key", "session_token"),
-    "gs": ("bearer_token", "service_account_key"),
+    "gs": ("bearer_token",),
     "az": ("account_key", "bearer_token", "sas_token"),
 }
 _OPTIONS = {
@@ -51,7 +53,11 @@ def bucket(address: str, options: Mapping[str, Any] | None = None) -> RemoteBlob
         raise ValueError(f"{shown(address)}: there is no option {quoted(unknown[0], 60)!r}; there are {', '.join(sorted(known))}")
     client = {_CLIENT[key]: given.pop(key) for key in list(given) if key in _CLIENT}
     where = f"{scheme}://{name}/{prefix}" if prefix else f"{scheme}://{name}"
-    made, endpoint = _MAKERS[scheme](name, given, _TIMES | client if "proxy_url" in client else _TIMES | _NO_PROXY | client, where)
+    try:
+        made, endpoint = _MAKERS[scheme](name, given, _TIMES | client if "proxy_url" in client else _TIMES | _NO_PROXY | client, where)
+    except BaseError as error:
+        said = quoted(str(error).partition("\n")[0], 200)
+        raise EnvironmentMissing(f"obstore refuses these options ({said}); variables of the environment that begin with AWS_, GOOGLE_ or AZURE_ may be in its way: unset them", file=where) from None
     return RemoteBlobs(made, prefix, where, f"{where} at {endpoint}")
 
 
@@ -75,8 +81,8 @@ def fetched(address: str) -> Source:
     try:
         with blobs.open(key) as source:
             return Source(shown(address), source.size, source.private(0, source.size))
-    except NotFound as error:
-        raise NotFound("there is no such object" if "bucket" not in error.message else error.message, file=shown(address)) from None
+    except NotFound:
+        raise NotFound("there is no such object", file=shown(address)) from None
 
 
 def parts(address: str) -> tuple[str, str, str]:
@@ -114,7 +120,7 @@ def _s3(name: str, given: dict[str, Any], client: dict[str, Any], where: str) ->
     provider = given.get("credential_provider") or _fixed(keys, ("access_key_id", "secret_access_key"), anonymous, where)
     config = {
         "region": region, "endpoint": endpoint, "aws_endpoint_url_s3": endpoint, "virtual_hosted_style_request": _truth(given.get("virtual_hosted_style_request", False)),
-        "skip_signature": anonymous, "checksum_algorithm": str(given.get("checksum_algorithm") or "SHA256"), "unsigned_payload": False, "request_payer": False,
+        "skip_signature": anonymous, "checksum_algorithm": str(given.get("checksum_algorithm") or "SHA256"), "unsigned_payload": False, "request_payer": False, "conditional_put": "etag",
         # deleting many in one request is not known everywhere, and never needed here
         "s3_express": False, "disable_bulk_delete": True,
     }  # fmt: skip
@@ -126,12 +132,10 @@ def _gs(name: str, given: dict[str, Any], client: dict[str, Any], where: str) ->
 
     endpoint = str(given.get("endpoint") or "https://storage.googleapis.com")
     anonymous = _truth(given.get("skip_signature", False))
-    config: dict[str, Any] = {"base_url": endpoint, "skip_signature": anonymous}
-    provider = given.get("credential_provider")
-    if provider is None and "service_account_key" in given:
-        config["service_account_key"] = given["service_account_key"]
-    elif provider is None:
-        provider = _fixed({"token": given.get("bearer_token"), "expires_at": None}, ("token",), anonymous, where, "service_account_key or bearer_token")
+    config = {"base_url": endpoint, "skip_signature": anonymous}
+    # no key of a service account: beside it, obstore would take a token of the environment; a write without a signature would do so too
+    keys = {"token": "none" if anonymous else given.get("bearer_token"), "expires_at": None}
+    provider = given.get("credential_provider") or _fixed(keys, ("token",), False, where, "bearer_token, or credential_provider=obstore.auth.google.GoogleCredentialProvider(...),")
     return GCSStore(name, config=config, client_options=client | _plain(endpoint), retry_config=RETRIES, credential_provider=provider), endpoint  # type: ignore[arg-type]
 
 
