@@ -522,13 +522,18 @@ def compare(
         return compare_sides(first, second, on, bounds, allowed, predictions)
 
 
-def connect(url: str | os.PathLike[str], *, who: str = "", read_only: bool = False) -> Store:
+def connect(
+    url: str | os.PathLike[str], *, who: str = "", read_only: bool = False, blob_options: Mapping[str, Any] | None = None, cache: str | os.PathLike[str] | None = None
+) -> Store:
     """Open a store of models with their versions, or make one where there is none. Nothing has to be started for a folder.
 
     Args:
         url: a folder; or ``postgresql://host/database?blobs=PLACE``, with the bytes at another place, such as ``s3://bucket/prefix``.
         who: author of what is written through this store; never taken from the machine.
         read_only: look, and write nothing; for folders that may not be written to.
+        blob_options: of the bucket: ``access_key_id``, ``secret_access_key``, ``region``, ``endpoint`` and others (``docs/store.md``), or a
+            ``credential_provider``. Nothing is taken from the environment.
+        cache: folder of this machine in which blobs of a bucket are kept; unless told, one of this user's in the system's temporary folder.
 
     Returns:
         A `Store`: ``save``, ``load``, ``versions``, ``alias``, ``rollback``, ``history`` and more; ``docs/store.md`` says what it promises.
@@ -549,7 +554,7 @@ def connect(url: str | os.PathLike[str], *, who: str = "", read_only: bool = Fal
     """
     from holdfast.store.connecting import connect as open_store
 
-    return open_store(url, who=who, read_only=read_only)
+    return open_store(url, who=who, read_only=read_only, blob_options=blob_options, cache=cache)
 
 
 def expression(*expressions: str, names: str | Iterable[str] | None = None, keep: bool = False) -> Any:

@@ -151,3 +151,36 @@ def test_what_is_no_card_is_refused(store: Store, monkeypatch: pytest.MonkeyPatc
     store.delete(version)
     with pytest.raises(NotFound):
         store.card(version, "late")
+
+
+def test_the_command_prints_keeps_and_takes_away_cards(store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    import json
+
+    from holdfast.cli.main import main
+
+    store.save(pipeline(), "churn", alias="production")
+    monkeypatch.setenv("HOLDFAST_STORE", str(tmp_path / "models"))
+    assert main(["card", "churn@production"]) == 0
+    assert capsys.readouterr().out.startswith("# churn:1\n")
+    text = "# Mine \x1b[31m \U0001f468\u200d\U0001f469\n"
+    (tmp_path / "card.md").write_text(text)
+    assert main(["card", "churn:1", "--set", str(tmp_path / "card.md"), "--dry-run"]) == 0
+    assert store.card("churn:1").startswith("# churn:1\n")
+    assert main(["card", "churn:1", "--set", str(tmp_path / "card.md"), "--who", "ben"]) == 0
+    assert store.card("churn:1") == text
+    capsys.readouterr()
+    assert main(["card", "churn:1", "--out", str(tmp_path / "out.md")]) == 0
+    assert (tmp_path / "out.md").read_text() == text
+    assert main(["card", "churn:1"]) == 0
+    assert "\x1b" not in capsys.readouterr().out
+    assert main(["card", "churn:1", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"version": "churn:1", "card": text, "changed": False, "dry_run": False}
+    assert main(["card", "churn:1", "--clear"]) == 0
+    assert store.card("churn:1").startswith("# churn:1\n")
+    (tmp_path / "card.md").write_bytes(b"\xff")
+    assert main(["card", "churn:1", "--set", str(tmp_path / "card.md")]) == 6
+    assert main(["card", "churn:1", "--set", str(tmp_path / "none.md")]) == 3
+    (tmp_path / "card.md").write_bytes(b" \n")
+    assert main(["card", "churn:1", "--set", str(tmp_path / "card.md")]) == 2
+    assert main(["card", "churn:1", "--set", "x", "--clear"]) == 2
+    assert main(["card", "churn:2"]) == 3

@@ -45,13 +45,14 @@ def apply(on: Any, record: Record, parts: Parts | None) -> None:
     on.execute(
         sa.insert(c.event).values(
             model=model.id, seq=record.seq, kind=record.kind, at=record.at, who=record.who, why=record.why, n=record.n, alias=record.alias, old=record.old,
-            new=record.new, key=record.key, value=_value_text(record),
+            new=record.new, key=record.key, value=value_text(record),
         )
     )  # fmt: skip
     on.execute(sa.update(c.model).where(of.id == model.id).values(**changes))
 
 
-def _value_text(record: Record) -> str | None:
+def value_text(record: Record) -> str | None:
+    """Return what the history shows as the value of a record."""
     if record.kind == "note":
         return record.text
     return None if record.value is None else json.dumps(record.value)

@@ -67,7 +67,7 @@ def copy_blobs(source: Blobs, target: Blobs, wanted: dict[str, int], new: set[st
         with source.open(name) as given:
             if given.size != size:
                 raise Corrupt(f"the object {name} has {given.size} bytes and not {size}; run holdfast check there", file=source.shown)
-            target.put(name, _compared(given, digest_, told), size)
+            target.put(name, compared(given, digest_, told), size)
         return size
 
     with ThreadPoolExecutor(BESIDE, "holdfast-copy") as workers:
@@ -88,7 +88,7 @@ def copy_blobs(source: Blobs, target: Blobs, wanted: dict[str, int], new: set[st
     return sum(1 for size in moved if size), sum(moved)
 
 
-def _compared(given: Any, digest_: str, told: Callable[[int], None]) -> Iterator[Any]:
+def compared(given: Any, digest_: str, told: Callable[[int], None]) -> Iterator[Any]:
     """Yield the bytes of a blob; the last of them only if all are those of that digest, so that nothing else is ever whole."""
     hasher = blake3()
     for start in range(0, given.size, CHUNK):

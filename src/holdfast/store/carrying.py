@@ -49,11 +49,13 @@ class Transferred(NamedTuple):
         versions: one entry a version.
         blobs: how many travelled; the others were there.
         nbytes: bytes of those that travelled.
+        exports: paths of files that went along and were written.
     """
 
     versions: list[Arrived]
     blobs: int
     nbytes: int
+    exports: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """Say it in a line."""

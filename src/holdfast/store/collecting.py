@@ -93,7 +93,7 @@ def collect(store: Store, grace: float = GRACE, dry_run: bool = False) -> Collec
     moment = now()
     with database.reading() as on:  # listing takes time, so nobody waits for it; whatever is found is looked at again under the lock
         orphans = list(_without_row(on, c.blob.c.digest, blobs.list("blobs/"), moment - grace))
-        alone = [one for prefix in ("artifacts/", "layouts/") for one in _without_row(on, c.artifact.c.id, blobs.list(prefix), moment - grace)]
+        alone = [one for prefix in ("artifacts/", "layouts/") for one in _without_row(on, c.artifact.c.id, blobs.list(prefix), moment)]
     with database.writing() as on:
         trial = on.begin_nested()
         sessions = _end_sessions(on, moment)

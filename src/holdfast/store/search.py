@@ -215,11 +215,12 @@ class _Select:
     def _alias(self, node: Condition) -> Any:
         if node.op == "null":
             return ~self._exists(c.alias)
-        test = self._exists(c.alias, self._test(c.alias.c.name, node))
-        if node.op in ("=", "in") and LATEST in node.values:
-            self._column("model")
-            test = sa.or_(test, c.model.c.latest == c.version.c.n)
-        return test
+        if node.op not in ("=", "in") or LATEST not in node.values:
+            return self._exists(c.alias, self._test(c.alias.c.name, node))
+        self._column("model")
+        latest = c.model.c.latest == c.version.c.n
+        others = tuple(one for one in node.values if one != LATEST)
+        return sa.or_(latest, self._exists(c.alias, self._test(c.alias.c.name, node._replace(op="in", values=others)))) if others else latest
 
     def _keyed_test(self, row: Any, node: Condition) -> Any:
         if node.field.kind == "tags":

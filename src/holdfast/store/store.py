@@ -21,10 +21,12 @@ from holdfast.store import catalog as c
 from holdfast.store.blobs import Blobs
 from holdfast.store.database import Database, now
 from holdfast.store.journal import Journal, Trial
+from holdfast.store.keeping import Deleted, keep, pointing
 from holdfast.store.lineage import code_state, data_digests, parent_text
 from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout
 from holdfast.store.pieces import as_file
 from holdfast.store.publish import Put, Session, put
+from holdfast.store.verified import Verified
 from holdfast.trust.policy import Policy, policy
 from holdfast.values.digest import digest
 from holdfast.values.manifest import read_manifest
@@ -150,6 +152,7 @@ class Store:
         self.journal = Journal(blobs, database)
         self.shown = shown
         self.who = who
+        self.verified = Verified()
 
     def __repr__(self) -> str:
         """Say where it is."""
@@ -284,14 +287,28 @@ class Store:
     def _open_blob(self, digest_: str) -> Any:
         return self.blobs.open(blob_name(digest_))
 
-    def open(self, ref: str | Version) -> Opening:
-        """Open a version as the file that it is."""
+    def _open_compared(self, digest_: str) -> Any:
+        return self.verified.check(self._open_blob(digest_), digest_)
+
+    def open(self, ref: str | Version, *, digests: str = "once") -> Opening:
+        """Open a version as the file that it is; everything that reads files reads it.
+
+        Args:
+            ref: such as ``churn@production``.
+            digests: see `load`.
+
+        Raises:
+            NotFound: there is no such version.
+            Corrupt: what the store holds does not match its digests.
+        """
+        if digests not in ("once", "all", "never"):
+            raise ValueError(f"digests is once, all or never, and not {digests!r}")
         wanted, id_ = self._artifact_of(ref)
         raw = self.blobs.get(artifact_name(id_))
         if digest(raw) != id_:
             raise Corrupt(f"the manifest of {wanted} does not match its id; holdfast check says what is hurt", file=self.shown)
         where = read_layout(self.blobs.get(layout_name(id_)), id_, self.shown)
-        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{wanted}", self._open_blob))
+        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{wanted}", self._open_compared if digests == "once" else self._open_blob))
 
     def _artifact_of(self, ref: str | Version) -> tuple[str, str]:
         """Return how a version is called, and its artifact, by one question."""
@@ -337,11 +354,28 @@ class Store:
         return found
 
     def load(self, ref: str | Version, *, trusted: Iterable[Any] | None = None, trusted_functions: Iterable[Any] | None = None, part: str | None = None,
-             digests: str = "needed", replay: bool = False, max_memory: int | None = None, device: Any = None) -> Any:  # fmt: skip
-        """Load a version; see `holdfast.load`."""
+             digests: str = "once", replay: bool = False, max_memory: int | None = None, device: Any = None) -> Any:  # fmt: skip
+        """Load a version.
+
+        Args:
+            ref: such as ``churn:7``, ``churn@production`` or ``churn@latest``; or a `Version`.
+            trusted: see `holdfast.load`.
+            trusted_functions: see `holdfast.load`.
+            part: see `holdfast.load`.
+            digests: ``"once"`` compares each blob with its digest the first time that this host reads it, and again when its file
+                was touched; ``"all"`` compares every tensor now; ``"never"`` only what a check of state reads.
+            replay: see `holdfast.load`.
+            max_memory: see `holdfast.load`.
+            device: see `holdfast.load`.
+
+        Raises:
+            NotFound: there is no such version; names what there is.
+            Corrupt: what the store holds does not match its digests.
+            HoldfastError: as `holdfast.load`.
+        """
         allowed: Policy = policy(trusted, trusted_functions)
-        with self.open(ref) as opening:
-            model = opening.load(allowed, part, digests, max_memory, device)
+        with self.open(ref, digests=digests) as opening:
+            model = opening.load(allowed, part, "all" if digests == "all" else "needed", max_memory, device)
             return replayed(opening, model) if replay else model
 
     # -- finding --------------------------------------------------------------------------------------------------------
@@ -468,9 +502,9 @@ class Store:
 
     # -- what is written about versions -----------------------------------------------------------------------------------
 
-    def tag(self, ref: str | Version, *, why: str = "", who: str | None = None, **tags: str | None) -> Version:
-        """Set tags of a version; None takes one away."""
-        return self._each(ref, "tag", {key: _tag_value(key, value) for key, value in tags.items()}, why, who)
+    def tag(self, ref: str | Version, values: Mapping[str, str | None] | None = None, /, *, why: str = "", who: str | None = None, **tags: str | None) -> Version:
+        """Set tags of a version, by their names or as a mapping, which may hold any key; None takes one away."""
+        return self._each(ref, "tag", {key: _tag_value(key, value) for key, value in {**(values or {}), **tags}.items()}, why, who)
 
     def metric(self, ref: str | Version, *, why: str = "", who: str | None = None, **metrics: float | int | str | None) -> Version:
         """Set metrics of a version, such as those of a later evaluation; None takes one away. The artifact keeps those of its save."""
@@ -513,15 +547,45 @@ class Store:
             card.write(self, version, text, self.who if who is None else who, why)
         return card.read(self, version)
 
-    def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> None:
-        """Take a version out of the store. Its number is not given again; its bytes go with the next `collect`, if nobody else needs them.
+    def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> Deleted:
+        """Take a version out of the store. Its number is not given again; its bytes go with a later `collect`, if nobody else needs them.
+
+        Args:
+            ref: the version.
+            why: kept in the history.
+            who: author, if it is another than that of this store.
+
+        Returns:
+            What still points at it, and what its end frees.
 
         Raises:
             Conflict: an alias points at it.
             NotFound: it is not there.
         """
         version = self.find(ref)
+        found = pointing(self, version)
         self.journal.write(self._about(version, "delete", why, who), version.model)
+        return found
+
+    def keep(self, name: str, last: int = 10, *, days: float | None = None, dry_run: bool = False, why: str = "", who: str | None = None) -> list[Deleted]:
+        """Delete the old versions of a model: all but the last, and but those that an alias points at.
+
+        Args:
+            name: of the model.
+            last: how many of the newest stay.
+            days: those that are younger stay too.
+            dry_run: delete nothing, and say what would go.
+            why: kept in the history.
+            who: author, if it is another than that of this store.
+
+        Returns:
+            What went, the oldest first.
+
+        Raises:
+            NotFound: there is no such model.
+            ValueError: a number is negative.
+        """
+        return keep(self, name, last, days, dry_run, why, who)
 
     def _about(self, version: Version, kind: str, why: str, who: str | None, **more: Any) -> Callable[[Any, Any], Record]:
         return lambda on, row: Record(version.model, 0, kind, now(), self.who if who is None else who, why, "", n=version.n, **more)
@@ -556,6 +620,21 @@ class Store:
             v = c.version.c
             wanted = sa.select(v.model, v.n).where(v.model == model).order_by(v.n.desc()).limit(limit)
             return self._read_many(on, [tuple(row) for row in on.execute(wanted if before is None else wanted.where(v.n < before))])
+
+    def numbered(self, name: str, numbers: Iterable[int]) -> list[Version]:
+        """Return the versions of a model that have these numbers, the smallest first; those that are not there are left out.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        with self.database.reading() as on:
+            model = self._model(on, checked_name(name))
+            return self._read_many(on, [(model, n) for n in sorted(set(numbers))])
+
+    def next_number(self, name: str) -> int:
+        """Return the number that the next version of a name will have, if nobody saves one before."""
+        with self.database.reading() as on:
+            return on.scalar(sa.select(c.model.c.next_number).where(c.model.c.name == checked_name(name))) or 1
 
     def search(self, query: str = "", *, order: str = "at desc", limit: int = 50, after: str | None = None) -> Page:
         """Find versions of all models, a page at a time.

@@ -161,3 +161,7 @@ QUERY_VALUES = 500
 
 QUERY_WILDCARDS = 8
 """Signs `%` in one pattern of `like`: matching tries every place for each."""
+
+
+PACK_MEMBERS = 1_000_000
+"""Members of one pack: a thousand versions of a thousand blobs each; a reader takes half a kilobyte of memory for one."""
