@@ -218,3 +218,22 @@ def test_a_linear_model_of_labels_and_one_of_numbers_are_not_mixed_up() -> None:
     assert numbers.predictions[0].worst > 0
     texts = [LogisticRegression().fit(X[:count], np.where(Y[:count] > 0, "yes", "no")) for count in (80, 30)]
     assert holdfast.compare(*texts, on=X).predictions[0].labels
+
+
+def test_versions_are_compared_with_where_they_come_from_and_what_was_measured_since(tmp_path: Path) -> None:
+    store = holdfast.connect(tmp_path)
+    one = store.save(pipeline(), "m", data={"train": X[:40], "test": X[40:]}, code={"commit": "abc"}, metrics={"auc": 0.9})
+    store.save(OTHER, "m", data={"train": X, "test": X[40:]}, code={"commit": "def"}, parent=one, metrics={"auc": 0.9}, tags={"team": "risk"})
+    store.metric("m:2", auc=0.7)
+    found = holdfast.compare(store["m:1"], store["m:2"], limits={"metric:auc": -0.1})
+    assert found.fields == {"parent": (None, "m:1"), "code commit": ("abc", "def"), "data train": (one.data["train"], store["m:2"].data["train"]), "tag team": (None, "risk")}
+    assert found.metrics == {"auc": (0.9, 0.7)}
+    assert not found.passed
+    assert holdfast.compare(pipeline(), store["m:2"]).fields == {}
+
+
+def test_parameters_of_another_type_are_counted_and_not_listed() -> None:
+    text = str(holdfast.compare(LogisticRegression(C=3.0).fit(X, Y), LinearRegression(fit_intercept=False).fit(X, Y)))
+    assert "parameter fit_intercept: True -> False" in text
+    assert "C: 3.0" not in text
+    assert "parameters are of one type alone" in text

@@ -26,7 +26,10 @@ def text(found: Comparison) -> str:
     lines = ["different models"]
     signature = ("inputs", "classes") if found.signature else ()  # said below, with what it means
     lines += [_pair("", name, pair) for name, pair in found.fields.items() if name not in signature]
-    lines += [_pair("parameter ", name, pair) for name, pair in found.params.items()]
+    alone = [name for name, pair in found.params.items() if None in pair] if "type" in found.fields else []
+    lines += [_pair("parameter ", name, pair) for name, pair in found.params.items() if name not in alone]
+    if alone:
+        lines.append(f"  {len(alone)} parameters are of one type alone")
     lines += _metrics(found)
     lines += [_pair("library ", name, pair) for name, pair in found.libraries.items()]
     if found.sizes[0] != found.sizes[1]:
