@@ -502,6 +502,7 @@ def compare(
         ValueError: there is no such limit.
         FormatError: one is damaged, or no model.
         UnsupportedModel: a model in memory that cannot be saved.
+        TrustError: another library's file, which is loaded to be compared, needs to be trusted.
 
     Examples:
         >>> import holdfast
