@@ -144,6 +144,9 @@ def test_what_is_no_card_is_refused(store: Store, monkeypatch: pytest.MonkeyPatc
     with pytest.raises(LimitExceeded, match="CARD_BYTES"):
         store.card(version, "x" * 11)
     assert store.card(version, "x" * 10) == "x" * 10
+    monkeypatch.setattr("holdfast.values.limits.CARD_BYTES", 5)
+    with pytest.raises(LimitExceeded, match="takes 10 bytes"):
+        store.card(version)
     with pytest.raises(TypeError, match="a card is text"):
         store.card(version, b"x")  # type: ignore[arg-type]
     with pytest.raises(NotFound):

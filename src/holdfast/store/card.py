@@ -52,6 +52,7 @@ def read(store: Store, version: Version) -> str:
 
     Raises:
         Corrupt: the card that was kept is damaged.
+        LimitExceeded: it is longer than a card may be; another tool wrote it.
         NotFound: there is no such version, or its card is gone.
     """
     with store.database.reading() as on:
@@ -59,6 +60,9 @@ def read(store: Store, version: Version) -> str:
         kept = on.scalar(chosen)
     if kept is None:
         return generated(store, version)
+    size = store.blobs.size(blob_name(kept))
+    if size is not None and size > limits.CARD_BYTES:
+        raise LimitExceeded(f"the card of {version} takes {size} bytes, more than {limits.CARD_BYTES} (CARD_BYTES); take it away with holdfast card --clear", file=store.shown)
     raw = store.blobs.get(blob_name(kept))
     if digest(raw) != kept:
         raise Corrupt(f"the card of {version} does not match its digest; write it anew, or run holdfast check", file=store.shown)

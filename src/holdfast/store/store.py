@@ -195,7 +195,33 @@ class Store:
         who: str | None = None,
         on_bytes: Callable[[int], None] | None = None,
     ) -> Version:
-        """Save a model as the next version of a name."""
+        """Save a model as the next version of a name: whole or not at all.
+
+        Args:
+            model: any object that `holdfast.save` takes.
+            name: the model's name; it begins with its first version.
+            example: a few rows, kept with the answers; the version is loaded again and asked before anything names it. See `holdfast.save`.
+            metrics: name -> number, kept in the artifact and in the catalog.
+            tags: key -> text.
+            extra: anything JSON can hold, kept in the artifact.
+            note: a line for people.
+            parent: what it was made of: a version, a reference (an alias is kept as the version that it points at now), what `holdfast.save` returned, an
+                artifact id, or a line of text.
+            data: name -> data that it was made with (an array, a frame, a path, bytes, or a digest); its digest alone is kept.
+            code: such as ``{"commit": ..., "dirty": False}``, or a folder under git, whose commit is kept and whether there were other changes.
+            alias: to point at the new version.
+            who: author; that of the store unless told.
+            on_bytes: told how many more bytes are done.
+
+        Returns:
+            The new version, with its proof where there is an example.
+
+        Raises:
+            UnsupportedModel: a part of the model cannot be saved; names it and the path to it.
+            ProofFailed: the saved model does not answer as the live one; no version names it.
+            NotFound: the alias given as parent, or a file given as data, is not there.
+            NoSpace, Unavailable: the store cannot be written; no version was made.
+        """
         name = checked_name(name)
         if alias is not None:
             alias = checked_name(alias, "alias")
