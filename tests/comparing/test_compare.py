@@ -201,6 +201,11 @@ def test_the_whole_is_plain_data_that_json_takes() -> None:
     assert told["passed"] is False
     assert set(told) == {"first", "second", "same", "fields", "params", "metrics", "libraries", "tensors", "equal_tensors", "signature", "sizes", "predictions",
                          "not_asked", "notes", "limits", "passed"}  # fmt: skip
+    assert set(told["tensors"][0]) == {"name", "what", "first", "second", "worst", "changed", "mean", "relative", "elements", "share"}
+    assert set(told["limits"][0]) == {"name", "bound", "value", "held", "why"}
+    asked = holdfast.compare(pipeline(), OTHER, on=X).to_dict()["predictions"]
+    assert set(asked[0]) == {"rows_of", "method", "rows", "labels", "agreement", "changed_labels", "worst", "mean", "quantiles", "histogram", "worst_rows"}
+    assert set(asked[0]["worst_rows"][0]) == {"row", "deviation", "inputs", "first", "second"}
 
 
 def test_the_text_says_only_what_differs() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from markdown_it import MarkdownIt
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
@@ -77,6 +78,13 @@ def test_names_are_shown_as_names_and_never_become_markup(store: Store) -> None:
         if line.startswith("|"):
             cells = line.replace("\\\\", "").replace("\\|", "").strip("|").split("|")
             assert len(cells) in (2, 3), line
+    tokens = [inner for token in MarkdownIt("gfm-like", {"linkify": False, "html": True}).parse(card) for inner in (token, *(token.children or []))]
+    live = {token.type for token in tokens}
+    assert not live & {"html_block", "html_inline", "link_open", "image", "code_inline", "strong_open", "s_open", "em_open", "fence"}
+    headings = [tokens[place + 1].content for place, token in enumerate(tokens) if token.type == "heading_open"]
+    assert headings[1:] == ["Metrics", "What it takes and answers", "Parameters", "Where it comes from", "How to load it", "Limits"]
+    texts = [token.content for token in tokens if token.type == "text"]
+    assert "[x](javascript:1) `code` **b** ~~s~~ $x$" in "".join(texts), "it is shown as it is"
 
 
 def test_text_is_escaped_on_one_line() -> None:
