@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from blake3 import blake3
 
@@ -17,6 +18,10 @@ from holdfast.errors import Corrupt, NoSpace, NotFound, Unavailable
 from holdfast.store.blobs import cached
 from holdfast.store.blobs.cached import CachedBlobs, default_folder
 from holdfast.store.blobs.memory import MemoryBlobs
+from holdfast.store.blobs.wrapped import ReadOnlyBlobs, RetryingBlobs
+from holdfast.store.connecting import _check_format
+from holdfast.store.database import Database
+from holdfast.store.store import Store
 
 
 class Counting(MemoryBlobs):
@@ -171,3 +176,25 @@ def test_a_full_disk_is_told_and_leaves_nothing(inner: Counting, place: CachedBl
     assert os.listdir(tmp_path / "cache" / "tmp") == []
     with pytest.raises(NotFound, match="is not there"):
         place.open("blobs/aa/" + "0" * 64)
+
+
+def test_check_looks_at_the_bucket_and_not_at_the_cache(inner: Counting, tmp_path: Path) -> None:
+    """A copy on this machine that is whole says nothing about the bucket."""
+    database = Database(f"sqlite:///{tmp_path / 'catalog.sqlite'}", "catalog")
+    database.make()
+    store = Store(ReadOnlyBlobs(CachedBlobs(RetryingBlobs(inner), str(tmp_path / "cache"))), database, "there")
+    writer = Store(store.blobs.inner, database, "there")  # type: ignore[attr-defined]
+    _check_format(inner, False)
+    writer.save({"w": np.arange(300_000.0)}, "m")
+    assert writer.load("m:1")["w"][7] == 7.0
+    assert writer.admin.check("full").ok
+    for kind in ("blobs/", "artifacts/"):
+        name = next(iter(inner.list(kind))).name
+        data = inner.get(name)
+        inner.put(name, [data[:-1] + bytes([data[-1] ^ 1])], len(data))
+        assert store.load("m:1")["w"][7] == 7.0
+        found = writer.admin.check("full")
+        assert [(one.object, one.versions) for one in found.damaged] == [(name, ("m:1",))]
+        assert inner.size(f"aside/{name}") == len(data)
+        inner.put(name, [data], len(data))
+        assert writer.admin.check("full").ok
