@@ -309,6 +309,12 @@ def test_addresses_of_every_kind_are_understood() -> None:
         assert " at https://" in place.place
 
 
+def test_a_plus_in_a_key_stays_one(server: StubS3) -> None:
+    place = bucket(f"s3://bucket/store?endpoint={server.endpoint}&access_key_id=a+b%2Fc&secret_access_key=s", {})
+    place.put("layouts/aa/x", [b"1"], 1)
+    assert "Credential=a+b/c/" in server.asked[0][2]["authorization"]
+
+
 _POISON = {
     "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "poison", "AWS_SECRET_ACCESS_KEY": "poison",
     "AWS_SESSION_TOKEN": "poison", "AWS_REGION": "poison-1", "AWS_DEFAULT_REGION": "poison-1", "AWS_SKIP_SIGNATURE": "true", "AWS_REQUEST_PAYER": "true", "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true",

@@ -59,7 +59,7 @@ def _parts(text: str, shown: str, read_only: bool, options: Mapping[str, Any] | 
         return MemoryBlobs(text), IN_MEMORY, None
     if scheme in ("postgresql", "postgres"):
         parts = urlsplit(text)
-        asked = parse_qs(parts.query)
+        asked = parse_qs(parts.query.replace("+", "%2B"))  # a plus stands for itself, as in keys
         place = asked.get("blobs", [""])[0]
         if not place:
             raise ValueError(f"{shown} says nothing of where the bytes lie; give ...?blobs=s3://bucket/prefix, or blobs=file:///folder")

@@ -6,6 +6,7 @@ obstore's own local store is not used: it never flushes (0.12.1). The one rule: 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import time
@@ -18,6 +19,8 @@ from holdfast.errors import FormatError, HoldfastError, NotFound, Unavailable
 from holdfast.store.blobs import Object
 
 TMP = "tmp"
+NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+"""What file systems without hard links say."""
 CLAIM_SECONDS = 30.0
 """How long another writer of the same name is waited for, where there are no hard links."""
 
@@ -44,8 +47,11 @@ class LocalBlobs:
             try:
                 os.link(temporary, self._path(name))
             except FileExistsError:
-                return False
-            except OSError:
+                # over a network the answer may have got lost and the question been asked again: then it is our own link that is there
+                return os.stat(temporary).st_nlink == 2
+            except OSError as error:
+                if error.errno not in NO_LINKS:
+                    raise
                 return self._claimed(temporary, self._path(name))
             finally:
                 with contextlib.suppress(FileNotFoundError):

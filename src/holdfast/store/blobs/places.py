@@ -47,7 +47,8 @@ def bucket(address: str, options: Mapping[str, Any] | None = None) -> RemoteBlob
         ValueError: the address names no bucket, an option is not known, or there is no key.
     """
     scheme, name, prefix = parts(address)
-    given = dict(parse_qsl(urlsplit(address).query, keep_blank_values=True)) | dict(options or {})
+    # a plus stands for itself: there are some in keys, and nobody writes a blank here
+    given = dict(parse_qsl(urlsplit(address).query.replace("+", "%2B"), keep_blank_values=True)) | dict(options or {})
     known = {*_OPTIONS[scheme], *_SECRETS[scheme], *_CLIENT, "credential_provider"}
     if unknown := sorted(given.keys() - known):
         raise ValueError(f"{shown(address)}: there is no option {quoted(unknown[0], 60)!r}; there are {', '.join(sorted(known))}")
