@@ -140,6 +140,21 @@ def test_what_was_not_used_for_longest_goes_first(inner: Counting, tmp_path: Pat
     assert sum(path.stat().st_size for path in (tmp_path / "cache" / "blobs").rglob("*") if path.is_file() and path.suffix != ".ok") <= 10_000
 
 
+def test_what_others_put_into_the_folder_counts_and_what_they_left_goes(inner: Counting, tmp_path: Path) -> None:
+    ours, theirs = (CachedBlobs(inner, str(tmp_path / "cache"), size=10_000) for _ in range(2))
+    old, young = (tmp_path / "cache" / "tmp" / name for name in ("old", "young"))
+    for path in (old, young):
+        path.write_bytes(b"on its way")
+    os.utime(old, (1e9, 1e9))
+    for _ in range(12):
+        _read(ours, _put(inner, os.urandom(1_000)))
+        _read(theirs, _put(inner, os.urandom(1_000)))
+        held = sum(path.stat().st_size for path in (tmp_path / "cache" / "blobs").rglob("*") if path.is_file() and path.suffix != ".ok")
+        assert held <= 12_500, "each may be an eighth of the size behind"
+    assert not old.exists()
+    assert young.exists()
+
+
 def test_a_blob_larger_than_the_cache_is_given_all_the_same(inner: Counting, tmp_path: Path) -> None:
     place = CachedBlobs(inner, str(tmp_path / "cache"), size=1_000)
     data = os.urandom(2 << 20)

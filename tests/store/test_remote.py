@@ -414,6 +414,24 @@ def test_a_store_in_a_bucket_keeps_and_gives_versions(server: StubS3, tmp_path: 
         reader.save(MODEL, "churn")
 
 
+@pytest.mark.parametrize("honours", [True, False])
+def test_writers_whose_catalogs_do_not_see_each_other_share_one_line_of_records(tmp_path: Path, honours: bool) -> None:
+    """The second fence: a number is taken by its record, whatever a catalog says; and who writes learns what others wrote."""
+    with stub(honours=honours) as server:
+        stores = []
+        for who in ("ann", "ben"):
+            (tmp_path / who).mkdir()
+            blobs = blobs_at(f"s3://bucket/store?endpoint={server.endpoint}", options=KEYS, cache=tmp_path / "cache")
+            assert blobs.creates is honours
+            _check_format(blobs, False)
+            stores.append(Store(blobs, _database(tmp_path / who), "s3://bucket/store", who))
+        ann, ben = stores
+        assert [store.save({"by": store.who}, "m").n for store in (ann, ben, ben, ann)] == [1, 2, 3, 4]
+        ben.tag("m:3", team="risk")
+        assert [ben.load(f"m:{n}")["by"] for n in (1, 2, 3, 4)] == ["ann", "ben", "ben", "ann"]
+        assert [one.who for one in ben.history("m")] == ["ben", "ann", "ben", "ben", "ann"]
+
+
 def test_a_bucket_alone_is_read(server: StubS3, tmp_path: Path) -> None:
     address = f"s3://bucket/store?endpoint={server.endpoint}"
     blobs = blobs_at(address, options=KEYS, cache=tmp_path / "cache")
