@@ -89,6 +89,22 @@ def test_a_download_that_breaks_off_goes_on_part_by_part(server: StubS3, proxy: 
     assert sum(last + 1 - first for first, last in spans) <= (40 + 3 * 8) << 20
 
 
+@pytest.mark.parametrize("skip", range(9))
+def test_an_upload_whose_answers_get_lost_is_whole_or_told(server: StubS3, proxy: CuttingProxy, skip: int) -> None:
+    """Its six answers, each in one or two packets: of the beginning, of three parts, of the end, of the look at its size."""
+    data = os.urandom(40 << 20)
+    place = _quick(_at(proxy))
+    proxy.cut(1, 0, skip)
+    try:
+        place.put("blobs/aa/x", iter([data]), len(data))
+    except Unavailable as error:
+        assert "blobs/aa/x could not be" in str(error)
+        assert server.objects.get("store/blobs/aa/x", data) == data
+        place.put("blobs/aa/x", iter([data]), len(data))
+    assert proxy.made or skip >= 6
+    assert server.objects["store/blobs/aa/x"] == data
+
+
 def test_a_new_object_whose_answer_got_lost_counts_as_ours(server: StubS3, proxy: CuttingProxy) -> None:
     place = _quick(_at(proxy))
     place.put("layouts/aa/x", [b"warm"], 4)
