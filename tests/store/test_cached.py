@@ -171,6 +171,8 @@ def test_a_folder_that_others_may_write_to_is_refused(inner: Counting, tmp_path:
     for one in (folder, link, tmp_path / "file"):
         with pytest.raises(Unavailable, match="not yours alone to write to; take it away, or connect with another one: cache="):
             CachedBlobs(inner, str(one))
+    with pytest.raises(Unavailable, match="the cache of blobs cannot be made"):
+        CachedBlobs(inner, str(tmp_path / "file" / "below"))
     folder.chmod(0o700)
     monkeypatch.setattr(os, "getuid", lambda: 12345)
     with pytest.raises(Unavailable, match="not yours alone"):

@@ -170,6 +170,11 @@ def test_the_claim_of_a_process_that_is_gone_is_taken_over(tmp_path: Path) -> No
     assert os.listdir(tmp_path) == [CLAIM]
 
 
+def test_a_folder_that_cannot_be_claimed_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"the folder cannot be claimed for writing .*connect with read_only=True"):
+        Claim(str(tmp_path / "nothing"), "why")
+
+
 def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:
     code = f"from holdfast.store.blobs.filesystem import Claim; Claim({str(tmp_path)!r}, 'w')"
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)

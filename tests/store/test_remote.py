@@ -214,6 +214,53 @@ def test_a_server_that_keeps_less_than_it_took_is_found_out(server: StubS3) -> N
         _at(server).put("layouts/aa/x", [b"12345"], 5)
 
 
+@pytest.mark.parametrize("status", [409, 412])
+def test_an_answer_that_there_is_one_is_looked_at(server: StubS3, status: int) -> None:
+    """Another one is just writing that name, and then does not: the answer is believed for no longer than it is true."""
+    place = _at(server)
+    server.answers = [status]
+    with pytest.raises(Unavailable, match=r"log/m/1.json was being written by somebody else, and is not there; try again") as caught:
+        place.put_new("log/m/1.json", b"ours")
+    assert caught.value.passing
+    server.answers = [status]
+    assert _quick(place).put_new("log/m/1.json", b"ours")
+    assert server.objects["store/log/m/1.json"] == b"ours"
+
+
+def test_fewer_bytes_than_wanted_are_no_answer(server: StubS3) -> None:
+    place = _at(server)
+    place.put("layouts/aa/x", [b"12345"], 5)
+    with pytest.raises(Unavailable, match="3 bytes of the object layouts/aa/x came from 2 on, and 4 were wanted; try again") as caught:
+        place.read_into("layouts/aa/x", 2, memoryview(bytearray(4)))
+    assert caught.value.passing
+    with pytest.raises(NotFound, match="layouts/aa/y is not there"):
+        place.read_into("layouts/aa/y", 0, memoryview(bytearray(4)))
+    with place.open("layouts/aa/x") as source:
+        for ask in (lambda: source.view(2, 4), lambda: source.private(2, 4), lambda: source.read_into(2, memoryview(bytearray(4)))):
+            with pytest.raises(Truncated, match=r"bytes 2..6 were wanted, and there are 5"):
+                ask()
+        assert bytes(source.private(1, 3)) == b"234"
+        assert bytes(source.view(1, 3)) == b"234"
+        assert bytes(source.private(0, 2)) == b"12"
+
+
+@pytest.mark.parametrize(
+    ("ask", "text"),
+    [
+        (lambda place: place.delete("layouts/aa/x"), "the object layouts/aa/x could not be deleted: the server refuses it .status 403.; check the key, and that it may write to this bucket"),
+        (lambda place: place.put_new("layouts/aa/x", b"1"), "the object layouts/aa/x could not be written: the server refuses it"),
+        (lambda place: place.get("layouts/aa/x"), "the object layouts/aa/x could not be read: the server refuses it .status 403.; check the key, and that it may read this bucket"),
+        (lambda place: place.size("layouts/aa/x"), "the object layouts/aa/x could not be looked at: the server refuses it"),
+        (lambda place: list(place.list("layouts/")), "the objects below layouts/ could not be listed: the server refuses it"),
+    ],
+)
+def test_a_key_that_may_not_is_named_at_every_step(server: StubS3, ask: Any, text: str) -> None:
+    server.answers = [403] * 9
+    with pytest.raises(Unavailable, match=text):
+        ask(_quick(_at(server)))
+    assert len(server.answers) == 8
+
+
 def test_a_bucket_that_is_not_there_is_named(server: StubS3) -> None:
     place = bucket(f"s3://other/x?endpoint={server.endpoint}", KEYS)
     for ask in (lambda: place.put("layouts/aa/x", [b"1"], 1), lambda: place.get("layouts/aa/x"), lambda: list(place.list("log/"))):
