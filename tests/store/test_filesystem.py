@@ -73,6 +73,9 @@ def test_links_that_do_not_hold_are_done_without(tmp_path: Path, monkeypatch: py
     assert store.load("m:2") == {"a": 1}
     monkeypatch.setattr(os, "link", lambda *_: None)
     assert not look(str(tmp_path)).links
+    other = holdfast.connect(tmp_path / "store")
+    assert [other.save({"a": n}, "m").n for n in range(2)] == [4, 5]
+    assert other.load("m:4") == {"a": 0}
 
 
 def test_a_link_whose_answer_got_lost_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

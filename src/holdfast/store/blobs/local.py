@@ -28,10 +28,12 @@ CLAIM_SECONDS = 30.0
 class LocalBlobs:
     """Objects in a folder."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, links: bool = True) -> None:
+        """Take the folder, and whether its hard links are to be believed; see `holdfast.store.blobs.filesystem.look`."""
         self.creates = True
         self.folder = os.path.abspath(folder)
         self.shown = folder
+        self._links = links
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, *name.split("/"))
@@ -45,6 +47,8 @@ class LocalBlobs:
         """See `Blobs`. A hard link has one winner on every file system that has hard links; elsewhere a name is claimed by an exclusive create."""
         with self._written(name, [data], len(data)) as temporary:
             try:
+                if not self._links:
+                    return self._claimed(temporary, self._path(name))
                 os.link(temporary, self._path(name))
             except FileExistsError:
                 # over a network the answer may have got lost and the question been asked again: then it is our own link that is there
