@@ -74,7 +74,7 @@ def test_a_pack_is_read_where_it_lies(store: Store, packed: Path) -> None:
         base = base.base
     assert isinstance(base, mmap.mmap)
     for change in (lambda: view.save({"a": 1}, "m"), lambda: view.tag("churn:1", a="b"), lambda: view.blobs.delete("blobs/x")):
-        with pytest.raises(Unavailable, match="open for reading alone|opened for reading alone"):
+        with pytest.raises(Unavailable, match=r"open for reading alone|opened for reading alone"):
             change()
 
 

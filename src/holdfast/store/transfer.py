@@ -6,14 +6,16 @@ The one rule: what arrives is compared with its digests before anything names it
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from holdfast.store.carrying import Transferred, carry
+from holdfast.store.store import Store
 
 if TYPE_CHECKING:
     from holdfast.store.oci.pack import Packed
-    from holdfast.store.store import Store
+    from holdfast.store.oci.registry import Registry
 
 
 class Transfer:
@@ -24,7 +26,7 @@ class Transfer:
 
     def pull(
         self,
-        other: Store,
+        other: Store | Registry | str | os.PathLike[str],
         refs: str | Iterable[str] | None = None,
         *,
         aliases: bool = False,
@@ -37,7 +39,8 @@ class Transfer:
         version was born (store, model, number) stays with it, and nothing else of its history comes along.
 
         Args:
-            other: the store to bring them from; it may be open for reading alone.
+            other: the store to bring them from, or its address; it may be open for reading alone. A place in a registry is ``oci://host/prefix``, or a
+                `holdfast.store.oci.registry.Registry` where a password is needed; there ``refs`` has to be given.
             refs: such as ``churn:7``, ``churn@production``, or ``churn`` for all of its versions; None for everything.
             aliases: set the aliases of these versions here too.
             renumber: give a version whose number is taken here the next one; without it that is refused.
@@ -59,11 +62,13 @@ class Transfer:
         >>> second.load("churn:1")
         {'w': 1.0}
         """
-        return carry(other, self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
+        with _opened(other, True) as source:
+            given = source if isinstance(source, Store) else source.store(refs)
+            return carry(given, self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
 
     def push(
         self,
-        other: Store,
+        other: Store | Registry | str | os.PathLike[str],
         refs: str | Iterable[str] | None = None,
         *,
         aliases: bool = False,
@@ -73,9 +78,9 @@ class Transfer:
         """Bring versions of this store into another one; see `pull`.
 
         Args:
-            other: the store to bring them to.
+            other: the store to bring them to, or its address; or a place in a registry, ``oci://host/prefix``, where ``churn:7`` becomes ``host/prefix/churn:7``.
             refs: which; None for everything.
-            aliases: set their aliases there too.
+            aliases: set their aliases there too; in a registry they become tags.
             renumber: give a version whose number is taken there the next one.
             on_bytes: told how many more bytes are done.
 
@@ -84,7 +89,12 @@ class Transfer:
             Corrupt: bytes do not match their digest; no version names them.
             NotFound: a reference names nothing here, or an object is missing here.
         """
-        return carry(self.store, other, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
+        with _opened(other, False) as target:
+            if isinstance(target, Store):
+                return carry(self.store, target, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
+            if renumber:
+                raise ValueError("a version has its own number in a registry; push below another name instead of with renumber=True")
+            return target.push(self.store, refs, aliases, on_bytes)
 
     def pack(
         self,
@@ -161,3 +171,21 @@ class Transfer:
         opened.check()
         done = carry(opened.store(), self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
         return done if exports_to is None else done._replace(exports=tuple(opened.write_exports(exports_to)))
+
+
+@contextmanager
+def _opened(other: Store | Registry | str | os.PathLike[str], read_only: bool) -> Iterator[Store | Registry]:
+    """Give the other side of a transfer; what was given as an address is closed again."""
+    from holdfast.store.connecting import connect
+    from holdfast.store.oci.registry import Registry
+
+    if isinstance(other, Store | Registry):
+        yield other
+    elif isinstance(other, str) and other.startswith(("oci://", "oci+http://")):
+        yield Registry(other)
+    else:
+        store = connect(other, read_only=read_only)
+        try:
+            yield store
+        finally:
+            store.close()
