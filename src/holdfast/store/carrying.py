@@ -65,7 +65,7 @@ class Transferred(NamedTuple):
         return f"{len(new)} versions arrived{f': {named}' if named else ''}; {there} were there; {self.blobs} blobs, {self.nbytes} bytes"
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Where a version goes: its number there, or None for the next that is free; and whether it is there."""
 
     one: Carried
@@ -85,8 +85,8 @@ def carry(
     """Bring versions from one store to another; see `holdfast.store.transfer.Transfer.pull`."""
     items = carried_of(source, refs)
     came, target_id = store_id(source), store_id(target)
-    known = {model: _known(target, model, target_id) for model in dict.fromkeys(one.model for one in items)}
-    places = [_place(one, known[one.model], renumber, target) for one in items]
+    known = {model: known_of(target, model, target_id) for model in dict.fromkeys(one.model for one in items)}
+    places = [place_of(one, known[one.model], renumber, target) for one in items]
     coming = [place.one for place in places if not place.there]
     cards = {place.one.card for place in places if place.one.card is not None}
     with Session.opened(target.database, "carry") as session:
@@ -99,7 +99,7 @@ def carry(
             parent = _parent(one, numbers, known, source)
             n = place.n
             if not place.there:
-                record = _Version(one, place.n, parent, {**one.origin, "from": came, "arrived": now()}, renumber)
+                record = Coming(one, place.n, parent, {**one.origin, "from": came, "arrived": now()}, renumber)
                 n = record.write(target, target_id, found.parts[one.artifact])
             assert n is not None
             numbers[str(one)] = n
@@ -118,7 +118,7 @@ def carry(
 # -- numbers --------------------------------------------------------------------------------------------------------------
 
 
-class _Known(NamedTuple):
+class Known(NamedTuple):
     """What a store has of a model: birth -> number, number -> artifact, and every number that was ever given."""
 
     born: dict[tuple[Any, ...], int]
@@ -126,15 +126,22 @@ class _Known(NamedTuple):
     used: set[int]
 
 
-def _known(store: Store, model: str, id_: str) -> _Known:
+def known_of(store: Store, model: str, id_: str) -> Known:
+    """Return what a store has of a model.
+
+    Args:
+        store: the store.
+        model: the model's name.
+        id_: the id of the store.
+    """
     with store.database.reading() as on:
         row = on.scalar(sa.select(c.model.c.id).where(c.model.c.name == model))
         if row is None:
-            return _Known({}, {}, set())
+            return Known({}, {}, set())
         v, e = c.version.c, c.event.c
         rows = on.execute(sa.select(v.n, v.artifact, v.origin).where(v.model == row)).all()
         used = set(on.scalars(sa.select(e.n).where(e.model == row, e.kind == "version")))
-    return _Known({_birth(one, id_, model): one.n for one in rows}, {one.n: one.artifact for one in rows}, used)
+    return Known({_birth(one, id_, model): one.n for one in rows}, {one.n: one.artifact for one in rows}, used)
 
 
 def _birth(row: Any, store: str, model: str) -> tuple[Any, ...]:
@@ -142,15 +149,20 @@ def _birth(row: Any, store: str, model: str) -> tuple[Any, ...]:
     return (*((store, model, row.n) if None in origin else origin), row.artifact)
 
 
-def _place(one: Carried, known: _Known, renumber: bool, target: Store) -> _Place:
+def place_of(one: Carried, known: Known, renumber: bool, target: Store) -> Place:
+    """Return where a version goes.
+
+    Raises:
+        Conflict: its number is taken, and it may not get another.
+    """
     there = known.born.get(one.birth)
     if there is not None:
-        return _Place(one, there, True)
+        return Place(one, there, True)
     if one.n not in known.used:
-        return _Place(one, one.n, False)
+        return Place(one, one.n, False)
     if not renumber:
         raise Conflict(_taken(one, one.n in known.there), file=target.shown)
-    return _Place(one, None, False)
+    return Place(one, None, False)
 
 
 def _taken(one: Carried, there: bool) -> str:
@@ -158,7 +170,7 @@ def _taken(one: Carried, there: bool) -> str:
     return f"{one} {said}; nothing was changed. To let it have the next number there, give renumber=True"
 
 
-def _parent(one: Carried, numbers: dict[str, int], known: dict[str, _Known], source: Store) -> str | None:
+def _parent(one: Carried, numbers: dict[str, int], known: dict[str, Known], source: Store) -> str | None:
     """Return what a version was made of, as the target calls it: a number there, or else the artifact."""
     try:
         wanted = reference(one.parent or "")
@@ -249,7 +261,7 @@ def _size_of(source: Store, target: Store, blob: str) -> int:
 # -- records --------------------------------------------------------------------------------------------------------------
 
 
-class _Version(NamedTuple):
+class Coming(NamedTuple):
     """A version that is about to get its record at the target."""
 
     one: Carried

@@ -8,12 +8,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from holdfast.store.carrying import Transferred, carry
 from holdfast.store.store import Store
 
 if TYPE_CHECKING:
+    from holdfast.store.importing import Imported
     from holdfast.store.oci.pack import Packed
     from holdfast.store.oci.registry import Registry
 
@@ -171,6 +172,40 @@ class Transfer:
         opened.check()
         done = carry(opened.store(), self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
         return done if exports_to is None else done._replace(exports=tuple(opened.write_exports(exports_to)))
+
+    def import_mlflow(
+        self,
+        where: str | os.PathLike[str],
+        models: Iterable[str] | Mapping[str, str] | None = None,
+        *,
+        artifacts: str | os.PathLike[str] | None = None,
+        trusted: Iterable[Any] | None = None,
+        renumber: bool = False,
+        on_version: Callable[[Imported], None] | None = None,
+    ) -> list[Imported]:
+        """Bring registered models of MLflow into this store: their versions, numbers, aliases, tags, descriptions and metrics.
+
+        MLflow need not be installed, and nothing that its folders hold is run. An import that is called again takes what is new.
+
+        Args:
+            where: the folder with ``mlflow.db``, that file, or its address ``sqlite:///mlflow.db``.
+            models: names of registered models, or a mapping from those to the names they shall have here; None for all.
+            artifacts: the folder that the files of models lie in, where that is not the folder of ``mlflow.db``.
+            trusted: see `holdfast.load`.
+            renumber: give a version whose number is taken here the next one.
+            on_version: told what became of each version.
+
+        Returns:
+            What became of each version; one that is refused stops none of the others.
+
+        Raises:
+            FormatError: that file is no registry of MLflow.
+            NotFound: there is no such file, or no such model.
+            UnsupportedModel: that is the address of a server, or a file store of an older MLflow.
+        """
+        from holdfast.store.importing import import_mlflow
+
+        return import_mlflow(self.store, where, models, artifacts, trusted, renumber, on_version)
 
 
 @contextmanager
