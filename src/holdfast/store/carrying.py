@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from holdfast.store.store import Store
 
 
+BATCH = 100
+"""Versions whose blobs travel before their records are written: what is known of them is held in memory."""
+
+
 class Arrived(NamedTuple):
     """What became of one version.
 
@@ -87,32 +91,36 @@ def carry(
     came, target_id = store_id(source), store_id(target)
     known = {model: known_of(target, model, target_id) for model in dict.fromkeys(one.model for one in items)}
     places = [place_of(one, known[one.model], renumber, target) for one in items]
-    coming = [place.one for place in places if not place.there]
-    cards = {place.one.card for place in places if place.one.card is not None}
+    # those that keep their numbers come first, so that nobody is given one of them
+    places.sort(key=lambda place: place.n is None)
+    arrived: list[Arrived] = []
+    numbers: dict[str, int] = {}
+    count = nbytes = 0
     with Session.opened(target.database, "carry") as session:
-        found = _artifacts(source, target, session, {one.artifact for one in coming}, cards, on_bytes)
-        arrived: list[Arrived] = []
-        numbers: dict[str, int] = {}
-        # those that keep their numbers come first, so that nobody is given one of them
-        for place in sorted(places, key=lambda place: place.n is None):
-            one = place.one
-            parent = _parent(one, numbers, known, source)
-            n = place.n
-            if not place.there:
-                record = Coming(one, place.n, parent, {**one.origin, "from": came, "arrived": now()}, renumber)
-                n = record.write(target, target_id, found.parts[one.artifact])
-            assert n is not None
-            numbers[str(one)] = n
-            if one.card is not None:
-                _write_card(target, one, n)
-            arrived.append(Arrived(f"{one.model}:{n}", str(one), not place.there))
+        for start in range(0, len(places), BATCH):
+            batch = places[start : start + BATCH]
+            cards = {place.one.card for place in batch if place.one.card is not None}
+            found = _artifacts(source, target, session, {place.one.artifact for place in batch if not place.there}, cards, on_bytes)
+            count += found.blobs
+            nbytes += found.nbytes
+            for place in batch:
+                one = place.one
+                n = place.n
+                if not place.there:
+                    parent = _parent(one, numbers, known, source)
+                    n = Coming(one, place.n, parent, {**one.origin, "from": came, "arrived": now()}, renumber).write(target, target_id, found.parts[one.artifact])
+                assert n is not None
+                numbers[str(one)] = n
+                if one.card is not None:
+                    _write_card(target, one, n)
+                arrived.append(Arrived(f"{one.model}:{n}", str(one), not place.there))
         with target.database.writing() as on:
             session.end(on)
     if aliases:
         for one in items:
             for alias in one.aliases:
                 target.alias(f"{one.model}@{alias}", numbers[str(one)], why=f"as in {source.shown}"[:500])
-    return Transferred(arrived, found.blobs, found.nbytes)
+    return Transferred(arrived, count, nbytes)
 
 
 # -- numbers --------------------------------------------------------------------------------------------------------------
