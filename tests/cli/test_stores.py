@@ -141,7 +141,7 @@ def test_tags_and_notes_are_set(three: Shell) -> None:
     assert three("tag", "churn@production", "--remove", "team", "--remove", "why") == "churn:1 has the tags stage=a=b\n"
     assert three("note", "churn:1", "other words") == "churn:1 has another note\n"
     assert three.json("versions", "churn")["versions"][-1]["note"] == "other words"
-    assert three("log", "churn:1").splitlines()[1].split(None, 4)[3:][-1] == 'note "other words"'
+    assert three("log", "churn:1").splitlines()[1].split(None, 2)[2] == ':1 note "other words"'
     for arguments in (("churn:1",), ("churn:1", "word"), ("churn:1", "=x")):
         three("tag", *arguments, code=2)
         assert "KEY=VALUE" in three.err
