@@ -339,3 +339,36 @@ def test_and_binds_stronger_than_or_and_not_strongest() -> None:
     assert parse("not n = 1 and n = 2") == parse("(not n = 1) and n = 2")
     assert parse("") is parse("  \n ") is None
     assert parse("metrics.f1-score.x/y > 1") == parse("metrics.'f1-score.x/y' > 1")
+
+
+def test_questions_are_answered_by_indexes(tmp_path: Path) -> None:
+    """Of what an index has, no question passes every version; a catalog of a hundred thousand stands in docs/bench.md."""
+    from bench.store_catalog import QUESTIONS, fill
+    from sqlalchemy.dialects import sqlite
+
+    from holdfast.store.clauses import Clauses
+    from holdfast.store.planning import begin_with
+    from holdfast.store.search import asked
+
+    store = holdfast.connect(tmp_path)
+    fill(store.database, 30, 30)
+    plans = {}
+    with store.database.reading() as on:
+        for name, (query, order) in QUESTIONS.items():
+            wanted = asked(query, order, 5, None)
+            first = begin_with(on, wanted.needed, wanted.order, 5)
+            made = Clauses(True).select(wanted.needed, first, wanted.order, wanted.down, False, None).limit(6)
+            text = made.compile(dialect=sqlite.dialect(), compile_kwargs={"literal_binds": True})
+            plans[name] = [row[3] for row in on.exec_driver_sql(f"EXPLAIN QUERY PLAN {text}")]
+    for name in ("two conditions, by metric", "two conditions, newest", "rare tag", "nothing", "nothing, by metric", "in production", "one model", "a day", "best of all", "not of a team"):
+        assert not any(line.startswith("SCAN version") for line in plans[name]), (name, plans[name])
+        assert "SEARCH" in plans[name][0] + plans[name][1], (name, plans[name])
+    # along the order, and not sorted
+    for name in ("newest page", "without a tag", "words in notes"):
+        assert plans[name][0] == "SCAN version USING INDEX ix_version_at", (name, plans[name])
+    for name in ("best of all", "not of a team", "latest of each model"):
+        assert not any("TEMP B-TREE" in line for line in plans[name]), (name, plans[name])
+    # the rarest is begun with
+    assert plans["rare tag"][0].startswith("SEARCH tag_1 USING COVERING INDEX ix_tag_key_value")
+    assert plans["one model"][0] == "SEARCH version USING COVERING INDEX sqlite_autoindex_version_1 (model=?)"
+    store.close()

@@ -41,7 +41,7 @@ class Clauses:
             after: value, model and number of the row to begin behind.
         """
         v = c.version.c
-        ends = [v.model, v.n]
+        ends: list[Any] = [v.model, v.n]
         key: Any = None
         if not order.key:
             key = self._text(self._column(order.kind)) if order.kind in ("model", "type", "who") else self._column(order.kind)
@@ -52,13 +52,13 @@ class Clauses:
             other = self._join(_table(order), order.key)
             key, ends = other[_column(order)], [other.model, other.n]
             self.where.append(key.is_not(None))
-        else:
-            key = self._value(order).scalar_subquery()
-            self.where.append(key.is_not(None))
-        if order.kind == "tags" and key is not None:
-            key = self._text(key)
-        for place, one in enumerate(needed):
-            self.where.append(self._begun(one) if place == first else self.clause(one))
+            key = self._text(key) if order.kind == "tags" else key
+        self.where += [self._begun(one) if place == first else self.clause(one) for place, one in enumerate(needed)]
+        if order.key and not absent and first is not None:
+            # what to sort by is looked up once for each version that fits: SQLite opens no SELECT that has a LIMIT, and repeats nothing of it
+            inner = sa.select(self._value(order).scalar_subquery().label("key"), v.model, v.n).select_from(self.source).where(*self.where).limit(-1).subquery()
+            self.source, self.where = inner, [inner.c.key.is_not(None)]
+            key, ends = inner.c.key, [inner.c.model, inner.c.n]
         columns = ends if absent else [key, *ends]
         if after is not None:
             last = after[1:] if absent else after
@@ -66,7 +66,7 @@ class Clauses:
             self.where.append(sa.tuple_(*columns) < bound if down else sa.tuple_(*columns) > bound)
         ordered = [column.desc() if down else column.asc() for column in columns]
         shown = sa.null() if absent else key
-        return sa.select(shown.label("key"), v.model, v.n).select_from(self.source).where(*self.where).order_by(*ordered)
+        return sa.select(shown.label("key"), *ends).select_from(self.source).where(*self.where).order_by(*ordered)
 
     @staticmethod
     def _value(order: Field) -> Any:
