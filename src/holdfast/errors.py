@@ -225,7 +225,15 @@ class Conflict(StoreError):
 
 
 class Unavailable(StoreError, OSError):
-    """The place cannot be read or written now."""
+    """The place cannot be read or written now.
+
+    Attributes:
+        passing: whether the fault may be gone at the next try, as with a connection that broke.
+    """
+
+    def __init__(self, message: str, *, file: str | None = None, passing: bool = False) -> None:
+        super().__init__(message, file=file)
+        self.passing = passing
 
     def __str__(self) -> str:
         return HoldfastError.__str__(self)

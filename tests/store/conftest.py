@@ -11,16 +11,16 @@ import pytest
 import sqlalchemy as sa
 
 import holdfast
-from tests.store import servers
+from tests.store import postgres_server
 
 CATALOGS = ["memory", "sqlite", "postgresql"]
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[str]:
-    if servers.postgres_programs() is None:
+    if postgres_server.postgres_programs() is None:
         pytest.skip("PostgreSQL's server is not installed; .ci/run installs it")
-    with servers.postgres() as url:
+    with postgres_server.postgres() as url:
         yield url
 
 
@@ -45,3 +45,10 @@ def catalog(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Any]:
     store = holdfast.connect(address(request.param, tmp_path, request), who="ann")
     yield store
     store.close()
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep caches of tests out of the user's own."""
+    folder = str(tmp_path_factory.getbasetemp() / "cache")
+    monkeypatch.setattr("holdfast.store.blobs.cached.default_folder", lambda: folder)

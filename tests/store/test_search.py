@@ -17,15 +17,16 @@ from holdfast.store import catalog as c
 from holdfast.store.query import parse
 from holdfast.store.store import Store, Version
 from holdfast.values import limits
+from tests.store.conftest import address
 
 DAY = 86400.0
 START = 1_780_000_000.0
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """A store of some versions that differ in everything."""
-    found = holdfast.connect(tmp_path_factory.mktemp("search"))
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A store of some versions that differ in everything, over either kind of catalog."""
+    found = holdfast.connect(address(request.param, tmp_path_factory.mktemp("search"), request))
     picked = random.Random(7)
     teams = ["risk", "Risk", "growth", "a'b", "50%", "x_y", "*", "größe", "[x]"]
     for number in range(60):
@@ -152,8 +153,8 @@ def test_pages_hold_every_version_once_in_order(store: Store, order: str, way: s
     assert there == sorted(there, reverse=way == " desc")
 
 
-def test_a_page_goes_on_where_the_one_before_ended_though_versions_come_between(tmp_path: Path) -> None:
-    store = holdfast.connect(tmp_path)
+def test_a_page_goes_on_where_the_one_before_ended_though_versions_come_between(catalog: Store) -> None:
+    store = catalog
     for number in range(6):
         store.save({"n": number}, "m", metrics={"auc": number})
     first = store.search(order="metrics.auc desc", limit=2)
@@ -161,7 +162,6 @@ def test_a_page_goes_on_where_the_one_before_ended_though_versions_come_between(
     store.delete("m:4")
     rest = store.search(order="metrics.auc desc", limit=9, after=first.after)
     assert [one.metrics["auc"] for one in [*first, *rest]] == [5, 4, 2, 1, 0]
-    store.close()
 
 
 REFUSED = {
@@ -264,8 +264,8 @@ def test_cursors_are_of_their_question_and_nothing_else_is_one(store: Store) -> 
 HOSTILE = ["' or 1=1 --", "'; drop table version; --", '"', "\\", "%", "_", "?", ":a", "%(a)s", "{x}", "\n", "*", "$1", "a' union select 1", "\u202e", "𝒳", "/*"]
 
 
-def test_hostile_text_is_a_value_like_any_other(tmp_path: Path) -> None:
-    store = holdfast.connect(tmp_path)
+def test_hostile_text_is_a_value_like_any_other(catalog: Store) -> None:
+    store = catalog
     for number, text in enumerate(HOSTILE):
         store.save({"n": number}, "m", tags={"t": text, text: "key"}, metrics={"x": text}, note=text, who=text)
     for number, text in enumerate(HOSTILE):
@@ -285,7 +285,6 @@ def test_hostile_text_is_a_value_like_any_other(tmp_path: Path) -> None:
     assert len(said) > 50
     assert not any("MARKER" in one for one in said)
     assert len(store.search(limit=100)) == len(HOSTILE)
-    store.close()
 
 
 def test_the_largest_question_that_is_allowed_is_answered(store: Store) -> None:

@@ -14,7 +14,7 @@ COMMANDS = {
     "alias": "Point an alias of a store's model at a version, or take it away.",
     "check": "Say whether a store is whole, and heal it from another one; exit code 6 when it is not.",
     "collect": "Delete the bytes of a store that no version needs any more.",
-    "compare": "Say how two saved models differ; exit code 1 when they do.",
+    "compare": "Say how two models differ, and check limits; exit code 1 when they do, or when a limit does not hold.",
     "completion": "Print the script that completes holdfast commands in a shell.",
     "convert": "Turn pickles, joblib, skops and other files into native ones, proven to be the same models.",
     "delete": "Take versions out of a store.",

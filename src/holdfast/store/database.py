@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
@@ -26,8 +26,10 @@ class Database:
         shown: how messages call it.
     """
 
-    def __init__(self, url: str, shown: str, read_only: bool = False) -> None:
+    def __init__(self, url: str, shown: str, read_only: bool = False, shared: bool = False, on_close: Callable[[], None] | None = None) -> None:
+        """Open a catalog; ``shared`` is for a file of SQLite on a file system of the network, ``on_close`` is called once it is closed."""
         self.shown = shown
+        self._on_close = on_close
         self.read_only = read_only
         try:
             self.engine = sa.create_engine(url, **_options(url))
@@ -36,11 +38,14 @@ class Database:
         except sa.exc.ArgumentError as error:
             raise EnvironmentMissing(f"this is no address of a database ({quoted(error, 120)})", file=shown) from None
         if self.engine.dialect.name == "sqlite":
-            sa.event.listen(self.engine, "connect", _prepare_sqlite)
+            sa.event.listen(self.engine, "connect", lambda connection, _: _prepare_sqlite(connection, shared, read_only))
             sa.event.listen(self.engine, "begin", _begin_sqlite)
 
-    def make(self) -> None:
+    def make(self, fill: Callable[[Any], None] | None = None) -> None:
         """Make the tables that are not there, bring older ones to today's form, and refuse a catalog of a newer holdfast.
+
+        Args:
+            fill: given a connection, puts into a catalog that is new what it should hold; it is new as long as this has not ended well.
 
         Raises:
             UnsupportedVersion: it has a newer format.
@@ -60,6 +65,8 @@ class Database:
                 )
             if found != catalog.FORMAT:
                 migrate(on)
+            if found is None and fill is not None:
+                fill(on)
 
     def format(self) -> int | None:
         """Return the format of the catalog, or None when it has no tables yet."""
@@ -96,6 +103,8 @@ class Database:
     def close(self) -> None:
         """Give connections back."""
         self.engine.dispose()
+        if self._on_close is not None:
+            self._on_close()
 
 
 def _format(on: Any) -> int | None:
@@ -111,10 +120,12 @@ def _options(url: str) -> dict[str, Any]:
     return {"pool_pre_ping": True, "pool_size": 4, "max_overflow": 12}
 
 
-def _prepare_sqlite(connection: Any, _: Any) -> None:
+def _prepare_sqlite(connection: Any, shared: bool, read_only: bool) -> None:
     connection.isolation_level = None  # we begin transactions ourselves; Python's own way begins too late
     cursor = connection.cursor()
-    for line in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}"):
+    # WAL needs memory that all processes share, which a network does not have; a catalog that comes from elsewhere is taken out of it first
+    modes = ("PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=DELETE", "PRAGMA locking_mode=NORMAL") if shared else ("PRAGMA journal_mode=WAL",)
+    for line in (*(() if read_only else modes), "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}"):
         cursor.execute(line)
     cursor.close()
 

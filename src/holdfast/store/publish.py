@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
@@ -17,14 +17,14 @@ from blake3 import blake3
 
 from holdfast.artifact.pack import closed, sections
 from holdfast.artifact.save import Prepared
-from holdfast.errors import Corrupt, Unavailable
+from holdfast.errors import Corrupt, NotFound, Unavailable
 from holdfast.native.container import Section
 from holdfast.store import catalog as c
 from holdfast.store.apply import Parts
 from holdfast.store.blobs import Blobs, put_all
 from holdfast.store.cutting import Blob, cut, digest_of
 from holdfast.store.database import Database, now
-from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, read_layout, to_json
+from holdfast.store.objects import Layout, artifact_name, blob_name, blobs_of, layout_name, read_layout, to_json
 from holdfast.values.digest import PREFIX
 from holdfast.values.manifest import Manifest, artifact_id, manifest_bytes
 
@@ -55,11 +55,12 @@ class Session:
         self.kind = kind
         self.id = uuid.uuid4().hex
         self.begun = False
+        self._moved = 0.0
 
     @classmethod
     @contextlib.contextmanager
     def opened(cls, database: Database, kind: str = "save") -> Iterator[Session]:
-        """Give a session, and end it."""
+        """Give a session, which begins with the first thing that it relies on, and end it when the block fails."""
         session = cls(database, kind)
         try:
             yield session
@@ -69,9 +70,59 @@ class Session:
             raise
 
     def end(self, on: Any) -> None:
-        """Let go of its blobs, in the transaction that names them."""
+        """Let go of its blobs, in the transaction that names them.
+
+        Raises:
+            Unavailable: the session had ended already, so that what it relies on may be gone.
+        """
+        if not self.begun:
+            return
         on.execute(sa.delete(c.session_blob).where(c.session_blob.c.session == self.id))
-        on.execute(sa.delete(c.session).where(c.session.c.id == self.id))
+        on.execute(sa.delete(c.session_artifact).where(c.session_artifact.c.session == self.id))
+        if not on.execute(sa.delete(c.session).where(c.session.c.id == self.id)).rowcount:
+            raise self._ended()
+
+    @contextlib.contextmanager
+    def _relying(self) -> Iterator[Any]:
+        """Give a transaction of this session, which begins with it or gives a sign of life."""
+        with self.database.writing(durable=False) as on:
+            if self.begun:
+                self.move_on(on)
+            else:
+                on.execute(sa.insert(c.session).values(id=self.id, kind=self.kind, began=now(), ends=now() + LEASE))
+            yield on
+        self.begun = True
+        self._moved = time.monotonic()
+
+    def move_on(self, on: Any) -> None:
+        """Give a sign of life.
+
+        Raises:
+            Unavailable: the session has ended.
+        """
+        if not on.execute(sa.update(c.session).where(c.session.c.id == self.id).values(ends=now() + LEASE)).rowcount:
+            raise self._ended()
+        self._moved = time.monotonic()
+
+    def _ended(self) -> Unavailable:
+        said = f"this save gave no sign of life for {LEASE / 3600:g} h, or a clock was put forward, so what it relied on may be collected"
+        return Unavailable(f"{said}; nothing was changed, save again", file=self.database.shown)
+
+    def alive(self, pieces: Iterable[Any]) -> Iterator[Any]:
+        """Give pieces on, and signs of life while they travel."""
+        for piece in pieces:
+            yield piece
+            if time.monotonic() - self._moved > LEASE / 10:
+                with self.database.writing(durable=False) as on:
+                    self.move_on(on)
+
+    def claim(self, artifact: str) -> None:
+        """Rely on the layout and the manifest of an artifact, before they are looked for or written."""
+        with self._relying() as on:
+            c.guard(on, shared=True)
+            mine = (c.session_artifact.c.session == self.id, c.session_artifact.c.artifact == artifact)
+            if on.scalar(sa.select(c.session_artifact.c.artifact).where(*mine)) is None:
+                on.execute(sa.insert(c.session_artifact).values(session=self.id, artifact=artifact))
 
     def pin(self, blobs: dict[str, int]) -> set[str]:
         """Rely on blobs; returns those that the catalog did not know, or that were going: their bytes have to be written.
@@ -81,30 +132,29 @@ class Session:
         """
         deadline = time.monotonic() + WAIT
         while True:
-            with self.database.writing(durable=False) as on:
-                if self.begun:
-                    on.execute(sa.update(c.session).where(c.session.c.id == self.id).values(ends=now() + LEASE))
-                else:
-                    on.execute(sa.insert(c.session).values(id=self.id, kind=self.kind, ends=now() + LEASE))
-                states = self._states(on, list(blobs))
-                done = False
-                if "deleting" not in states.values():
-                    absent = [digest for digest in blobs if digest not in states]
-                    if absent:
-                        on.execute(sa.insert(c.blob), [{"digest": digest, "size": blobs[digest], "state": "live", "condemned": None} for digest in absent])
-                    back = [digest for digest, state in states.items() if state == "condemned"]
-                    for start in range(0, len(back), 500):
-                        on.execute(sa.update(c.blob).where(c.blob.c.digest.in_(back[start : start + 500])).values(state="live", condemned=None))
-                    held = set(on.scalars(sa.select(c.session_blob.c.blob).where(c.session_blob.c.session == self.id)))
-                    if fresh := [digest for digest in blobs if digest not in held]:
-                        on.execute(sa.insert(c.session_blob), [{"session": self.id, "blob": digest} for digest in fresh])
-                    done = True
-            if done:
-                self.begun = True
-                return set(absent)
+            with self._relying() as on:
+                new = self._pinned(on, blobs)
+            if new is not None:
+                return new
             if time.monotonic() > deadline:
                 raise Unavailable("a part of this model is just being deleted, and this does not end; run holdfast collect, and try again", file=self.database.shown)
             time.sleep(0.05)
+
+    def _pinned(self, on: Any, blobs: dict[str, int]) -> set[str] | None:
+        """Pin blobs unless one is being deleted; returns those that the catalog did not know."""
+        states = self._states(on, list(blobs))
+        if "deleting" in states.values():
+            return None
+        absent = [digest for digest in blobs if digest not in states]
+        if absent:
+            on.execute(sa.insert(c.blob), [{"digest": digest, "size": blobs[digest], "state": "live", "condemned": None} for digest in absent])
+        back = [digest for digest, state in states.items() if state == "condemned"]
+        for start in range(0, len(back), 500):
+            on.execute(sa.update(c.blob).where(c.blob.c.digest.in_(back[start : start + 500])).values(state="live", condemned=None))
+        held = set(on.scalars(sa.select(c.session_blob.c.blob).where(c.session_blob.c.session == self.id)))
+        if fresh := [digest for digest in blobs if digest not in held]:
+            on.execute(sa.insert(c.session_blob), [{"session": self.id, "blob": digest} for digest in fresh])
+        return set(absent)
 
     @staticmethod
     def _states(on: Any, digests: list[str]) -> dict[str, str]:
@@ -136,35 +186,59 @@ def put(blobs: Blobs, session: Session, ready: Prepared, on_bytes: Callable[[int
         for one, future in futures:
             digest = found[id(one)] = future.result()
             if session.pin({digest: one.nbytes}) or blobs.size(blob_name(digest)) != one.nbytes:
-                blobs.put(blob_name(digest), one.pieces(), one.nbytes)
+                blobs.put(blob_name(digest), session.alive(one.pieces()), one.nbytes)
                 written += one.nbytes
             if on_bytes is not None:
                 on_bytes(one.nbytes)
         manifest = closed(ready.manifest, _slots(made) if slots is None else slots.result())
-    digests = [found[id(one)] for one in planned]
     raw = manifest_bytes(manifest)
     id_ = artifact_id(raw)
-    layout = _layout(id_, made, planned, digests)
+    digests = [found[id(one)] for one in planned]
+    sizes = {digest: one.nbytes for digest, one in zip(digests, planned, strict=True)}
     new = session.pin({found[id(one)]: one.nbytes for one in small})
+    session.claim(id_)
+    layout = _layout(id_, made, planned, digests)
     objects: list[tuple[str, Any, int]] = [
         (blob_name(found[id(one)]), one.pieces(), one.nbytes) for one in small if found[id(one)] in new or blobs.size(blob_name(found[id(one)])) != one.nbytes
     ]
     written += sum(size for _, _, size in objects)
-    if blobs.size(artifact_name(id_)) is None or blobs.size(layout_name(id_)) is None:
+    if blobs.size(layout_name(id_)) is None:  # whoever else writes it at this moment writes the same
         placed = to_json(layout)
-        objects += [(layout_name(id_), [placed], len(placed)), (artifact_name(id_), [raw], len(raw))]
-    elif (kept := read_layout(blobs.get(layout_name(id_)), id_, blobs.shown)) != layout:
-        # laid out by another release: what is there is used, and pinned
-        held = {one: blobs.size(blob_name(one)) for one in dict.fromkeys(blob for blob, _, _ in kept.pieces)}
-        sizes = {one: size for one, size in held.items() if size is not None}
-        if len(sizes) < len(held):
-            raise Corrupt(f"the artifact {id_} is there without all of its blobs; run holdfast check", file=blobs.shown)
-        session.pin(sizes)
-        return Put(id_, manifest, raw, kept, Parts(manifest.content.digest, manifest.type, sum(one.nbytes for one in made), sizes), written)
-    put_all(blobs, objects)
-    sizes = {digest: one.nbytes for digest, one in zip(digests, planned, strict=True)}
+        objects.append((layout_name(id_), [placed], len(placed)))
+    else:
+        layout, sizes = put_layout(blobs, session, layout, sizes)
+    put_all(blobs, [*objects, (artifact_name(id_), [raw], len(raw))])
     parts = Parts(manifest.content.digest, manifest.type, sum(one.nbytes for one in made), sizes)
     return Put(id_, manifest, raw, layout, parts, written)
+
+
+def put_layout(blobs: Blobs, session: Session, layout: Layout, sizes: dict[str, int]) -> tuple[Layout, dict[str, int]]:
+    """Write a layout if there is none; one that is there stays, as long as its blobs do.
+
+    Args:
+        blobs: where to.
+        session: which has claimed the artifact, and pinned these blobs.
+        layout: of the artifact.
+        sizes: of its blobs.
+
+    Returns:
+        The layout that is there now, and the sizes of its blobs, all pinned.
+    """
+    name = layout_name(layout.artifact)
+    data = to_json(layout)
+    if blobs.put_new(name, data):
+        return layout, sizes
+    try:
+        found = read_layout(blobs.get(name), layout.artifact, blobs.shown)
+    except (Corrupt, NotFound):
+        found = None
+    if found is not None and found != layout:  # cut by other rules: a version may need its blobs
+        others = blobs_of(found)
+        if not session.pin(others) and all(blobs.size(blob_name(digest)) == size for digest, size in others.items()):
+            return found, others
+    if found != layout:
+        blobs.put(name, [data], len(data))
+    return layout, sizes
 
 
 def _slots(made: list[Section]) -> dict[tuple[str, int], str]:

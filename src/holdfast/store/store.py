@@ -21,9 +21,11 @@ from holdfast.store import catalog as c
 from holdfast.store.blobs import Blobs
 from holdfast.store.database import Database, now
 from holdfast.store.journal import Journal, Trial
+from holdfast.store.keeping import Deleted, keep, pointing
 from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout
 from holdfast.store.pieces import as_file
 from holdfast.store.publish import Put, Session, put
+from holdfast.store.verified import Verified
 from holdfast.trust.policy import Policy, policy
 from holdfast.values.digest import digest
 from holdfast.values.manifest import read_manifest
@@ -34,7 +36,28 @@ if TYPE_CHECKING:
     from holdfast.store.transfer import Transfer
 
 
-class Version(NamedTuple):
+class _Version(NamedTuple):
+    """The fields of a version."""
+
+    model: str
+    n: int
+    artifact: str
+    content: str
+    type: str
+    size: int
+    at: float
+    who: str = ""
+    note: str = ""
+    parent: str | None = None
+    metrics: Mapping[str, Any] = {}
+    tags: Mapping[str, str] = {}
+    aliases: tuple[str, ...] = ()
+    data: Mapping[str, str] = {}
+    code: Mapping[str, Any] = {}
+    proof: Proof | None = None
+
+
+class Version(_Version):
     """One version of a model.
 
     Attributes:
@@ -56,26 +79,28 @@ class Version(NamedTuple):
         proof: of a save with an example.
     """
 
-    model: str
-    n: int
-    artifact: str
-    content: str
-    type: str
-    size: int
-    at: float
-    who: str = ""
-    note: str = ""
-    parent: str | None = None
-    metrics: Mapping[str, Any] = {}
-    tags: Mapping[str, str] = {}
-    aliases: tuple[str, ...] = ()
-    data: Mapping[str, str] = {}
-    code: Mapping[str, Any] = {}
-    proof: Proof | None = None
+    _store: Store | None = None  # where it was found; no part of what it is, so two are equal without it
 
     def __str__(self) -> str:
         """Return the reference, such as ``churn:7``."""
         return f"{self.model}:{self.n}"
+
+    def _replace(self, **changes: Any) -> Version:
+        """Return a version with other values, found in the same store."""
+        return super()._replace(**changes)._of(self._store)
+
+    def _of(self, store: Store | None) -> Version:
+        self._store = store
+        return self
+
+    def __getstate__(self) -> None:
+        """Leave the store out of copies in other processes."""
+
+    def __holdfast_opening__(self) -> Opening:
+        """Open it as the file that it is: how `holdfast.compare` takes versions."""
+        if self._store is None:
+            raise NotFound(f"{self} was not found in a store here; ask the store for it: store[{str(self)!r}]")
+        return self._store.open(self)
 
 
 class Moved(NamedTuple):
@@ -92,6 +117,17 @@ class Moved(NamedTuple):
     new: int | None = None
     key: str | None = None
     value: Any = None
+
+
+_BY_NUMBER = sa.select(c.version.c.n, c.version.c.artifact).join(c.model, c.model.c.id == c.version.c.model).where(
+    c.model.c.name == sa.bindparam("model"), c.version.c.n == sa.bindparam("n")
+)  # fmt: skip
+_BY_ALIAS = (
+    sa.select(c.version.c.n, c.version.c.artifact)
+    .join(c.alias, sa.and_(c.alias.c.model == c.version.c.model, c.alias.c.n == c.version.c.n))
+    .join(c.model, c.model.c.id == c.version.c.model)
+    .where(c.model.c.name == sa.bindparam("model"), c.alias.c.name == sa.bindparam("alias"))
+)
 
 
 class Page(list[Version]):
@@ -115,6 +151,7 @@ class Store:
         self.journal = Journal(blobs, database)
         self.shown = shown
         self.who = who
+        self.verified = Verified()
 
     def __repr__(self) -> str:
         """Say where it is."""
@@ -228,7 +265,10 @@ class Store:
         assert record.n is not None
         if alias is not None:
             self.alias(f"{name}@{alias}", record.n, who=author)
-        return self._version(name, record.n)._replace(proof=proof)
+        return Version(
+            name, record.n, done.id, done.parts.content, done.parts.type, done.parts.size, record.at, author, note, record.parent, record.metrics, record.tags,
+            () if alias is None else (alias,), record.data, record.code, proof,
+        )  # fmt: skip
 
     def _proved(self, ready: saving.Prepared, done: Put) -> Proof:
         assert ready.kept is not None
@@ -245,14 +285,43 @@ class Store:
     def _open_blob(self, digest_: str) -> Any:
         return self.blobs.open(blob_name(digest_))
 
-    def open(self, ref: str | Version) -> Opening:
-        """Open a version as the file that it is."""
-        version = self.find(ref)
-        raw = self.blobs.get(artifact_name(version.artifact))
-        if digest(raw) != version.artifact:
-            raise Corrupt(f"the manifest of {version} does not match its id; holdfast check says what is hurt", file=self.shown)
-        where = read_layout(self.blobs.get(layout_name(version.artifact)), version.artifact, self.shown)
-        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{version}", self._open_blob))
+    def _open_compared(self, digest_: str) -> Any:
+        return self.verified.check(self._open_blob(digest_), digest_)
+
+    def open(self, ref: str | Version, *, digests: str = "once") -> Opening:
+        """Open a version as the file that it is; everything that reads files reads it.
+
+        Args:
+            ref: such as ``churn@production``.
+            digests: see `load`.
+
+        Raises:
+            NotFound: there is no such version.
+            Corrupt: what the store holds does not match its digests.
+        """
+        if digests not in ("once", "all", "never"):
+            raise ValueError(f"digests is once, all or never, and not {digests!r}")
+        wanted, id_ = self._artifact_of(ref)
+        raw = self.blobs.get(artifact_name(id_))
+        if digest(raw) != id_:
+            raise Corrupt(f"the manifest of {wanted} does not match its id; holdfast check says what is hurt", file=self.shown)
+        where = read_layout(self.blobs.get(layout_name(id_)), id_, self.shown)
+        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{wanted}", self._open_compared if digests == "once" else self._open_blob))
+
+    def _artifact_of(self, ref: str | Version) -> tuple[str, str]:
+        """Return how a version is called, and its artifact, by one question."""
+        if isinstance(ref, Version):
+            return str(ref), ref.artifact
+        wanted = reference(ref)
+        with self.database.reading() as on:
+            if wanted.number is not None:
+                row = on.execute(_BY_NUMBER, {"model": wanted.model, "n": wanted.number}).one_or_none()
+            else:
+                row = on.execute(_BY_ALIAS, {"model": wanted.model, "alias": wanted.alias}).one_or_none() if wanted.alias not in (None, LATEST) else None
+            if row is not None:
+                return f"{wanted.model}:{row.n}", row.artifact
+            found = self._find(on, wanted)
+            return str(found), found.artifact
 
     def file(self, ref: str | Version, path: str | os.PathLike[str], *, durable: bool = True, on_bytes: Callable[[int], None] | None = None) -> int:
         """Write a version out as a file, byte for byte as `holdfast.save` would have; a file of that name is replaced.
@@ -283,11 +352,28 @@ class Store:
         return found
 
     def load(self, ref: str | Version, *, trusted: Iterable[Any] | None = None, trusted_functions: Iterable[Any] | None = None, part: str | None = None,
-             digests: str = "needed", replay: bool = False, max_memory: int | None = None, device: Any = None) -> Any:  # fmt: skip
-        """Load a version; see `holdfast.load`."""
+             digests: str = "once", replay: bool = False, max_memory: int | None = None, device: Any = None) -> Any:  # fmt: skip
+        """Load a version.
+
+        Args:
+            ref: such as ``churn:7``, ``churn@production`` or ``churn@latest``; or a `Version`.
+            trusted: see `holdfast.load`.
+            trusted_functions: see `holdfast.load`.
+            part: see `holdfast.load`.
+            digests: ``"once"`` compares each blob with its digest the first time that this host reads it, and again when its file
+                was touched; ``"all"`` compares every tensor now; ``"never"`` only what a check of state reads.
+            replay: see `holdfast.load`.
+            max_memory: see `holdfast.load`.
+            device: see `holdfast.load`.
+
+        Raises:
+            NotFound: there is no such version; names what there is.
+            Corrupt: what the store holds does not match its digests.
+            HoldfastError: as `holdfast.load`.
+        """
         allowed: Policy = policy(trusted, trusted_functions)
-        with self.open(ref) as opening:
-            model = opening.load(allowed, part, digests, max_memory, device)
+        with self.open(ref, digests=digests) as opening:
+            model = opening.load(allowed, part, "all" if digests == "all" else "needed", max_memory, device)
             return replayed(opening, model) if replay else model
 
     # -- finding --------------------------------------------------------------------------------------------------------
@@ -349,7 +435,7 @@ class Store:
                 row.name, row.n, row.artifact, row.content, row.type, row.size, row.at, row.who, row.note, row.parent,
                 {key: _number_or_text(number, text) for key, number, text in metrics.get(key_, [])},
                 dict(tags.get(key_, [])), tuple(name for (name,) in aliases.get(key_, [])), json.loads(row.data), json.loads(row.code),
-            )
+            )._of(self)
             for key_ in wanted if (row := rows.get(key_)) is not None
         ]  # fmt: skip
 
@@ -434,15 +520,45 @@ class Store:
         self.journal.write(self._about(version, "note", why, who, text=text), version.model)
         return self._version(version.model, version.n)
 
-    def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> None:
-        """Take a version out of the store. Its number is not given again; its bytes go with the next `collect`, if nobody else needs them.
+    def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> Deleted:
+        """Take a version out of the store. Its number is not given again; its bytes go with a later `collect`, if nobody else needs them.
+
+        Args:
+            ref: the version.
+            why: kept in the history.
+            who: author, if it is another than that of this store.
+
+        Returns:
+            What still points at it, and what its end frees.
 
         Raises:
             Conflict: an alias points at it.
             NotFound: it is not there.
         """
         version = self.find(ref)
+        found = pointing(self, version)
         self.journal.write(self._about(version, "delete", why, who), version.model)
+        return found
+
+    def keep(self, name: str, last: int = 10, *, days: float | None = None, dry_run: bool = False, why: str = "", who: str | None = None) -> list[Deleted]:
+        """Delete the old versions of a model: all but the last, and but those that an alias points at.
+
+        Args:
+            name: of the model.
+            last: how many of the newest stay.
+            days: those that are younger stay too.
+            dry_run: delete nothing, and say what would go.
+            why: kept in the history.
+            who: author, if it is another than that of this store.
+
+        Returns:
+            What went, the oldest first.
+
+        Raises:
+            NotFound: there is no such model.
+            ValueError: a number is negative.
+        """
+        return keep(self, name, last, days, dry_run, why, who)
 
     def _about(self, version: Version, kind: str, why: str, who: str | None, **more: Any) -> Callable[[Any, Any], Record]:
         return lambda on, row: Record(version.model, 0, kind, now(), self.who if who is None else who, why, "", n=version.n, **more)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import os
 import stat
+import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -19,18 +20,20 @@ from holdfast.errors import FormatError, HoldfastError, NotFound, Unavailable
 from holdfast.store.blobs import Object
 
 TMP = "tmp"
+CLAIM_SECONDS = 30.0
+"""How long another writer of the same name is waited for, where there are no hard links."""
 
 
 class LocalBlobs:
     """Objects in a folder."""
 
-    creates = True
-
     def __init__(self, folder: str) -> None:
+        self.creates = True
         self.folder = os.path.abspath(folder)
         self.shown = folder
 
-    def _path(self, name: str) -> str:
+    def path_of(self, name: str) -> str:
+        """Return the file that an object is."""
         return os.path.join(self.folder, *name.split("/"))
 
     def put(self, name: str, pieces: Iterable[Any], size: int) -> None:
@@ -40,8 +43,8 @@ class LocalBlobs:
     def put_all(self, objects: list[tuple[str, Iterable[Any], int]]) -> None:
         """Write several objects; their flushes wait for the disk together. See `holdfast.store.blobs.put_all`."""
         with contextlib.ExitStack() as stack, self._translated():
-            files = [(stack.enter_context(self._temporary(pieces, size)), self._path(name)) for name, pieces, size in objects]
-            folders = {self._path(name.rpartition("/")[0]) for name, _, _ in objects}
+            files = [(stack.enter_context(self._temporary(pieces, size)), self.path_of(name)) for name, pieces, size in objects]
+            folders = {self.path_of(name.rpartition("/")[0]) for name, _, _ in objects}
             changed = folders.union(*(self._make(folder) for folder in folders))
             _each([partial(os.fsync, fd) for (fd, _), _ in files])
             for (_, temporary), path in files:
@@ -50,7 +53,7 @@ class LocalBlobs:
 
     def put_new(self, name: str, data: bytes) -> bool:
         """See `Blobs`. A hard link has one winner on every file system that has hard links; elsewhere a name is claimed by an exclusive create."""
-        path = self._path(name)
+        path = self.path_of(name)
         with self._translated(), self._temporary([data], len(data)) as (fd, temporary):
             changed = {os.path.dirname(path), *self._make(os.path.dirname(path))}
             os.fsync(fd)
@@ -66,10 +69,17 @@ class LocalBlobs:
 
     def _claimed(self, temporary: str, path: str) -> bool:
         claim = path + ".claim"
-        try:
-            os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444))
-        except FileExistsError:
-            return False
+        deadline = time.monotonic() + CLAIM_SECONDS
+        while True:
+            try:
+                os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444))
+                break
+            except FileExistsError:
+                if os.path.lexists(path):
+                    return False
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"somebody began to write {os.path.basename(path)} and does not end; if no process writes to this store, delete the file {claim}", file=self.shown) from None
+                time.sleep(0.01)
         try:
             if os.path.lexists(path):
                 return False
@@ -124,14 +134,14 @@ class LocalBlobs:
     def open(self, name: str) -> Source:
         """See `Blobs`."""
         try:
-            return open_source(self._path(name))
+            return open_source(self.path_of(name))
         except (NotFound, FormatError):
             raise NotFound(f"the object {name} is not there; holdfast check names the versions that this hurts", file=self.shown) from None
 
     def size(self, name: str) -> int | None:
         """See `Blobs`."""
         try:
-            status = os.stat(self._path(name), follow_symlinks=False)
+            status = os.stat(self.path_of(name), follow_symlinks=False)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -140,29 +150,38 @@ class LocalBlobs:
 
     def list(self, prefix: str) -> Iterator[Object]:
         """See `Blobs`."""
-        root = self._path(prefix.rstrip("/"))
-        waiting = [(root, prefix.rstrip("/"))]
+        root = self.path_of(prefix.rstrip("/"))
+        # what is still to be listed, the next one last: folders, and files with what a listing says of them
+        waiting: list[tuple[str, str, Object | None]] = [(root, prefix.rstrip("/"), None)]
         while waiting:
-            folder, name = waiting.pop()
+            folder, name, found = waiting.pop()
+            if found is not None:
+                yield found
+                continue
             try:
                 with os.scandir(folder) as entries:
-                    inside = sorted(entries, key=lambda entry: entry.name, reverse=True)
+                    inside = [self._listed(entry, name) for entry in entries if not entry.name.endswith(".claim")]
             except FileNotFoundError:
                 continue
             except OSError as error:
                 raise Unavailable(f"the folder {name} cannot be listed: {error.strerror}", file=self.shown) from None
-            folders = []
-            for entry in reversed(inside):
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append((entry.path, f"{name}/{entry.name}"))
-                elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(".claim"):
-                    status = entry.stat(follow_symlinks=False)
-                    yield Object(f"{name}/{entry.name}", status.st_size, status.st_mtime)
-            waiting += reversed(folders)
+            # a folder stands where its objects stand, so that the order is that of a bucket
+            waiting += sorted((one for one in inside if one is not None), key=lambda one: one[1] + ("/" if one[2] is None else ""), reverse=True)
+
+    @staticmethod
+    def _listed(entry: os.DirEntry[str], folder: str) -> tuple[str, str, Object | None] | None:
+        name = f"{folder}/{entry.name}"
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # taken away since
+            return None
+        if stat.S_ISDIR(status.st_mode):
+            return entry.path, name, None
+        return (entry.path, name, Object(name, status.st_size, status.st_mtime)) if stat.S_ISREG(status.st_mode) else None
 
     def delete(self, name: str) -> None:
         """See `Blobs`."""
-        path = self._path(name)
+        path = self.path_of(name)
         try:
             os.unlink(path)
             sync_folder(os.path.dirname(path))

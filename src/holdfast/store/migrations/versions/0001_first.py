@@ -45,8 +45,14 @@ def upgrade() -> None:
     op.create_table('session',
     sa.Column('id', sa.String(length=32), nullable=False),
     sa.Column('kind', sa.String(length=12), nullable=False),
+    sa.Column('began', sa.Float(), nullable=False),
     sa.Column('ends', sa.Float(), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_session'))
+    )
+    op.create_table('stray',
+    sa.Column('artifact', sa.String(length=80), nullable=False),
+    sa.Column('since', sa.Float(), nullable=False),
+    sa.PrimaryKeyConstraint('artifact', name=op.f('pk_stray'))
     )
     op.create_table('artifact_blob',
     sa.Column('artifact', sa.String(length=80), nullable=False),
@@ -73,6 +79,13 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('model', 'seq', name=op.f('pk_event'))
     )
     op.create_index('ix_event_model_alias_seq', 'event', ['model', 'alias', 'seq'], unique=False)
+    op.create_table('session_artifact',
+    sa.Column('session', sa.String(length=32), nullable=False),
+    sa.Column('artifact', sa.String(length=80), nullable=False),
+    sa.ForeignKeyConstraint(['session'], ['session.id'], name=op.f('fk_session_artifact_session'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('session', 'artifact', name=op.f('pk_session_artifact'))
+    )
+    op.create_index(op.f('ix_session_artifact_artifact'), 'session_artifact', ['artifact'], unique=False)
     op.create_table('session_blob',
     sa.Column('session', sa.String(length=32), nullable=False),
     sa.Column('blob', sa.String(length=80), nullable=False),
@@ -100,6 +113,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f('ix_version_artifact'), 'version', ['artifact'], unique=False)
     op.create_index(op.f('ix_version_at'), 'version', ['at'], unique=False)
+    op.create_index(op.f('ix_version_card'), 'version', ['card'], unique=False)
     op.create_table('alias',
     sa.Column('model', sa.Integer(), nullable=False),
     sa.Column('name', sa.String(length=200), nullable=False),
