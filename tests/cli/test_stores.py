@@ -152,7 +152,9 @@ def test_versions_are_deleted_all_or_none(three: Shell) -> None:
     assert "churn:1 is what churn@production points at" in three.err
     three("delete", "churn:2", "churn:7", code=3)
     assert [one["n"] for one in three.json("versions", "churn")["versions"]] == [3, 2, 1]
-    assert three("delete", "churn:2", "churn@latest", "churn:3", "--why", "old") == "churn:2 was deleted\nchurn:3 was deleted\n"
+    assert three("delete", "churn:2", "churn@latest", "churn:3", "--why", "old").splitlines() == [
+        "churn:2 was deleted; churn:1 is the same artifact; collect will free 0 bytes", "churn:3 was deleted; collect will free 32 bytes",
+    ]  # fmt: skip
     assert [one["n"] for one in three.json("versions", "churn")["versions"]] == [1]
     assert ":2 saved (deleted since)" in three("log", "churn")
     assert three.json("save", three.folder / "m.safetensors", "churn")["version"]["n"] == 4
@@ -181,7 +183,7 @@ def test_a_dry_run_changes_nothing(three: Shell) -> None:
     ]  # fmt: skip
     assert said[:-1] == [
         "churn@production would be moved from :1 to :3\n", "churn@production would be taken away; it was at :1\n", "", "churn:1 would have the tags team=x\n",
-        "churn:1 would have another note\n", "churn:3 would be deleted\n", "HERE/m.safetensors would be saved as churn:4\n", "HERE/m.safetensors would be saved as new:1\n",
+        "churn:1 would have another note\n", "churn:3 would be deleted; collect will free 32 bytes\n", "HERE/m.safetensors would be saved as churn:4\n", "HERE/m.safetensors would be saved as new:1\n",
     ]  # fmt: skip
     assert not (three.folder / "x.safetensors").exists()
     three("delete", "churn:1", "--dry-run", code=7)

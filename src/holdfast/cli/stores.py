@@ -17,6 +17,7 @@ import click
 from holdfast.errors import HoldfastError, NotFound
 
 if TYPE_CHECKING:
+    from holdfast.store.keeping import Deleted
     from holdfast.store.store import Store, Version
 
 STORE = "HOLDFAST_STORE"
@@ -238,6 +239,12 @@ def version_row(version: Version) -> tuple[str, ...]:
 def metrics_text(version: Version) -> str:
     """Return metrics on one line."""
     return ", ".join(f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}" for key, value in version.metrics.items())
+
+
+def deleted_text(one: Deleted, dry_run: bool) -> str:
+    """Return what became of a version that goes, and what still leads to it."""
+    rest = str(one).partition("; ")[2]
+    return f"{one.version} {'would be' if dry_run else 'was'} deleted; {rest}"
 
 
 def plain(value: Any) -> Any:
