@@ -15,6 +15,9 @@ from sklearn.linear_model import LogisticRegression
 import holdfast
 from holdfast.cli.main import main
 from holdfast.cli.stores import STORE, WHO
+from tests.store.conftest import address, postgres
+
+__all__ = ["postgres"]
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 MODEL = LogisticRegression().fit(X, X[:, 0] > 0)
@@ -237,6 +240,20 @@ def test_no_store_is_made_by_mistake(shell: Shell, command: tuple[str, ...]) -> 
     assert shell(*command, code=3) == ""
     assert "this folder is no store" in shell.err
     assert list(Path(shell.url).iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("models",), ("alias", "m@a", "1"), ("collect",)])
+def test_no_catalog_is_made_by_mistake(command: tuple[str, ...], shell: Shell, request: pytest.FixtureRequest) -> None:
+    import sqlalchemy as sa
+
+    shell.url = address("postgresql", shell.folder, request)
+    assert shell(*command, code=3) == ""
+    engine = sa.create_engine(shell.url.replace("postgresql://", "postgresql+psycopg://").partition("?")[0])
+    assert sa.inspect(engine).get_table_names() == []
+    engine.dispose()
+    assert not any(shell.folder.glob("blobs/*"))
+    assert shell("save", shell.folder / "m.safetensors", "m") == "saved m:1\n"
+    assert shell("alias", "m@a", "1") == "m@a was set to :1\n"
 
 
 def test_the_store_is_named_by_option_or_variable_or_not_at_all(three: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
