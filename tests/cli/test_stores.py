@@ -90,6 +90,18 @@ def test_a_transcript_of_three_versions(three: Shell) -> None:
     assert [one["seq"] for one in three.json("log", "churn", "--before", "3")["events"]] == [2, 1]
 
 
+def test_a_terminal_has_colours_and_a_pipe_has_none(three: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = three("log", "churn")
+    assert "\x1b" not in plain
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    coloured = three("log", "churn")
+    assert "\x1b[33m6  TIME" in coloured
+    assert re.sub("\x1b\\[[0-9;]*m", "", coloured) == plain
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert three("log", "churn") == plain
+
+
 def test_versions_and_models_are_listed(three: Shell) -> None:
     three("save", three.folder / "m.safetensors", "Abc")
     out = three("versions", "churn").splitlines()
