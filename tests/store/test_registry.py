@@ -112,6 +112,11 @@ def test_a_password_goes_nowhere_else(stub: StubRegistry, stores: tuple[Store, S
         there.transfer.pull(place(stub, user="ann", password="secret"), "churn:1")
         assert other.seen
         assert set(other.told) == {""}
+        other.auth = "bearer"
+        stub.redirect = f"http://{other.host}/v2/x/blobs/"
+        with pytest.raises(Unavailable, match="401"):
+            there.transfer.pull(place(stub, user="ann", password="secret"), "churn:2")
+        assert set(other.told) == {""}
     finally:
         other.close()
     stub.redirect, stub.auth, stub.realm = None, "bearer", "ftp://elsewhere/token"

@@ -208,6 +208,35 @@ def test_objects_named_by_no_digest_are_refused(stores: tuple[Store, Store], blo
         read_record(record, "log/m/000000000001.json", "")
 
 
+def test_a_catalog_that_lies_about_names_is_refused(stores: tuple[Store, Store]) -> None:
+    """An empty card has no bytes that could be compared, and its name would lead out of the store."""
+    here, there = stores
+    here.save(net(1), "churn")
+    for line in ("INSERT INTO blob VALUES ('blake3:../../x', 0, 'live', NULL)", "UPDATE version SET card = 'blake3:../../x'"):
+        with here.database.writing() as on:
+            on.execute(sa.text(line))
+    with pytest.raises(Corrupt, match="its card is not what a store writes"):
+        there.transfer.pull(here)
+    empty = "blake3:" + "0" * 64
+    with here.database.writing() as on:
+        on.execute(sa.text(f"INSERT INTO blob VALUES ('{empty}', 0, 'live', NULL)"))
+        on.execute(sa.text(f"UPDATE version SET card = '{empty}'"))
+    here.blobs.put(blob_name(empty), [], 0)
+    with pytest.raises(Corrupt, match="is empty"):
+        there.transfer.pull(here)
+    assert there.models() == []
+
+
+def test_text_of_every_kind_comes_along(stores: tuple[Store, Store], tmp_path: Path) -> None:
+    here, there = stores
+    here.save(net(1), "churn", tags={"a:b/c": "x" * 5000, "": "\u202e"}, metrics={"auc (test)": 0.5}, note="\n\x1b[31m" * 9, who="é" * 190)
+    here.transfer.pack(tmp_path / "x.tar")
+    third = holdfast.connect(tmp_path / "third")
+    third.transfer.unpack(tmp_path / "x.tar")
+    there.transfer.pull(here)
+    assert here["churn:1"]._replace(proof=None) == there["churn:1"] == third["churn:1"]
+
+
 def test_a_manifest_that_is_another_is_refused(stores: tuple[Store, Store]) -> None:
     here, there = stores
     first, second = here.save(net(1), "churn"), here.save(net(2), "churn")

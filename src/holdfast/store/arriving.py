@@ -89,8 +89,19 @@ def copy_blobs(source: Blobs, target: Blobs, wanted: dict[str, int], new: set[st
 
 
 def compared(given: Any, digest_: str, told: Callable[[int], None]) -> Iterator[Any]:
-    """Yield the bytes of a blob; the last of them only if all are those of that digest, so that nothing else is ever whole."""
+    """Yield the bytes of a blob; the last of them only if all are those of that digest, so that nothing else is ever whole.
+
+    Args:
+        given: the source of the blob.
+        digest_: what its name says.
+        told: told how many more bytes were taken.
+
+    Raises:
+        Corrupt: they are others.
+    """
     hasher = blake3()
+    if not given.size and digest(b"") != digest_:
+        raise Corrupt(f"the object {blob_name(digest_)} is empty; run holdfast check there", file=given.name)
     for start in range(0, given.size, CHUNK):
         # a copy: a file that is changed meanwhile must not be hashed as one thing and written as another
         piece = given.private(start, min(CHUNK, given.size - start))

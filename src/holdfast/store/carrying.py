@@ -17,7 +17,7 @@ from holdfast.errors import Conflict, NotFound
 from holdfast.store import catalog as c
 from holdfast.store.apply import Parts
 from holdfast.store.arriving import check_sections, copy_blobs, layout_of, manifest_of
-from holdfast.store.carried import Carried, birth, carried_of, store_id
+from holdfast.store.carried import Carried, birth, carried_of, checked, store_id
 from holdfast.store.database import now
 from holdfast.store.journal import nbytes_of
 from holdfast.store.objects import Layout, Record, artifact_name, blob_name, layout_name, to_json
@@ -87,7 +87,8 @@ def carry(
     on_bytes: Callable[[int], None] | None = None,
 ) -> Transferred:
     """Bring versions from one store to another; see `holdfast.store.transfer.Transfer.pull`."""
-    items = carried_of(source, refs)
+    # a catalog is a file that others may have written: what becomes the name of an object is looked at
+    items = [checked(one, source.shown) for one in carried_of(source, refs)]
     came, target_id = store_id(source), store_id(target)
     known = {model: known_of(target, model, target_id) for model in dict.fromkeys(one.model for one in items)}
     places = [place_of(one, known[one.model], renumber, target) for one in items]
