@@ -71,6 +71,8 @@ def test_versions_go_out_and_come_back(stub: StubRegistry, stores: tuple[Store, 
 
 def test_what_is_there_is_not_sent_again(stub: StubRegistry, stores: tuple[Store, Store]) -> None:
     here, _ = stores
+    assert [one.new for one in here.transfer.push(place(stub), "churn:1", dry_run=True).versions] == [True]
+    assert (stub.blobs, stub.manifests) == ({}, {})
     here.transfer.push(place(stub), "churn:1")
     sent = stub.count("PUT", "/up/")
     done = here.transfer.push(place(stub), "churn:1")

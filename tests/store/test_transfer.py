@@ -100,6 +100,24 @@ def test_a_taken_number_is_refused_before_anything_travels_or_gets_the_next(stor
     np.testing.assert_array_equal(there.load("churn:3")["head"], net(1)["head"])
 
 
+def test_a_dry_run_says_what_would_be_done(stores: tuple[Store, Store], tmp_path: Path) -> None:
+    here, there = stores
+    for seed in (1, 2):
+        here.save(net(seed), "churn")
+    here.transfer.pack(tmp_path / "x.tar")
+    there.save({"other": 1}, "churn")
+    with pytest.raises(Conflict, match="churn:1 is another version there"):
+        there.transfer.pull(here, dry_run=True)
+    before = sorted(one.name for one in there.blobs.list("blobs/"))
+    plan = there.transfer.pull(here, renumber=True, dry_run=True)
+    assert there.transfer.unpack(tmp_path / "x.tar", renumber=True, dry_run=True) == here.transfer.push(there, renumber=True, dry_run=True) == plan
+    assert sorted(one.name for one in there.blobs.list("blobs/")) == before
+    assert [one.n for one in there.versions("churn")] == [1]
+    assert there.transfer.pull(here, renumber=True) == plan
+    plan = there.transfer.pull(here, renumber=True, dry_run=True)
+    assert (plan.blobs, [one.new for one in plan.versions]) == (0, [False, False])
+
+
 def test_a_number_that_was_deleted_is_not_given_again(stores: tuple[Store, Store]) -> None:
     here, there = stores
     here.save(net(1), "churn")
