@@ -121,7 +121,9 @@ def carry(
 
 def _planned(source: Store, target: Store, places: list[Place], known: dict[str, Known]) -> Transferred:
     """Return what a transfer would do."""
-    following = {model: max([0, *one.used, *(place.one.n for place in places if place.n is not None and place.one.model == model)]) for model, one in known.items()}
+    following = {model: max(one.used, default=0) for model, one in known.items()}
+    for place in places:
+        following[place.one.model] = max(following[place.one.model], place.n or 0)
     arrived = []
     for place in places:
         n = place.n
