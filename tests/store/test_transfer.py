@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import sqlalchemy as sa
 
 import holdfast
 from holdfast.errors import Conflict, Corrupt, NotFound, Unavailable
-from holdfast.store import carrying
+from holdfast.store import arriving, carrying
 from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, read_layout, read_record, to_json
 from holdfast.store.store import Store
 
@@ -194,6 +196,33 @@ def test_a_stopped_transfer_goes_on_where_it_was(stores: tuple[Store, Store], mo
     done = there.transfer.pull(here)
     assert done.blobs == len(blobs_of(here)) - 2
     assert [one.new for one in done.versions] == [True, True, True]
+
+
+def test_large_blobs_do_not_travel_on_when_another_failed(stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = stores
+    here.save({"large": BODY, "more": BODY[:150_000] + 1, "small": [1]}, "churn")
+    monkeypatch.setattr(arriving, "CHUNK", 100_000)
+    real, failed, told = there.blobs.put, threading.Event(), []
+
+    def put(name: str, pieces: Any, size: int) -> None:
+        if size < 1_500_000:
+            failed.set()
+            raise Unavailable("the line is gone")
+        failed.wait(10)
+
+        def slowly() -> Any:
+            for piece in pieces:
+                told.append(len(piece))
+                yield piece
+                time.sleep(0.05)
+
+        real(name, slowly(), size)
+
+    monkeypatch.setattr(there.blobs, "put", put)
+    with pytest.raises(Unavailable, match="the line is gone"):
+        there.transfer.pull(here)
+    assert sum(told) < BODY.nbytes
+    assert blobs_of(there) == set()
 
 
 def test_a_layout_that_swaps_two_tensors_is_refused(stores: tuple[Store, Store]) -> None:
