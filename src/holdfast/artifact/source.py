@@ -75,6 +75,10 @@ class Source:
         out[: len(part)] = part
         return len(part)
 
+    def status(self) -> os.stat_result | None:
+        """Return what the system says of the file, or None of what is none or is closed."""
+        return os.fstat(self._fd) if self._fd >= 0 else None
+
     def close(self) -> None:
         """Give the descriptor back; views stay valid."""
         if self._fd >= 0:

@@ -30,7 +30,7 @@ def apply(on: Any, record: Record, parts: Parts | None) -> None:
     Args:
         on: a connection in a transaction that holds the model's row.
         record: whose ``seq`` is the model's next.
-        parts: for a record of a version.
+        parts: for a record of a version; of a card that is replayed, its blob.
 
     Raises:
         Conflict: the record expects what is not so; nothing of it may count.
@@ -45,13 +45,14 @@ def apply(on: Any, record: Record, parts: Parts | None) -> None:
     on.execute(
         sa.insert(c.event).values(
             model=model.id, seq=record.seq, kind=record.kind, at=record.at, who=record.who, why=record.why, n=record.n, alias=record.alias, old=record.old,
-            new=record.new, key=record.key, value=_value_text(record),
+            new=record.new, key=record.key, value=value_text(record),
         )
     )  # fmt: skip
     on.execute(sa.update(c.model).where(of.id == model.id).values(**changes))
 
 
-def _value_text(record: Record) -> str | None:
+def value_text(record: Record) -> str | None:
+    """Return what the history shows as the value of a record."""
     if record.kind == "note":
         return record.text
     return None if record.value is None else json.dumps(record.value)
@@ -60,13 +61,13 @@ def _value_text(record: Record) -> str | None:
 def _version(on: Any, model: int, record: Record, parts: Parts | None, changes: dict[str, Any]) -> None:
     assert parts is not None
     assert record.n is not None
-    _insert_missing(on, c.blob, "digest", [{"digest": digest, "size": size, "state": "live", "condemned": None} for digest, size in parts.blobs.items()])
+    c.insert_missing(on, c.blob, "digest", _live(parts))
     digests = list(parts.blobs)
     for start in range(0, len(digests), 500):
         chosen = c.blob.c.digest.in_(digests[start : start + 500])
         on.execute(sa.update(c.blob).where(chosen, c.blob.c.state != "live").values(state="live", condemned=None))
-    new = _insert_missing(on, c.artifact, "id", [{"id": record.artifact, "content": parts.content, "type": parts.type[:300], "size": parts.size}])
-    if new:
+    new = c.insert_missing(on, c.artifact, "id", [{"id": record.artifact, "content": parts.content, "type": parts.type[:300], "size": parts.size}])
+    if new and digests:
         on.execute(sa.insert(c.artifact_blob), [{"artifact": record.artifact, "blob": digest} for digest in parts.blobs])
     on.execute(
         sa.insert(c.version).values(
@@ -83,15 +84,8 @@ def _version(on: Any, model: int, record: Record, parts: Parts | None, changes: 
     changes.update(latest=sa.case((of.latest > record.n, of.latest), else_=record.n))
 
 
-def _insert_missing(on: Any, table: Any, key: str, rows: list[dict[str, Any]]) -> bool:
-    """Insert rows but for those that are there; says whether the first was new."""
-    dialect = on.engine.dialect.name
-    insert = __import__(f"sqlalchemy.dialects.{dialect}", fromlist=["insert"]).insert
-    new = False
-    for start in range(0, len(rows), 200):
-        done = on.execute(insert(table).values(rows[start : start + 200]).on_conflict_do_nothing(index_elements=[key]))
-        new = new or (start == 0 and done.rowcount > 0)
-    return new
+def _live(parts: Parts) -> list[dict[str, Any]]:
+    return [{"digest": digest, "size": size, "state": "live", "condemned": None} for digest, size in parts.blobs.items()]
 
 
 def _metric(value: Any) -> dict[str, Any]:
@@ -147,6 +141,8 @@ def _note(on: Any, model: int, record: Record, parts: Parts | None, changes: dic
 
 def _card(on: Any, model: int, record: Record, parts: Parts | None, changes: dict[str, Any]) -> None:
     _there(on, model, record)
+    if parts is not None:
+        c.insert_missing(on, c.blob, "digest", _live(parts))
     on.execute(sa.update(c.version).where(c.version.c.model == model, c.version.c.n == record.n).values(card=record.blob))
 
 

@@ -5,7 +5,11 @@ The one rule: nothing stands here alone; every row but those of sessions follows
 
 from __future__ import annotations
 
+from typing import Any
+
 import sqlalchemy as sa
+from sqlalchemy import dialects
+from sqlalchemy.dialects import postgresql, sqlite  # noqa: F401 - by name below
 
 FORMAT = 1
 
@@ -63,7 +67,7 @@ version = sa.Table(
     sa.Column("data", sa.Text, nullable=False, default="{}"),
     sa.Column("code", sa.Text, nullable=False, default="{}"),
     sa.Column("origin", sa.Text, nullable=False, default="{}"),
-    sa.Column("card", _DIGEST, sa.ForeignKey("blob.digest", ondelete="RESTRICT")),
+    sa.Column("card", _DIGEST, sa.ForeignKey("blob.digest", ondelete="RESTRICT"), index=True),
 )  # fmt: skip
 
 _of_version = (["model", "n"], ["version.model", "version.n"])
@@ -119,6 +123,7 @@ session = sa.Table(
     "session", tables,
     sa.Column("id", sa.String(32), primary_key=True),
     sa.Column("kind", sa.String(12), nullable=False),
+    sa.Column("began", sa.Float, nullable=False),
     sa.Column("ends", sa.Float, nullable=False),
 )  # fmt: skip
 
@@ -127,3 +132,34 @@ session_blob = sa.Table(
     sa.Column("session", sa.String(32), sa.ForeignKey("session.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("blob", _DIGEST, sa.ForeignKey("blob.digest", ondelete="RESTRICT"), primary_key=True, index=True),
 )  # fmt: skip
+
+# artifacts whose layout and manifest a session relies on, before a version names them
+session_artifact = sa.Table(
+    "session_artifact", tables,
+    sa.Column("session", sa.String(32), sa.ForeignKey("session.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("artifact", _DIGEST, primary_key=True, index=True),
+)  # fmt: skip
+
+# layouts and manifests that collect found without an artifact, and since when
+stray = sa.Table("stray", tables, sa.Column("artifact", _DIGEST, primary_key=True), sa.Column("since", sa.Float, nullable=False))
+
+
+def guard(on: Any, shared: bool) -> None:
+    """Let those who rely on the objects of artifacts go on beside each other, and whoever deletes such objects alone.
+
+    On SQLite a writer is alone anyway.
+    """
+    on.execute(sa.select(about.c.value).where(about.c.key == "format").with_for_update(read=shared))
+
+
+def insert_missing(on: Any, table: Any, key: str, rows: list[dict[str, Any]]) -> set[Any]:
+    """Insert rows but for those whose key is there already; returns the keys of those that were not.
+
+    What an ``INSERT`` counts is not asked: a driver may not know it.
+    """
+    insert = getattr(dialects, on.engine.dialect.name).insert
+    new: set[Any] = set()
+    for start in range(0, len(rows), 200):
+        wanted = insert(table).values(rows[start : start + 200]).on_conflict_do_nothing(index_elements=[key]).returning(table.c[key])
+        new.update(on.scalars(wanted))
+    return new

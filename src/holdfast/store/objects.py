@@ -5,12 +5,13 @@ The one rule: ``docs/store.md`` sections 2 to 4; a name here is made of digests 
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import msgspec
 
 from holdfast.errors import Corrupt, UnsupportedVersion, quoted
-from holdfast.values.digest import is_digest
+from holdfast.values.digest import PREFIX, digest, is_digest
 from holdfast.values.reference import key_of
 
 FORMAT = 1
@@ -47,6 +48,22 @@ def record_name(model: str, seq: int) -> str:
     return f"{log_prefix(model)}{seq:012d}.json"
 
 
+_BY_DIGEST = re.compile(r"(?:blobs|artifacts|layouts)/([0-9a-f]{2})/(\1[0-9a-f]{62})\Z")
+_LOGGED = re.compile(r"log/([^/]+)/([0-9]{12})\.json\Z")
+
+
+def digest_in(name: str) -> str | None:
+    """Return the digest that the name of a blob, a manifest or a layout holds, or None for what is none of ours."""
+    found = _BY_DIGEST.match(name)
+    return None if found is None else PREFIX + found[2]
+
+
+def place_in_log(name: str) -> tuple[str, int] | None:
+    """Return the encoded model and the number that the name of a record holds, or None for what is none of ours."""
+    found = _LOGGED.match(name)
+    return None if found is None else (found[1], int(found[2]))
+
+
 class Format(msgspec.Struct, frozen=True):
     """What a store says about itself; see `docs/store.md` section 2."""
 
@@ -69,6 +86,14 @@ class Layout(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     trees: list[int]
     pieces: list[tuple[str, int, int]]
     cuts: list[int]
+
+
+def blobs_of(layout: Layout) -> dict[str, int]:
+    """Return the blobs of a layout with their sizes: a blob ends where its last piece does."""
+    found: dict[str, int] = {}
+    for blob, offset, length in layout.pieces:
+        found[blob] = max(found.get(blob, 0), offset + length)
+    return found
 
 
 class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"old": "from", "new": "to"}):
@@ -100,11 +125,20 @@ class Record(msgspec.Struct, frozen=True, omit_defaults=True, rename={"old": "fr
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
+_SEAL = b',"seal":"'
 
 
 def to_json(one: msgspec.Struct) -> bytes:
-    """Return the one JSON of an object."""
-    return _encode(one)
+    """Return the one JSON of an object; its last key is its seal, so that no byte of it can change unseen."""
+    body: bytes = _encode(one)
+    return body[:-1] + _SEAL + digest(body).encode() + b'"}'
+
+
+def _unsealed(data: bytes, name: str, place: str) -> bytes:
+    body, mark, seal = bytes(data).rpartition(_SEAL)
+    if not mark or seal != digest(body + b"}").encode() + b'"}':
+        raise Corrupt(f"the object {name} does not match its seal: it is damaged or was altered; holdfast check says what it hurts", file=place)
+    return body + b"}"
 
 
 def read_format(data: bytes, place: str) -> Format:
@@ -151,6 +185,6 @@ KINDS = ("version", "alias", "rollback", "tag", "metric", "note", "card", "delet
 
 def _read(data: bytes, kind: Any, name: str, place: str) -> Any:
     try:
-        return msgspec.json.decode(data, type=kind, strict=True)
+        return msgspec.json.decode(_unsealed(data, name, place), type=kind, strict=True)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Corrupt(f"the object {name} cannot be read ({quoted(error, 120)}); holdfast check says what it hurts", file=place) from None
