@@ -146,11 +146,13 @@ def test_what_is_no_registry_is_refused(registry: Path, store: Store, tmp_path: 
         (tmp_path / "bad.db").write_bytes(data)
         with pytest.raises(FormatError, match="no registry of MLflow"):
             store.transfer.import_mlflow(tmp_path / "bad.db")
-    with sqlite3.connect(registry / "mlflow.db") as on:
-        on.execute("UPDATE model_versions SET version = 'x' WHERE name = 'churn'")
-    on.close()
-    with pytest.raises(FormatError, match="has no number"):
-        store.transfer.import_mlflow(registry)
+    for line in ("UPDATE model_versions SET version = 'x' WHERE name = 'churn'", "UPDATE model_version_tags SET version = NULL", "ALTER TABLE model_versions DROP COLUMN name"):
+        with sqlite3.connect(registry / "mlflow.db") as on:
+            on.execute(line)
+        on.close()
+        with pytest.raises(FormatError, match="no registry of MLflow"):
+            store.transfer.import_mlflow(registry)
+        assert store.models() == []
 
 
 def test_the_registry_is_not_changed(registry: Path, store: Store) -> None:

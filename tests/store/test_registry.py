@@ -71,6 +71,8 @@ def test_versions_go_out_and_come_back(stub: StubRegistry, stores: tuple[Store, 
 
 def test_what_is_there_is_not_sent_again(stub: StubRegistry, stores: tuple[Store, Store]) -> None:
     here, _ = stores
+    assert [one.new for one in here.transfer.push(place(stub), "churn:1", dry_run=True).versions] == [True]
+    assert (stub.blobs, stub.manifests) == ({}, {})
     here.transfer.push(place(stub), "churn:1")
     sent = stub.count("PUT", "/up/")
     done = here.transfer.push(place(stub), "churn:1")
@@ -111,6 +113,11 @@ def test_a_password_goes_nowhere_else(stub: StubRegistry, stores: tuple[Store, S
         stub.auth = "basic"
         there.transfer.pull(place(stub, user="ann", password="secret"), "churn:1")
         assert other.seen
+        assert set(other.told) == {""}
+        other.auth = "bearer"
+        stub.redirect = f"http://{other.host}/v2/x/blobs/"
+        with pytest.raises(Unavailable, match="401"):
+            there.transfer.pull(place(stub, user="ann", password="secret"), "churn:2")
         assert set(other.told) == {""}
     finally:
         other.close()

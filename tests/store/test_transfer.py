@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ import sqlalchemy as sa
 
 import holdfast
 from holdfast.errors import Conflict, Corrupt, NotFound, Unavailable
-from holdfast.store import carrying
+from holdfast.store import arriving, carrying
 from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, read_layout, read_record, to_json
 from holdfast.store.store import Store
 
@@ -100,6 +102,24 @@ def test_a_taken_number_is_refused_before_anything_travels_or_gets_the_next(stor
     np.testing.assert_array_equal(there.load("churn:3")["head"], net(1)["head"])
 
 
+def test_a_dry_run_says_what_would_be_done(stores: tuple[Store, Store], tmp_path: Path) -> None:
+    here, there = stores
+    for seed in (1, 2):
+        here.save(net(seed), "churn")
+    here.transfer.pack(tmp_path / "x.tar")
+    there.save({"other": 1}, "churn")
+    with pytest.raises(Conflict, match="churn:1 is another version there"):
+        there.transfer.pull(here, dry_run=True)
+    before = sorted(one.name for one in there.blobs.list("blobs/"))
+    plan = there.transfer.pull(here, renumber=True, dry_run=True)
+    assert there.transfer.unpack(tmp_path / "x.tar", renumber=True, dry_run=True) == here.transfer.push(there, renumber=True, dry_run=True) == plan
+    assert sorted(one.name for one in there.blobs.list("blobs/")) == before
+    assert [one.n for one in there.versions("churn")] == [1]
+    assert there.transfer.pull(here, renumber=True) == plan
+    plan = there.transfer.pull(here, renumber=True, dry_run=True)
+    assert (plan.blobs, [one.new for one in plan.versions]) == (0, [False, False])
+
+
 def test_a_number_that_was_deleted_is_not_given_again(stores: tuple[Store, Store]) -> None:
     here, there = stores
     here.save(net(1), "churn")
@@ -178,6 +198,33 @@ def test_a_stopped_transfer_goes_on_where_it_was(stores: tuple[Store, Store], mo
     assert [one.new for one in done.versions] == [True, True, True]
 
 
+def test_large_blobs_do_not_travel_on_when_another_failed(stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = stores
+    here.save({"large": BODY, "more": BODY[:150_000] + 1, "small": [1]}, "churn")
+    monkeypatch.setattr(arriving, "CHUNK", 100_000)
+    real, failed, told = there.blobs.put, threading.Event(), []
+
+    def put(name: str, pieces: Any, size: int) -> None:
+        if size < 1_500_000:
+            failed.set()
+            raise Unavailable("the line is gone")
+        failed.wait(10)
+
+        def slowly() -> Any:
+            for piece in pieces:
+                told.append(len(piece))
+                yield piece
+                time.sleep(0.05)
+
+        real(name, slowly(), size)
+
+    monkeypatch.setattr(there.blobs, "put", put)
+    with pytest.raises(Unavailable, match="the line is gone"):
+        there.transfer.pull(here)
+    assert sum(told) < BODY.nbytes
+    assert blobs_of(there) == set()
+
+
 def test_a_layout_that_swaps_two_tensors_is_refused(stores: tuple[Store, Store]) -> None:
     """Each blob is what its name says, and the model would be another."""
     here, there = stores
@@ -206,6 +253,35 @@ def test_objects_named_by_no_digest_are_refused(stores: tuple[Store, Store], blo
     record = b'{"model":"m","seq":1,"kind":"version","at":1.0,"who":"","why":"","writer":"","n":1,"artifact":"../../x"}'
     with pytest.raises(Corrupt, match="something that is no digest"):
         read_record(record, "log/m/000000000001.json", "")
+
+
+def test_a_catalog_that_lies_about_names_is_refused(stores: tuple[Store, Store]) -> None:
+    """An empty card has no bytes that could be compared, and its name would lead out of the store."""
+    here, there = stores
+    here.save(net(1), "churn")
+    for line in ("INSERT INTO blob VALUES ('blake3:../../x', 0, 'live', NULL)", "UPDATE version SET card = 'blake3:../../x'"):
+        with here.database.writing() as on:
+            on.execute(sa.text(line))
+    with pytest.raises(Corrupt, match="its card is not what a store writes"):
+        there.transfer.pull(here)
+    empty = "blake3:" + "0" * 64
+    with here.database.writing() as on:
+        on.execute(sa.text(f"INSERT INTO blob VALUES ('{empty}', 0, 'live', NULL)"))
+        on.execute(sa.text(f"UPDATE version SET card = '{empty}'"))
+    here.blobs.put(blob_name(empty), [], 0)
+    with pytest.raises(Corrupt, match="is empty"):
+        there.transfer.pull(here)
+    assert there.models() == []
+
+
+def test_text_of_every_kind_comes_along(stores: tuple[Store, Store], tmp_path: Path) -> None:
+    here, there = stores
+    here.save(net(1), "churn", tags={"a:b/c": "x" * 5000, "": "\u202e"}, metrics={"auc (test)": 0.5}, note="\n\x1b[31m" * 9, who="é" * 190)
+    here.transfer.pack(tmp_path / "x.tar")
+    third = holdfast.connect(tmp_path / "third")
+    third.transfer.unpack(tmp_path / "x.tar")
+    there.transfer.pull(here)
+    assert here["churn:1"]._replace(proof=None) == there["churn:1"] == third["churn:1"]
 
 
 def test_a_manifest_that_is_another_is_refused(stores: tuple[Store, Store]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, CancelledError, ThreadPoolExecutor, wait
 from typing import Any
 
 import msgspec
@@ -67,8 +67,17 @@ def copy_blobs(source: Blobs, target: Blobs, wanted: dict[str, int], new: set[st
         with source.open(name) as given:
             if given.size != size:
                 raise Corrupt(f"the object {name} has {given.size} bytes and not {size}; run holdfast check there", file=source.shown)
-            target.put(name, compared(given, digest_, told), size)
+            target.put(name, given_up(compared(given, digest_, told), size), size)
         return size
+
+    def given_up(pieces: Iterator[Any], size: int) -> Iterator[Any]:
+        """Yield pieces until another blob failed, or somebody gave up; a blob whose last piece is there is finished."""
+        at = 0
+        for piece in pieces:
+            yield piece
+            at += len(piece)
+            if at < size and stop.is_set():
+                raise CancelledError
 
     with ThreadPoolExecutor(BESIDE, "holdfast-copy") as workers:
         futures = [workers.submit(one, item) for item in sorted(wanted.items(), key=lambda item: -item[1])]
@@ -89,8 +98,19 @@ def copy_blobs(source: Blobs, target: Blobs, wanted: dict[str, int], new: set[st
 
 
 def compared(given: Any, digest_: str, told: Callable[[int], None]) -> Iterator[Any]:
-    """Yield the bytes of a blob; the last of them only if all are those of that digest, so that nothing else is ever whole."""
+    """Yield the bytes of a blob; the last of them only if all are those of that digest, so that nothing else is ever whole.
+
+    Args:
+        given: the source of the blob.
+        digest_: what its name says.
+        told: told how many more bytes were taken.
+
+    Raises:
+        Corrupt: they are others.
+    """
     hasher = blake3()
+    if not given.size and digest(b"") != digest_:
+        raise Corrupt(f"the object {blob_name(digest_)} is empty; run holdfast check there", file=given.name)
     for start in range(0, given.size, CHUNK):
         # a copy: a file that is changed meanwhile must not be hashed as one thing and written as another
         piece = given.private(start, min(CHUNK, given.size - start))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import sqlalchemy as sa
 
-from holdfast.errors import Corrupt, HoldfastError, quoted
+from holdfast.errors import Corrupt, LimitExceeded, quoted
 from holdfast.store import catalog as c
 from holdfast.store.objects import FORMAT_NAME, read_format
 from holdfast.values.digest import is_digest
@@ -21,12 +21,8 @@ from holdfast.values.reference import LATEST, checked_name, reference
 if TYPE_CHECKING:
     from holdfast.store.store import Store, Version
 
-TEXT = 1_000_000
-"""Characters of a note that is taken from a file or a registry."""
-VALUE = 1000
-"""Characters of a tag's or a metric's value: the catalog's columns."""
-ENTRIES = 10_000
-"""Metrics, tags or data sets of one version."""
+DOCUMENT_BYTES = 16 * 1024 * 1024
+"""Bytes of one version's document: ten thousand tags of a thousand characters."""
 PAGE = 500
 
 
@@ -147,15 +143,13 @@ def _carried(version: Version, origin: dict[str, Any], card: str | None, id_: st
 
 
 def checked(one: Carried, place: str) -> Carried:
-    """Return a version that came from outside, if it is one that a store could hold.
+    """Return a version that came from outside, if a store can give it a name and its objects theirs.
 
     Raises:
-        Corrupt: it is not; says what is wrong.
+        Corrupt: it cannot; says why.
     """
     try:
-        names = [(one.model, "model"), *((alias, "alias") for alias in one.aliases)]
-        names += [(key, what) for what, held in (("metric", one.metrics), ("tag", one.tags), ("data set", one.data)) for key in held]
-        for name, what in names:
+        for name, what in ((one.model, "model"), *((alias, "alias") for alias in one.aliases)):
             if checked_name(name, what) != name:
                 raise ValueError(f"the {what} {quoted(name, 80)!r} is not written in the form in which names are kept")
         # text alone: a registry of another kind may have had other names
@@ -163,14 +157,9 @@ def checked(one: Carried, place: str) -> Carried:
             raise ValueError("it does not say where it was born")
     except (ValueError, TypeError) as error:
         raise Corrupt(f"the version {quoted(one, 80)} could not stand in a store: {quoted(error, 200)}", file=place) from None
-    values = [*one.tags.values(), *one.data.values(), *(value for value in one.metrics.values() if isinstance(value, str))]
-    bounds = (
-        (1 <= one.n < 10**12, "its number"), (is_digest(one.artifact) and (one.card is None or is_digest(one.card)), "a digest"), (len(one.note) <= TEXT, "its note"),
-        (len(one.who) <= 200, "its author"), (len(one.parent or "") <= 300, "its parent"), (LATEST not in one.aliases, "an alias"),
-        (max(len(one.metrics), len(one.tags), len(one.data), len(one.aliases)) <= ENTRIES, "the number of its entries"),
-        (all(len(value) <= VALUE for value in values), "a value"), (len(msgspec.json.encode((one.code, one.origin))) <= TEXT, "its code or origin"),
-    )  # fmt: skip
-    for holds, what in bounds:
+    for holds, what in (
+        (1 <= one.n < 10**12, "its number"), (is_digest(one.artifact), "its artifact"), (one.card is None or is_digest(one.card), "its card"), (LATEST not in one.aliases, "an alias"),
+    ):  # fmt: skip
         if not holds:
             raise Corrupt(f"the version {quoted(one, 80)} could not stand in a store: {what} is not what a store writes", file=place)
     return one
@@ -190,9 +179,12 @@ def from_json(data: bytes, place: str) -> Carried:
 
     Raises:
         Corrupt: it is none, or one that no store could hold.
+        LimitExceeded: it is larger than such a thing may be.
     """
+    if len(data) > DOCUMENT_BYTES:
+        raise LimitExceeded(f"what is said of a version takes {len(data)} bytes, more than {DOCUMENT_BYTES} (DOCUMENT_BYTES)", file=place)
     try:
         found = _decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, HoldfastError) as error:
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Corrupt(f"what is said of a version cannot be read ({quoted(error, 120)}); get the file again from where it was made", file=place) from None
     return checked(found, place)

@@ -7,22 +7,23 @@ The one rule: bytes come first, pinned by a session; a version is named when eve
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, NamedTuple
 
 import sqlalchemy as sa
 
-from holdfast.errors import Conflict, NotFound
+from holdfast.errors import NotFound
 from holdfast.store import catalog as c
 from holdfast.store.apply import Parts
-from holdfast.store.arriving import check_sections, copy_blobs, layout_of, manifest_of
-from holdfast.store.carried import Carried, birth, carried_of, store_id
+from holdfast.store.arriving import BESIDE, check_sections, copy_blobs, layout_of, manifest_of
+from holdfast.store.carried import carried_of, checked, store_id
+from holdfast.store.coming import Coming, Known, Place, known_of, parent_of, place_of, write_card
 from holdfast.store.database import now
 from holdfast.store.journal import nbytes_of
-from holdfast.store.objects import Layout, Record, artifact_name, blob_name, layout_name, to_json
+from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, to_json
 from holdfast.store.publish import Session
-from holdfast.values.reference import reference
+from holdfast.values.manifest import Manifest
 
 if TYPE_CHECKING:
     from holdfast.store.store import Store
@@ -69,14 +70,6 @@ class Transferred(NamedTuple):
         return f"{len(new)} versions arrived{f': {named}' if named else ''}; {there} were there; {self.blobs} blobs, {self.nbytes} bytes"
 
 
-class Place(NamedTuple):
-    """Where a version goes: its number there, or None for the next that is free; and whether it is there."""
-
-    one: Carried
-    n: int | None
-    there: bool
-
-
 def carry(
     source: Store,
     target: Store,
@@ -85,34 +78,37 @@ def carry(
     aliases: bool = False,
     renumber: bool = False,
     on_bytes: Callable[[int], None] | None = None,
+    dry_run: bool = False,
 ) -> Transferred:
     """Bring versions from one store to another; see `holdfast.store.transfer.Transfer.pull`."""
-    items = carried_of(source, refs)
+    # a catalog is a file that others may have written: what becomes the name of an object is looked at
+    items = [checked(one, source.shown) for one in carried_of(source, refs)]
     came, target_id = store_id(source), store_id(target)
     known = {model: known_of(target, model, target_id) for model in dict.fromkeys(one.model for one in items)}
     places = [place_of(one, known[one.model], renumber, target) for one in items]
     # those that keep their numbers come first, so that nobody is given one of them
     places.sort(key=lambda place: place.n is None)
+    if dry_run:
+        return _planned(source, target, places, known)
     arrived: list[Arrived] = []
     numbers: dict[str, int] = {}
     count = nbytes = 0
     with Session.opened(target.database, "carry") as session:
         for start in range(0, len(places), BATCH):
             batch = places[start : start + BATCH]
-            cards = {place.one.card for place in batch if place.one.card is not None}
-            found = _artifacts(source, target, session, {place.one.artifact for place in batch if not place.there}, cards, on_bytes)
+            found = _artifacts(source, target, session, batch, on_bytes)
             count += found.blobs
             nbytes += found.nbytes
             for place in batch:
                 one = place.one
                 n = place.n
                 if not place.there:
-                    parent = _parent(one, numbers, known, source)
+                    parent = parent_of(one, numbers, known, source)
                     n = Coming(one, place.n, parent, {**one.origin, "from": came, "arrived": now()}, renumber).write(target, target_id, found.parts[one.artifact])
                 assert n is not None
                 numbers[str(one)] = n
                 if one.card is not None:
-                    _write_card(target, one, n)
+                    write_card(target, one, n)
                 arrived.append(Arrived(f"{one.model}:{n}", str(one), not place.there))
         with target.database.writing() as on:
             session.end(on)
@@ -123,77 +119,24 @@ def carry(
     return Transferred(arrived, count, nbytes)
 
 
-# -- numbers --------------------------------------------------------------------------------------------------------------
-
-
-class Known(NamedTuple):
-    """What a store has of a model: birth -> number, number -> artifact, and every number that was ever given."""
-
-    born: dict[tuple[Any, ...], int]
-    there: dict[int, str]
-    used: set[int]
-
-
-def known_of(store: Store, model: str, id_: str) -> Known:
-    """Return what a store has of a model.
-
-    Args:
-        store: the store.
-        model: the model's name.
-        id_: the id of the store.
-    """
-    with store.database.reading() as on:
-        row = on.scalar(sa.select(c.model.c.id).where(c.model.c.name == model))
-        if row is None:
-            return Known({}, {}, set())
-        v, e = c.version.c, c.event.c
-        rows = on.execute(sa.select(v.n, v.artifact, v.origin).where(v.model == row)).all()
-        used = set(on.scalars(sa.select(e.n).where(e.model == row, e.kind == "version")))
-    return Known({_birth(one, id_, model): one.n for one in rows}, {one.n: one.artifact for one in rows}, used)
-
-
-def _birth(row: Any, store: str, model: str) -> tuple[Any, ...]:
-    origin = birth(json.loads(row.origin))
-    return (*((store, model, row.n) if None in origin else origin), row.artifact)
-
-
-def place_of(one: Carried, known: Known, renumber: bool, target: Store) -> Place:
-    """Return where a version goes.
-
-    Raises:
-        Conflict: its number is taken, and it may not get another.
-    """
-    there = known.born.get(one.birth)
-    if there is not None:
-        return Place(one, there, True)
-    if one.n not in known.used:
-        return Place(one, one.n, False)
-    if not renumber:
-        raise Conflict(_taken(one, one.n in known.there), file=target.shown)
-    return Place(one, None, False)
-
-
-def _taken(one: Carried, there: bool) -> str:
-    said = "is another version there" if there else "was deleted there, and numbers are not given again"
-    return f"{one} {said}; nothing was changed. To let it have the next number there, give renumber=True"
-
-
-def _parent(one: Carried, numbers: dict[str, int], known: dict[str, Known], source: Store) -> str | None:
-    """Return what a version was made of, as the target calls it: a number there, or else the artifact."""
-    try:
-        wanted = reference(one.parent or "")
-    except ValueError:
-        return one.parent
-    if wanted.number is None:
-        return one.parent
-    if one.parent in numbers:
-        return f"{wanted.model}:{numbers[one.parent]}"
-    try:
-        parent = source.find(str(one.parent))
-    except NotFound:
-        return one.parent
-    same = wanted.model in known and known[wanted.model].there.get(wanted.number) == parent.artifact
-    return one.parent if same else parent.artifact
+def _planned(source: Store, target: Store, places: list[Place], known: dict[str, Known]) -> Transferred:
+    """Return what a transfer would do."""
+    following = {model: max(one.used, default=0) for model, one in known.items()}
+    for place in places:
+        following[place.one.model] = max(following[place.one.model], place.n or 0)
+    arrived = []
+    for place in places:
+        n = place.n
+        if n is None:
+            n = following[place.one.model] = following[place.one.model] + 1
+        arrived.append(Arrived(f"{place.one.model}:{n}", str(place.one), not place.there))
+    sizes: dict[str, int] = {}
+    for start in range(0, len(places), BATCH):
+        sizes |= _wanted(source, target, places[start : start + BATCH])[1]
+    with ThreadPoolExecutor(BESIDE, "holdfast-ask") as workers:
+        there = workers.map(lambda blob: target.blobs.size(blob_name(blob)) == sizes[blob], sizes)
+        lacking = [blob for blob, found in zip(sizes, there, strict=True) if not found]
+    return Transferred(arrived, len(lacking), sum(sizes[blob] for blob in lacking))
 
 
 # -- bytes ----------------------------------------------------------------------------------------------------------------
@@ -205,16 +148,27 @@ class _Found(NamedTuple):
     nbytes: int
 
 
-def _artifacts(source: Store, target: Store, session: Session, ids: set[str], cards: set[str], on_bytes: Callable[[int], None] | None) -> _Found:
-    """Bring over what artifacts and cards need, and compare it."""
-    read = {id_: (*manifest_of(source.blobs, id_), _layout(source, target, id_)) for id_ in sorted(ids)}
+_Read = dict[str, tuple[bytes, Manifest, Layout]]
+
+
+def _wanted(source: Store, target: Store, places: list[Place]) -> tuple[_Read, dict[str, int]]:
+    """Return the manifests and layouts of versions that come, and the bytes of every blob that they and their cards need."""
+    ids = sorted({place.one.artifact for place in places if not place.there})
+    read = {id_: (*manifest_of(source.blobs, id_), _layout(source, target, id_)) for id_ in ids}
     sizes = _sizes(source, set(read))
     wanted: dict[str, int] = {}
     for id_, (_, _, where) in read.items():
         for blob, _, _ in where.pieces:
             wanted[blob] = sizes[id_, blob] if (id_, blob) in sizes else _size_of(source, target, blob)
-    for card in cards:
-        wanted[card] = _size_of(source, target, card)
+    for place in places:
+        if place.one.card is not None:
+            wanted[place.one.card] = _size_of(source, target, place.one.card)
+    return read, wanted
+
+
+def _artifacts(source: Store, target: Store, session: Session, places: list[Place], on_bytes: Callable[[int], None] | None) -> _Found:
+    """Bring over what versions and their cards need, and compare it."""
+    read, wanted = _wanted(source, target, places)
     new: set[str] = set()
     digests = list(wanted)
     for start in range(0, len(digests), 500):
@@ -264,69 +218,3 @@ def _size_of(source: Store, target: Store, blob: str) -> int:
         if size is not None:
             return size
     raise NotFound(f"the object {blob_name(blob)} is not there; run holdfast check there", file=source.shown)
-
-
-# -- records --------------------------------------------------------------------------------------------------------------
-
-
-class Coming(NamedTuple):
-    """A version that is about to get its record at the target."""
-
-    one: Carried
-    n: int | None
-    parent: str | None
-    origin: dict[str, Any]
-    renumber: bool
-
-    def write(self, target: Store, target_id: str, parts: Parts) -> int:
-        """Write the record; returns the number."""
-        one = self.one
-        there: list[int] = []
-
-        def make(on: Any, row: Any) -> Record:
-            # looked at again under the lock: somebody may have been quicker
-            v = c.version.c
-            same = on.execute(sa.select(v.n, v.artifact, v.origin).where(v.model == row.id, v.artifact == one.artifact)).all()
-            there.extend(other.n for other in same if _birth(other, target_id, one.model) == one.birth)
-            if there:
-                raise _There
-            return Record(
-                one.model, 0, "version", one.at, one.who, f"from {one} of the store {self.origin['from'][:8]}", "", n=self._number(on, row, target), artifact=one.artifact,
-                blobs=list(parts.blobs), parent=self.parent, metrics=one.metrics, tags=one.tags, data=one.data, code=one.code, origin=self.origin, text=one.note or None,
-            )  # fmt: skip
-
-        try:
-            record = target.journal.write(make, one.model, parts)
-        except _There:
-            return there[0]
-        assert record.n is not None
-        return record.n
-
-    def _number(self, on: Any, row: Any, target: Store) -> int:
-        if self.n is None:
-            return int(row.next_number)
-        e = c.event.c
-        if self.n >= row.next_number or on.scalar(sa.select(e.seq).where(e.model == row.id, e.kind == "version", e.n == self.n).limit(1)) is None:
-            return self.n
-        if not self.renumber:
-            raise Conflict(_taken(self.one, True), file=target.shown)
-        return int(row.next_number)
-
-
-def _write_card(target: Store, one: Carried, n: int) -> None:
-    """Give a version its card, unless it has one."""
-
-    def make(on: Any, row: Any) -> Record:
-        if on.scalar(sa.select(c.version.c.card).where(c.version.c.model == row.id, c.version.c.n == n)) is not None:
-            raise _There
-        return Record(one.model, 0, "card", now(), target.who, f"came with {one}", "", n=n, blob=one.card)
-
-    try:
-        target.journal.write(make, one.model)
-    except _There:
-        return
-
-
-class _There(Exception):
-    """It is there already."""
-

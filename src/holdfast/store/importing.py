@@ -19,7 +19,7 @@ from holdfast.artifact.mlflow import MlflowFolder
 from holdfast.artifact.save import live_classes, live_functions
 from holdfast.errors import HoldfastError, NotFound, ProofFailed, quoted
 from holdfast.store.carried import Carried, checked, store_id
-from holdfast.store.carrying import Coming, known_of, place_of
+from holdfast.store.coming import Coming, known_of, place_of
 from holdfast.store.mlflow_registry import Registered, database_of, folder_of, registered
 from holdfast.store.objects import blob_name
 from holdfast.store.pieces import as_file

@@ -15,8 +15,6 @@ from urllib.parse import unquote, urlsplit
 from holdfast.errors import FormatError, NotFound, UnsupportedModel, quoted
 
 NAME = "mlflow.db"
-VERSIONS = 1_000_000
-"""Versions of one registry; a row takes a kilobyte of memory."""
 
 
 class Registered(NamedTuple):
@@ -85,8 +83,8 @@ def registered(path: str) -> list[Registered]:
         with closing(sqlite3.connect(f"file:{_quoted_path(path)}?mode=ro", uri=True)) as on:
             on.row_factory = sqlite3.Row
             on.text_factory = lambda raw: raw.decode("utf-8", "replace")
-            return list(_versions(on, path))
-    except sqlite3.Error as error:
+            return list(_versions(on))
+    except (sqlite3.Error, ValueError, TypeError, KeyError, IndexError, OverflowError) as error:  # tables or columns that are not there, and what is no number
         raise FormatError(f"this is no registry of MLflow ({quoted(error, 120)}); if MLflow made it, upgrade it with: mlflow db upgrade sqlite:///{NAME}", file=path) from None
 
 
@@ -94,7 +92,7 @@ def _quoted_path(path: str) -> str:
     return os.path.abspath(path).replace("%", "%25").replace("?", "%3f").replace("#", "%23")
 
 
-def _versions(on: sqlite3.Connection, path: str) -> Iterator[Registered]:
+def _versions(on: sqlite3.Connection) -> Iterator[Registered]:
     places = {f"models:/{row['model_id']}": row["artifact_location"] for row in _rows(on, "logged_models")}
     tags: dict[Any, dict[str, str]] = {}
     for row in _rows(on, "model_version_tags"):
@@ -106,20 +104,15 @@ def _versions(on: sqlite3.Connection, path: str) -> Iterator[Registered]:
     for row in _rows(on, "latest_metrics"):
         if not row["is_nan"] and isinstance(row["value"], int | float):
             metrics.setdefault(str(row["run_uuid"]), {})[str(row["key"])] = float(row["value"])
-    listed = on.execute("SELECT * FROM model_versions ORDER BY name, version").fetchmany(VERSIONS)
-    for row in listed:
+    for row in on.execute("SELECT * FROM model_versions ORDER BY name, version"):
         told = dict(row)
-        try:
-            n, at = int(told["version"]), float(told.get("creation_time") or 0) / 1000
-        except (TypeError, ValueError, KeyError) as error:
-            raise FormatError(f"a version of the registry has no number ({quoted(error, 80)})", file=path) from None
         source, run = str(told.get("source") or ""), str(told.get("run_id") or "")
         own = dict(tags.get(_key(row), {}))
         if told.get("current_stage") not in (None, "", "None"):
             own.setdefault("mlflow.stage", str(told["current_stage"]))
         name = str(told["name"]) if told.get("workspace") in (None, "default") else f"{told['workspace']} {told['name']}"
         yield Registered(
-            name, n, str(told.get("storage_location") or places.get(source) or source), at, str(told.get("user_id") or ""), str(told.get("description") or ""), run, own,
+            name, int(told["version"]), str(told.get("storage_location") or places.get(source) or source), float(told.get("creation_time") or 0) / 1000, str(told.get("user_id") or ""), str(told.get("description") or ""), run, own,
             metrics.get(run, {}), sorted(aliases.get(_key(row), [])),
         )  # fmt: skip
 

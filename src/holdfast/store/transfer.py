@@ -33,6 +33,7 @@ class Transfer:
         aliases: bool = False,
         renumber: bool = False,
         on_bytes: Callable[[int], None] | None = None,
+        dry_run: bool = False,
     ) -> Transferred:
         """Bring versions of another store into this one, with their metrics, tags, notes, cards, parents, data and code.
 
@@ -46,6 +47,7 @@ class Transfer:
             aliases: set the aliases of these versions here too.
             renumber: give a version whose number is taken here the next one; without it that is refused.
             on_bytes: told how many more bytes are done.
+            dry_run: change nothing, and return what would be done.
 
         Returns:
             What arrived, and what was there.
@@ -65,7 +67,7 @@ class Transfer:
         """
         with _opened(other, True) as source:
             given = source if isinstance(source, Store) else source.store(refs)
-            return carry(given, self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
+            return carry(given, self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes, dry_run=dry_run)
 
     def push(
         self,
@@ -75,6 +77,7 @@ class Transfer:
         aliases: bool = False,
         renumber: bool = False,
         on_bytes: Callable[[int], None] | None = None,
+        dry_run: bool = False,
     ) -> Transferred:
         """Bring versions of this store into another one; see `pull`.
 
@@ -84,6 +87,7 @@ class Transfer:
             aliases: set their aliases there too; in a registry they become tags.
             renumber: give a version whose number is taken there the next one.
             on_bytes: told how many more bytes are done.
+            dry_run: change nothing, and return what would be done.
 
         Raises:
             Conflict: a number is taken there by another version; nothing was changed.
@@ -92,10 +96,10 @@ class Transfer:
         """
         with _opened(other, False) as target:
             if isinstance(target, Store):
-                return carry(self.store, target, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
+                return carry(self.store, target, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes, dry_run=dry_run)
             if renumber:
                 raise ValueError("a version has its own number in a registry; push below another name instead of with renumber=True")
-            return target.push(self.store, refs, aliases, on_bytes)
+            return target.push(self.store, refs, aliases, on_bytes, dry_run)
 
     def pack(
         self,
@@ -150,6 +154,7 @@ class Transfer:
         renumber: bool = False,
         exports_to: str | os.PathLike[str] | None = None,
         on_bytes: Callable[[int], None] | None = None,
+        dry_run: bool = False,
     ) -> Transferred:
         """Bring versions out of a pack into this store; see `pull`. The whole file is compared with its digests first.
 
@@ -160,6 +165,7 @@ class Transfer:
             renumber: give a version whose number is taken here the next one.
             exports_to: a folder that the files which go along are written to, those of ``churn:7`` below ``churn-7``; None leaves them in the pack.
             on_bytes: told how many more bytes are done.
+            dry_run: change nothing, and return what would be done.
 
         Raises:
             Conflict: a number is taken here by another version; nothing was changed.
@@ -170,8 +176,8 @@ class Transfer:
 
         opened = Pack(path, compare=False)
         opened.check()
-        done = carry(opened.store(), self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
-        return done if exports_to is None else done._replace(exports=tuple(opened.write_exports(exports_to)))
+        done = carry(opened.store(), self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes, dry_run=dry_run)
+        return done if exports_to is None or dry_run else done._replace(exports=tuple(opened.write_exports(exports_to)))
 
     def import_mlflow(
         self,

@@ -122,7 +122,8 @@ class Client:
     def _authorized(self, method: str, url: str, scope: str, headers: dict[str, str], body: Any, most: int, fine: tuple[int, ...], into: Any) -> Answer:
         own = self._given or self._scopes.get(scope)
         answer = self._followed(method, url, {**headers, **({"Authorization": own} if own else {})}, body, most, fine, into)
-        if answer.status != 401 or self._given is not None:
+        # a host that we were sent to may ask for a password as well, and gets none
+        if answer.status != 401 or self._given is not None or not answer.url.startswith(f"{self.base}/"):
             return answer
         fresh = self._allowed(answer.headers.get("www-authenticate", ""), scope)
         if fresh is None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from holdfast.artifact.atomic import replacing
 from holdfast.artifact.source import Source, open_source
 from holdfast.errors import Corrupt, LimitExceeded, NotFound
+from holdfast.store.arriving import CHUNK
 from holdfast.store.carried import Carried, carried_of
 from holdfast.store.oci import documents as d
 from holdfast.store.oci.making import Making, Pieces
@@ -26,7 +27,6 @@ from holdfast.values.reference import key_of
 if TYPE_CHECKING:
     from holdfast.store.store import Store
 
-CHUNK = 8 * 1024 * 1024
 LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
 
 

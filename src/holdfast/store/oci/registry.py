@@ -77,8 +77,8 @@ class Registry:
 
     # -- out --------------------------------------------------------------------------------------------------------------
 
-    def push(self, store: Store, refs: str | Iterable[str] | None, aliases: bool, on_bytes: Callable[[int], None] | None) -> Transferred:
-        """Bring versions of a store into the registry; see `holdfast.store.transfer.Transfer.push`."""
+    def push(self, store: Store, refs: str | Iterable[str] | None, aliases: bool, on_bytes: Callable[[int], None] | None, dry_run: bool = False) -> Transferred:
+        """Bring versions of a store into the registry; see `holdfast.store.transfer.Transfer.push`. What a dry run would send is not counted."""
         arrived = []
         counts = [0, 0]
         making: dict[str, Making] = {}
@@ -89,6 +89,9 @@ class Registry:
         for one in items:
             repo = self.repository(one.model)
             there = self._there(repo, one)
+            if dry_run:
+                arrived.append(Arrived(f"{self.host}/{repo}:{one.n}", str(one), not there))
+                continue
             if repo not in making:
                 making[repo] = Making(store, lambda layers, repo=repo: self._put_all(repo, layers, counts, on_bytes), None)  # type: ignore[misc]
             # here tags say what aliases there are, and they move: the artifact stays as it is

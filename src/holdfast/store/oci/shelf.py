@@ -17,6 +17,7 @@ from holdfast.artifact.source import Source, buffer_source
 from holdfast.errors import Conflict, Corrupt, NotFound, Truncated, Unavailable, quoted
 from holdfast.store import catalog as c
 from holdfast.store.apply import apply
+from holdfast.store.arriving import CHUNK
 from holdfast.store.blobs import Object
 from holdfast.store.carried import Carried, from_json
 from holdfast.store.database import Database
@@ -24,8 +25,6 @@ from holdfast.store.objects import FORMAT, FORMAT_NAME, Format, Record, artifact
 from holdfast.store.oci import documents as d
 from holdfast.store.store import Store
 from holdfast.values.digest import PREFIX, digest
-
-CHUNK = 8 * 1024 * 1024
 
 
 class Region(Source):
