@@ -502,6 +502,7 @@ def compare(
         ValueError: there is no such limit.
         FormatError: one is damaged, or no model.
         UnsupportedModel: a model in memory that cannot be saved.
+        TrustError: another library's file, which is loaded to be compared, needs to be trusted.
 
     Examples:
         >>> import holdfast
@@ -509,7 +510,7 @@ def compare(
         >>> one, two = (LinearRegression().fit([[0.0], [1.0]], [0.0, top]) for top in (2.0, 3.0))
         >>> found = holdfast.compare(one, two, on=[[0.5], [2.0]], limits={"deviation": 0.1})
         >>> found.same, found.passed, [tensor.name for tensor in found.tensors]
-        (False, False, ['coef_', 'singular_'])
+        (False, False, ['coef_'])
     """
     from holdfast.comparing.compare import compare_sides
     from holdfast.comparing.limits import checked_limits

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 import holdfast
+from holdfast.artifact.load import open_buffer
 from holdfast.comparing import tensors as streaming
 from holdfast.comparing.result import TensorDifference
 from tests.artifact.models import data, forest, pipeline
@@ -200,6 +201,11 @@ def test_the_whole_is_plain_data_that_json_takes() -> None:
     assert told["passed"] is False
     assert set(told) == {"first", "second", "same", "fields", "params", "metrics", "libraries", "tensors", "equal_tensors", "signature", "sizes", "predictions",
                          "not_asked", "notes", "limits", "passed"}  # fmt: skip
+    assert set(told["tensors"][0]) == {"name", "what", "first", "second", "worst", "changed", "mean", "relative", "elements", "share"}
+    assert set(told["limits"][0]) == {"name", "bound", "value", "held", "why"}
+    asked = holdfast.compare(pipeline(), OTHER, on=X).to_dict()["predictions"]
+    assert set(asked[0]) == {"rows_of", "method", "rows", "labels", "agreement", "changed_labels", "worst", "mean", "quantiles", "histogram", "worst_rows"}
+    assert set(asked[0]["worst_rows"][0]) == {"row", "deviation", "inputs", "first", "second"}
 
 
 def test_the_text_says_only_what_differs() -> None:
@@ -218,3 +224,53 @@ def test_a_linear_model_of_labels_and_one_of_numbers_are_not_mixed_up() -> None:
     assert numbers.predictions[0].worst > 0
     texts = [LogisticRegression().fit(X[:count], np.where(Y[:count] > 0, "yes", "no")) for count in (80, 30)]
     assert holdfast.compare(*texts, on=X).predictions[0].labels
+
+
+def test_versions_are_compared_with_where_they_come_from_and_what_was_measured_since(tmp_path: Path) -> None:
+    store = holdfast.connect(tmp_path)
+    one = store.save(pipeline(), "m", data={"train": X[:40], "test": X[40:]}, code={"commit": "abc"}, metrics={"auc": 0.9})
+    store.save(OTHER, "m", data={"train": X, "test": X[40:]}, code={"commit": "def"}, parent=one, metrics={"auc": 0.9}, tags={"team": "risk"})
+    store.metric("m:2", auc=0.7)
+    found = holdfast.compare(store["m:1"], store["m:2"], limits={"metric:auc": -0.1})
+    assert found.fields == {"parent": (None, "m:1"), "code commit": ("abc", "def"), "data train": (one.data["train"], store["m:2"].data["train"]), "tag team": (None, "risk")}
+    assert found.metrics == {"auc": (0.9, 0.7)}
+    assert not found.passed
+    assert holdfast.compare(pipeline(), store["m:2"]).fields == {}
+
+
+def test_parameters_of_another_type_are_counted_and_not_listed() -> None:
+    text = str(holdfast.compare(LogisticRegression(C=3.0).fit(X, Y), LinearRegression(fit_intercept=False).fit(X, Y)))
+    assert "parameter fit_intercept: True -> False" in text
+    assert "C: 3.0" not in text
+    assert "parameters are of one type alone" in text
+
+
+@pytest.mark.parametrize("compress", [None, "zstd"])
+def test_small_arrays_that_lie_together_are_compared_one_by_one(compress: str | None) -> None:
+    first = {f"t{number}": np.full(2 + number % 3, float(number)) for number in range(40)}
+    second = {**first, "t7": first["t7"] + 0.5, "t8": np.ones(9), "new": np.ones(2)}
+    del second["t9"]
+    blobs = [holdfast.dumps(one, compress=compress) for one in (first, second)]
+    with_pools = [one.name for one in open_buffer(blobs[0]).opened.content.tensors]  # type: ignore[union-attr]
+    assert with_pools == ["~pool0"]
+    found = holdfast.compare(*blobs)
+    assert {name: one.what for name, one in named(found).items()} == {"t7": "values", "t8": "shape", "t9": "only in the first", "new": "only in the second"}
+    assert (named(found)["t7"].worst, named(found)["t7"].elements) == (0.5, 3)
+    assert found.equal_tensors == 37
+
+
+def test_the_trees_of_a_forest_are_named_whether_they_lie_together_or_not() -> None:
+    few, many = forest(3), forest(60)
+    found = holdfast.compare(few, many)
+    assert not {name for name in named(found) if name.startswith("~")}
+    only = {name for name, one in named(found).items() if one.what == "only in the second"}
+    assert "estimators_.59.tree_.nodes" in only
+    assert not {name for name in named(found) if name.startswith(("estimators_.0.tree_", "estimators_.2.tree_"))}, "the trees that both have are equal"
+    assert all(holdfast.loads(holdfast.dumps(many), part=name.removesuffix(".nodes")) is not None for name in ("estimators_.59.tree_.nodes",))
+
+
+def test_a_pool_that_is_too_large_is_compared_as_it_lies(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.comparing.pools.ROWS", 10)
+    first = {f"t{number}": np.full(2, float(number)) for number in range(40)}
+    found = holdfast.compare(first, {**first, "t7": np.zeros(2)})
+    assert [(one.name, one.changed, one.worst) for one in found.tensors] == [("~pool0", 2, 7.0)]

@@ -106,3 +106,15 @@ def test_the_page_is_written_whole_over_an_old_one(tmp_path: Path) -> None:
     assert found.to_html(path) == path.read_text() == found.to_html()
     with pytest.raises(holdfast.NotFound):
         found.to_html(tmp_path / "no" / "page.html")
+
+
+def test_what_a_file_says_at_length_is_cut_and_counted() -> None:
+    many = {f"m{number}": float(number) for number in range(1000)}
+    found = holdfast.compare(holdfast.dumps({"a": 1}, metrics=many), holdfast.dumps({"a": 2}, metrics=dict.fromkeys(many, -1.0)))
+    assert "and 500 more" in found.to_html()
+    assert "… 800 more of these differ" in str(found)
+    assert len(found.to_dict()["metrics"]) == 1000
+    tensors = {f"t{number}": np.full(2, float(number)) for number in range(40)}
+    found = holdfast.compare(tensors, {name: one + 1e-9 if name != "t7" else one * 2 for name, one in tensors.items()})
+    assert "… 10 more tensors differ" in str(found)
+    assert str(found).index("tensor t0:") < str(found).index("tensor t7:") < str(found).index("tensor t1:"), "those that changed most are named"

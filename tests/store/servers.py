@@ -151,12 +151,14 @@ class CuttingProxy:
     Attributes:
         cuts: how many answers are still to be broken.
         after: bytes of an answer that come through before.
+        skip: small answers that are let through before the first that is broken.
     """
 
     def __init__(self, port: int) -> None:
         self._target = port
         self.cuts = 0
         self.after = 0
+        self.skip = 0
         self.made = 0
         self._socket = socket.create_server(("127.0.0.1", 0))
         self.port = self._socket.getsockname()[1]
@@ -166,8 +168,8 @@ class CuttingProxy:
     def endpoint(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def cut(self, times: int, after: int = 0) -> None:
-        self.after, self.cuts = after, times
+    def cut(self, times: int, after: int = 0, skip: int = 0) -> None:
+        self.after, self.skip, self.cuts = after, skip, times
 
     def close(self) -> None:
         self._socket.close()
@@ -192,7 +194,9 @@ class CuttingProxy:
         through = 0
         with contextlib.suppress(OSError):
             while data := server.recv(65536):
-                if self.cuts > 0 and through + len(data) > self.after:
+                if self.cuts > 0 and self.skip > 0:
+                    self.skip -= 1
+                elif self.cuts > 0 and through + len(data) > self.after:
                     client.sendall(data[: max(0, self.after - through)])
                     self.cuts -= 1
                     self.made += 1

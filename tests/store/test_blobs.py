@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import importlib.util
 import os
@@ -11,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -29,10 +30,12 @@ from holdfast.store.blobs.memory import MemoryBlobs
 from holdfast.store.blobs.places import bucket
 from holdfast.store.blobs.probe import probe
 from holdfast.store.blobs.wrapped import ReadOnlyBlobs, RetryingBlobs
+from tests.store.real import CREATES, Real, running
 from tests.store.servers import stub
 
 KEYS = {"access_key_id": "key", "secret_access_key": "secret"}
-PLACES = ["memory", "folder", "folder without links", "s3", "lying s3", "moto", "cached folder", "cached s3", "retrying memory"]
+QUICK = ["memory", "folder", "folder without links", "s3", "lying s3", "moto", "cached folder", "cached s3", "retrying memory"]
+PLACES = [*QUICK, *(pytest.param(name, marks=pytest.mark.long) for name in CREATES)]
 
 
 @pytest.fixture(scope="session")
@@ -62,6 +65,20 @@ def moto() -> Iterator[str]:
             server.terminate()
 
 
+@pytest.fixture(scope="session")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Real]]:
+    """Starts a real server when it is first asked for, and gives it."""
+    with contextlib.ExitStack() as ended:
+        started: dict[str, Real] = {}
+
+        def start(name: str) -> Real:
+            if name not in started:
+                started[name] = ended.enter_context(running(name, tmp_path_factory.mktemp(name)))
+            return started[name]
+
+        yield start
+
+
 @pytest.fixture(params=PLACES)
 def place(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Blobs]:
     kind = request.param
@@ -69,6 +86,10 @@ def place(request: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iter
         remote = bucket(f"s3://bucket/{tmp_path.name}?endpoint={request.getfixturevalue('moto')}", KEYS)
         assert probe(remote, remote.place)
         yield remote
+    elif kind in CREATES:
+        remote = request.getfixturevalue("real")(kind).place(tmp_path.name)
+        assert probe(remote, remote.place) is CREATES[kind]
+        yield RetryingBlobs(remote)
     elif "s3" in kind:
         with stub(honours=kind != "lying s3") as server:
             remote = bucket(f"s3://bucket/pre/fix?endpoint={server.endpoint}", KEYS)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from blake3 import blake3
 
@@ -17,6 +18,10 @@ from holdfast.errors import Corrupt, NoSpace, NotFound, Unavailable
 from holdfast.store.blobs import cached
 from holdfast.store.blobs.cached import CachedBlobs, default_folder
 from holdfast.store.blobs.memory import MemoryBlobs
+from holdfast.store.blobs.wrapped import ReadOnlyBlobs, RetryingBlobs
+from holdfast.store.connecting import _check_format
+from holdfast.store.database import Database
+from holdfast.store.store import Store
 
 
 class Counting(MemoryBlobs):
@@ -135,6 +140,21 @@ def test_what_was_not_used_for_longest_goes_first(inner: Counting, tmp_path: Pat
     assert sum(path.stat().st_size for path in (tmp_path / "cache" / "blobs").rglob("*") if path.is_file() and path.suffix != ".ok") <= 10_000
 
 
+def test_what_others_put_into_the_folder_counts_and_what_they_left_goes(inner: Counting, tmp_path: Path) -> None:
+    ours, theirs = (CachedBlobs(inner, str(tmp_path / "cache"), size=10_000) for _ in range(2))
+    old, young = (tmp_path / "cache" / "tmp" / name for name in ("old", "young"))
+    for path in (old, young):
+        path.write_bytes(b"on its way")
+    os.utime(old, (1e9, 1e9))
+    for _ in range(12):
+        _read(ours, _put(inner, os.urandom(1_000)))
+        _read(theirs, _put(inner, os.urandom(1_000)))
+        held = sum(path.stat().st_size for path in (tmp_path / "cache" / "blobs").rglob("*") if path.is_file() and path.suffix != ".ok")
+        assert held <= 12_500, "each may be an eighth of the size behind"
+    assert not old.exists()
+    assert young.exists()
+
+
 def test_a_blob_larger_than_the_cache_is_given_all_the_same(inner: Counting, tmp_path: Path) -> None:
     place = CachedBlobs(inner, str(tmp_path / "cache"), size=1_000)
     data = os.urandom(2 << 20)
@@ -151,6 +171,8 @@ def test_a_folder_that_others_may_write_to_is_refused(inner: Counting, tmp_path:
     for one in (folder, link, tmp_path / "file"):
         with pytest.raises(Unavailable, match="not yours alone to write to; take it away, or connect with another one: cache="):
             CachedBlobs(inner, str(one))
+    with pytest.raises(Unavailable, match="the cache of blobs cannot be made"):
+        CachedBlobs(inner, str(tmp_path / "file" / "below"))
     folder.chmod(0o700)
     monkeypatch.setattr(os, "getuid", lambda: 12345)
     with pytest.raises(Unavailable, match="not yours alone"):
@@ -171,3 +193,25 @@ def test_a_full_disk_is_told_and_leaves_nothing(inner: Counting, place: CachedBl
     assert os.listdir(tmp_path / "cache" / "tmp") == []
     with pytest.raises(NotFound, match="is not there"):
         place.open("blobs/aa/" + "0" * 64)
+
+
+def test_check_looks_at_the_bucket_and_not_at_the_cache(inner: Counting, tmp_path: Path) -> None:
+    """A copy on this machine that is whole says nothing about the bucket."""
+    database = Database(f"sqlite:///{tmp_path / 'catalog.sqlite'}", "catalog")
+    database.make()
+    store = Store(ReadOnlyBlobs(CachedBlobs(RetryingBlobs(inner), str(tmp_path / "cache"))), database, "there")
+    writer = Store(store.blobs.inner, database, "there")  # type: ignore[attr-defined]
+    _check_format(inner, False)
+    writer.save({"w": np.arange(300_000.0)}, "m")
+    assert writer.load("m:1")["w"][7] == 7.0
+    assert writer.admin.check("full").ok
+    for kind in ("blobs/", "artifacts/"):
+        name = next(iter(inner.list(kind))).name
+        data = inner.get(name)
+        inner.put(name, [data[:-1] + bytes([data[-1] ^ 1])], len(data))
+        assert store.load("m:1")["w"][7] == 7.0
+        found = writer.admin.check("full")
+        assert [(one.object, one.versions) for one in found.damaged] == [(name, ("m:1",))]
+        assert inner.size(f"aside/{name}") == len(data)
+        inner.put(name, [data], len(data))
+        assert writer.admin.check("full").ok

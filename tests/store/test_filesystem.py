@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import holdfast
-from holdfast.errors import NotFound, Unavailable
+from holdfast.errors import NoSpace, NotFound, Unavailable
 from holdfast.store.blobs import filesystem, local
 from holdfast.store.blobs.filesystem import CLAIM, Claim, kind_of, look
 from holdfast.store.blobs.local import LocalBlobs
@@ -73,6 +73,34 @@ def test_links_that_do_not_hold_are_done_without(tmp_path: Path, monkeypatch: py
     assert store.load("m:2") == {"a": 1}
     monkeypatch.setattr(os, "link", lambda *_: None)
     assert not look(str(tmp_path)).links
+    other = holdfast.connect(tmp_path / "store")
+    assert [other.save({"a": n}, "m").n for n in range(2)] == [4, 5]
+    assert other.load("m:4") == {"a": 0}
+
+
+def test_a_link_whose_answer_got_lost_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.link
+
+    def lost(old: str, new: str) -> None:
+        real(old, new)
+        raise FileExistsError(errno.EEXIST, "File exists")
+
+    place = LocalBlobs(str(tmp_path))
+    monkeypatch.setattr(os, "link", lost)
+    assert place.put_new("log/1.json", b"1")
+    monkeypatch.undo()
+    assert not place.put_new("log/1.json", b"2")
+    assert place.get("log/1.json") == b"1"
+
+
+def test_a_full_disk_is_no_file_system_without_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "link", full)
+    with pytest.raises(NoSpace):
+        LocalBlobs(str(tmp_path)).put_new("log/1.json", b"1")
+    assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
 def test_a_claim_on_a_name_that_is_left_behind_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,6 +171,11 @@ def test_the_claim_of_a_process_that_is_gone_is_taken_over(tmp_path: Path) -> No
     with pytest.raises(Unavailable, match="on another machine writes to this store"):
         Claim(str(tmp_path), "why")
     assert os.listdir(tmp_path) == [CLAIM]
+
+
+def test_a_folder_that_cannot_be_claimed_is_told(tmp_path: Path) -> None:
+    with pytest.raises(Unavailable, match=r"the folder cannot be claimed for writing .*connect with read_only=True"):
+        Claim(str(tmp_path / "nothing"), "why")
 
 
 def test_a_claim_ends_with_its_process(tmp_path: Path) -> None:

@@ -69,3 +69,4 @@ def test_nothing_is_lost_between_processes(kind: str, processes: int, rounds: in
         assert all(before.new == after.old for before, after in itertools.pairwise(moves))
         assert store[f"{name}@production"].n == moves[-1].new
     np.testing.assert_equal(len({(one.model, one.n) for name in store.models() for one in store.versions(name, limit=10_000)}), len(done))
+    store.close()

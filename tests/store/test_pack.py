@@ -18,7 +18,7 @@ import pytest
 import holdfast
 from holdfast.artifact.atomic import Sink
 from holdfast.artifact.source import buffer_source
-from holdfast.errors import Conflict, Corrupt, FormatError, LimitExceeded, NotFound, Truncated, Unavailable
+from holdfast.errors import Conflict, Corrupt, FormatError, HoldfastError, LimitExceeded, NotFound, Truncated, Unavailable
 from holdfast.store.oci import documents, tar
 from holdfast.store.store import Store
 from holdfast.store.transfer import Transfer
@@ -271,6 +271,35 @@ def test_every_flipped_bit_of_what_matters_is_refused(store: Store, tmp_path: Pa
             count += 1
     assert count > 30
     assert there.models() == []
+
+
+def test_a_flipped_bit_of_a_model_is_found_when_it_is_loaded_from_the_pack(packed: Path) -> None:
+    data = bytearray(packed.read_bytes())
+    data[data.index(BODY[1000:1010].tobytes())] ^= 1
+    packed.write_bytes(data)
+    view = Transfer.open_pack(packed)
+    with pytest.raises(Corrupt, match="do not match their digest"):
+        view.load("churn:1")
+    assert view.load("Größe:1") == {"w": [1.5]}
+    assert Transfer.open_pack(packed, compare=False).load("churn:1")["body"].shape == BODY.shape
+
+
+def test_random_changes_give_an_error_of_ours_or_the_same_model(store: Store, tmp_path: Path) -> None:
+    store.transfer.pack(tmp_path / "small.tar", "Größe")
+    data = (tmp_path / "small.tar").read_bytes()
+    rng = np.random.default_rng(1)
+    refused_count = 0
+    for _ in range(300):
+        changed = bytearray(data)
+        for at in rng.integers(0, len(data), rng.integers(1, 6)).tolist():
+            changed[at] = int(rng.integers(256))
+        (tmp_path / "changed.tar").write_bytes(changed)
+        try:
+            view = Transfer.open_pack(tmp_path / "changed.tar")
+            assert view.load("Größe:1") == {"w": [1.5]}
+        except HoldfastError:
+            refused_count += 1
+    assert refused_count > 20
 
 
 def test_sizes_that_lie_are_refused_before_memory_is_taken(packed: Path, tmp_path: Path) -> None:

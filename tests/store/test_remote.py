@@ -89,6 +89,22 @@ def test_a_download_that_breaks_off_goes_on_part_by_part(server: StubS3, proxy: 
     assert sum(last + 1 - first for first, last in spans) <= (40 + 3 * 8) << 20
 
 
+@pytest.mark.parametrize("skip", range(9))
+def test_an_upload_whose_answers_get_lost_is_whole_or_told(server: StubS3, proxy: CuttingProxy, skip: int) -> None:
+    """Its six answers, each in one or two packets: of the beginning, of three parts, of the end, of the look at its size."""
+    data = os.urandom(40 << 20)
+    place = _quick(_at(proxy))
+    proxy.cut(1, 0, skip)
+    try:
+        place.put("blobs/aa/x", iter([data]), len(data))
+    except Unavailable as error:
+        assert "blobs/aa/x could not be" in str(error)
+        assert server.objects.get("store/blobs/aa/x", data) == data
+        place.put("blobs/aa/x", iter([data]), len(data))
+    assert proxy.made or skip >= 6
+    assert server.objects["store/blobs/aa/x"] == data
+
+
 def test_a_new_object_whose_answer_got_lost_counts_as_ours(server: StubS3, proxy: CuttingProxy) -> None:
     place = _quick(_at(proxy))
     place.put("layouts/aa/x", [b"warm"], 4)
@@ -196,6 +212,53 @@ def test_a_server_that_keeps_less_than_it_took_is_found_out(server: StubS3) -> N
     server.cut_size = 3
     with pytest.raises(Unavailable, match="was written with 5 bytes, and the server says that it has 3; save it again"):
         _at(server).put("layouts/aa/x", [b"12345"], 5)
+
+
+@pytest.mark.parametrize("status", [409, 412])
+def test_an_answer_that_there_is_one_is_looked_at(server: StubS3, status: int) -> None:
+    """Another one is just writing that name, and then does not: the answer is believed for no longer than it is true."""
+    place = _at(server)
+    server.answers = [status]
+    with pytest.raises(Unavailable, match=r"log/m/1.json was being written by somebody else, and is not there; try again") as caught:
+        place.put_new("log/m/1.json", b"ours")
+    assert caught.value.passing
+    server.answers = [status]
+    assert _quick(place).put_new("log/m/1.json", b"ours")
+    assert server.objects["store/log/m/1.json"] == b"ours"
+
+
+def test_fewer_bytes_than_wanted_are_no_answer(server: StubS3) -> None:
+    place = _at(server)
+    place.put("layouts/aa/x", [b"12345"], 5)
+    with pytest.raises(Unavailable, match="3 bytes of the object layouts/aa/x came from 2 on, and 4 were wanted; try again") as caught:
+        place.read_into("layouts/aa/x", 2, memoryview(bytearray(4)))
+    assert caught.value.passing
+    with pytest.raises(NotFound, match="layouts/aa/y is not there"):
+        place.read_into("layouts/aa/y", 0, memoryview(bytearray(4)))
+    with place.open("layouts/aa/x") as source:
+        for ask in (lambda: source.view(2, 4), lambda: source.private(2, 4), lambda: source.read_into(2, memoryview(bytearray(4)))):
+            with pytest.raises(Truncated, match=r"bytes 2..6 were wanted, and there are 5"):
+                ask()
+        assert bytes(source.private(1, 3)) == b"234"
+        assert bytes(source.view(1, 3)) == b"234"
+        assert bytes(source.private(0, 2)) == b"12"
+
+
+@pytest.mark.parametrize(
+    ("ask", "text"),
+    [
+        (lambda place: place.delete("layouts/aa/x"), "the object layouts/aa/x could not be deleted: the server refuses it .status 403.; check the key, and that it may write to this bucket"),
+        (lambda place: place.put_new("layouts/aa/x", b"1"), "the object layouts/aa/x could not be written: the server refuses it"),
+        (lambda place: place.get("layouts/aa/x"), "the object layouts/aa/x could not be read: the server refuses it .status 403.; check the key, and that it may read this bucket"),
+        (lambda place: place.size("layouts/aa/x"), "the object layouts/aa/x could not be looked at: the server refuses it"),
+        (lambda place: list(place.list("layouts/")), "the objects below layouts/ could not be listed: the server refuses it"),
+    ],
+)
+def test_a_key_that_may_not_is_named_at_every_step(server: StubS3, ask: Any, text: str) -> None:
+    server.answers = [403] * 9
+    with pytest.raises(Unavailable, match=text):
+        ask(_quick(_at(server)))
+    assert len(server.answers) == 8
 
 
 def test_a_bucket_that_is_not_there_is_named(server: StubS3) -> None:
@@ -309,6 +372,12 @@ def test_addresses_of_every_kind_are_understood() -> None:
         assert " at https://" in place.place
 
 
+def test_a_plus_in_a_key_stays_one(server: StubS3) -> None:
+    place = bucket(f"s3://bucket/store?endpoint={server.endpoint}&access_key_id=a+b%2Fc&secret_access_key=s", {})
+    place.put("layouts/aa/x", [b"1"], 1)
+    assert "Credential=a+b/c/" in server.asked[0][2]["authorization"]
+
+
 _POISON = {
     "AWS_ENDPOINT_URL_S3": "http://127.0.0.1:9", "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_ENDPOINT": "http://127.0.0.1:9", "AWS_ACCESS_KEY_ID": "poison", "AWS_SECRET_ACCESS_KEY": "poison",
     "AWS_SESSION_TOKEN": "poison", "AWS_REGION": "poison-1", "AWS_DEFAULT_REGION": "poison-1", "AWS_SKIP_SIGNATURE": "true", "AWS_REQUEST_PAYER": "true", "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "true",
@@ -406,6 +475,24 @@ def test_a_store_in_a_bucket_keeps_and_gives_versions(server: StubS3, tmp_path: 
     assert reader.load("body:1")["head"].tobytes() == body["head"].tobytes()
     with pytest.raises(Unavailable, match="for reading alone"):
         reader.save(MODEL, "churn")
+
+
+@pytest.mark.parametrize("honours", [True, False])
+def test_writers_whose_catalogs_do_not_see_each_other_share_one_line_of_records(tmp_path: Path, honours: bool) -> None:
+    """The second fence: a number is taken by its record, whatever a catalog says; and who writes learns what others wrote."""
+    with stub(honours=honours) as server:
+        stores = []
+        for who in ("ann", "ben"):
+            (tmp_path / who).mkdir()
+            blobs = blobs_at(f"s3://bucket/store?endpoint={server.endpoint}", options=KEYS, cache=tmp_path / "cache")
+            assert blobs.creates is honours
+            _check_format(blobs, False)
+            stores.append(Store(blobs, _database(tmp_path / who), "s3://bucket/store", who))
+        ann, ben = stores
+        assert [store.save({"by": store.who}, "m").n for store in (ann, ben, ben, ann)] == [1, 2, 3, 4]
+        ben.tag("m:3", team="risk")
+        assert [ben.load(f"m:{n}")["by"] for n in (1, 2, 3, 4)] == ["ann", "ben", "ben", "ann"]
+        assert [one.who for one in ben.history("m")] == ["ben", "ann", "ben", "ben", "ann"]
 
 
 def test_a_bucket_alone_is_read(server: StubS3, tmp_path: Path) -> None:

@@ -122,3 +122,14 @@ def test_names_that_no_model_can_have_are_refused(catalog: Store, name: str) -> 
 def test_names_of_every_kind_are_kept_apart(catalog: Store, name: str) -> None:
     catalog.save({"name": name}, name)
     assert catalog.load(f"{name}:1") == {"name": name}
+
+
+def test_bytes_that_a_version_needs_cannot_be_deleted(catalog: Store) -> None:
+    """The catalog's own keys forbid it, whoever asks."""
+    catalog.save({"w": np.arange(200_000.0), "small": np.arange(3.0)}, "m")
+    with catalog.database.reading() as on:
+        blobs = on.scalars(sa.text("SELECT digest FROM blob")).all()
+    assert len(blobs) == 2
+    for line in ("DELETE FROM blob", *(f"DELETE FROM blob WHERE digest = '{one}'" for one in blobs), "DELETE FROM artifact"):
+        with pytest.raises(Conflict), catalog.database.writing() as on:
+            on.execute(sa.text(line))

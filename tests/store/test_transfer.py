@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +14,7 @@ import sqlalchemy as sa
 
 import holdfast
 from holdfast.errors import Conflict, Corrupt, NotFound, Unavailable
+from holdfast.store import carrying
 from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, read_layout, read_record, to_json
 from holdfast.store.store import Store
 
@@ -281,3 +285,84 @@ def test_cards_come_along(stores: tuple[Store, Store]) -> None:
     with there.database.reading() as on:
         assert on.scalar(sa.text("SELECT card FROM version")) == card
         assert on.scalar(sa.text("SELECT count(*) FROM event")) == 2
+
+
+def test_versions_come_in_batches(stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was taken in before the line broke is there, whole."""
+    here, there = stores
+    monkeypatch.setattr(carrying, "BATCH", 2)
+    for seed in range(5):
+        here.save(net(seed), "churn", parent=f"churn:{seed}" if seed else None)
+    gone = read_layout(here.blobs.get(layout_name(here["churn:5"].artifact)), here["churn:5"].artifact, "").pieces[0][0]
+    kept = here.blobs.get(blob_name(gone))
+    here.blobs.delete(blob_name(gone))
+    with pytest.raises(NotFound):
+        there.transfer.pull(here)
+    assert [one.n for one in there.versions("churn")] == [4, 3, 2, 1]
+    here.blobs.put(blob_name(gone), [kept], len(kept))
+    assert [one.new for one in there.transfer.pull(here).versions] == [False] * 4 + [True]
+    assert there["churn:5"].parent == "churn:4"
+
+
+def test_two_that_pull_at_once_take_each_version_in_once(stores: tuple[Store, Store], tmp_path: Path) -> None:
+    here, there = stores
+    for seed in range(4):
+        here.save(net(seed), "churn")
+
+    def pull(number: int) -> list[str]:
+        mine = holdfast.connect(tmp_path / "there")
+        other = holdfast.connect(tmp_path / "here", read_only=True)
+        done = [one.ref for one in mine.transfer.pull(other, renumber=number % 2 == 1).versions]
+        mine.close()
+        other.close()
+        return done
+
+    with ThreadPoolExecutor(4) as workers:
+        assert {tuple(one) for one in workers.map(pull, range(4))} == {("churn:1", "churn:2", "churn:3", "churn:4")}
+    assert [one.n for one in there.versions("churn")] == [4, 3, 2, 1]
+    for n in range(1, 5):
+        np.testing.assert_array_equal(there.load(f"churn:{n}")["head"], net(n - 1)["head"])
+
+
+KILLED = """
+import os, signal, sys
+import holdfast
+here, there = holdfast.connect(sys.argv[1], read_only=True), holdfast.connect(sys.argv[2])
+left = [int(sys.argv[3])]
+
+def counted(real):
+    def step(*given):
+        left[0] -= 1
+        if left[0] < 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return real(*given)
+    return step
+
+there.blobs.put, there.blobs.put_new = counted(there.blobs.put), counted(there.blobs.put_new)
+there.transfer.pull(here)
+print(int(sys.argv[3]) - left[0])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
+def test_a_pull_that_is_killed_leaves_whole_versions(stores: tuple[Store, Store], tmp_path: Path) -> None:
+    """Killed before each of its writes; the next one brings the rest."""
+    here, _ = stores
+    for seed in range(2):
+        here.save(net(seed), "churn")
+
+    def run(target: Path, steps: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "here"), str(target), str(steps)], capture_output=True, text=True)
+
+    steps = int(run(tmp_path / "whole", 1000).stdout)
+    assert steps == 3 + 2 * 2 + 2  # blobs, layouts and manifests, records
+    for n in range(0, steps, 2):
+        target = tmp_path / f"killed{n}"
+        assert run(target, n).returncode == -9
+        there = holdfast.connect(target)
+        for name in there.models():
+            for version in there.versions(name):
+                np.testing.assert_array_equal(there.load(version)["head"], net(version.n - 1)["head"])
+        assert len(there.transfer.pull(here).versions) == 2
+        np.testing.assert_array_equal(there.load("churn:2")["body"], BODY)
+        there.close()

@@ -207,7 +207,7 @@ def artifact(ctx: click.Context, name: str, store: str | None) -> Iterator[Any]:
     With ``--store`` a reference is meant; with the variable alone, when the text looks like one and no file is called so.
     """
     told = ctx.get_parameter_source("store") is click.core.ParameterSource.COMMANDLINE
-    if not store or not (told or (_looks_like_one(name) and not os.path.exists(name))):
+    if not store or not (told or (looks_like_ref(name) and not os.path.exists(name))):
         yield None
         return
     with opened(store, read_only=True) as found:
@@ -221,7 +221,8 @@ def artifact(ctx: click.Context, name: str, store: str | None) -> Iterator[Any]:
             yield opening
 
 
-def _looks_like_one(text: str) -> bool:
+def looks_like_ref(text: str) -> bool:
+    """Say whether a text names a version or an alias; a path with a slash never does."""
     from holdfast.values.reference import reference
 
     try:

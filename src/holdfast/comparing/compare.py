@@ -31,6 +31,9 @@ def compare_sides(first: Side, second: Side, on: Any, limits: Mapping[str, float
         predictions: ask both their stored examples.
     """
     a, b = _facts(first), _facts(second)
+    if first.version is not None and second.version is not None:
+        a["fields"].update(first.origin)
+        b["fields"].update(second.origin)
     tensors: list[TensorDifference] = []
     equal = 0
     if first.opening is None or second.opening is None:  # it says no more of itself, and what is not said is no difference
@@ -86,4 +89,4 @@ def _facts(one: Side) -> dict[str, dict[str, Any]]:
         "classes": signature.get("classes"),
         "python": manifest.python,
     }
-    return {"fields": fields, "params": manifest.params, "metrics": manifest.metrics, "libraries": manifest.libraries}
+    return {"fields": fields, "params": manifest.params, "metrics": dict(one.metrics), "libraries": manifest.libraries}

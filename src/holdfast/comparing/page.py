@@ -13,8 +13,8 @@ from holdfast.comparing.pictures import escaped
 from holdfast.comparing.result import Answers, Checked, Comparison
 from holdfast.comparing.text import how_far, most_changed, question
 
-TENSORS = 500
-"""Tensors that the table names; the text and the JSON document have them all."""
+ROWS = 500
+"""Rows of one table; the JSON document has them all."""
 
 STYLE = """
 :root { color-scheme: light dark; --back: #ffffff; --card: #f5f6f8; --text: #1c1f24; --quiet: #626a76; --line: #dde1e6; --same: #2e9d64; --near: #7bb8dc; --off: #e0a63a; --far: #cf4d43; }
@@ -117,7 +117,7 @@ def _question(one: Answers) -> str:
 def _tensors(found: Comparison) -> str:
     if not found.tensors:
         return ""
-    shown = most_changed(found.tensors)[:TENSORS]
+    shown = most_changed(found.tensors)[:ROWS]
     rows = [(f"<code>{escaped(one.name)}</code>", f"<code>{escaped(one.first or one.second)}</code>", escaped(how_far(one))) for one in shown]
     more = len(found.tensors) - len(shown)
     rest = f'<p class="quiet">{found.equal_tensors} tensors are equal{f"; {more} more differ" if more else ""}.</p>'
@@ -129,6 +129,8 @@ def _table(title: str, heads: Iterable[str], rows: Sequence[tuple[str, ...]], le
     if not rows:
         return ""
     head = "".join(f"<th>{one}</th>" for one in heads)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
+    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows[:ROWS])
+    if len(rows) > ROWS:
+        body += f'<tr><td colspan="{len(rows[0])}">and {len(rows) - ROWS} more</td></tr>'
     over = f"<h{level}>{escaped(title)}</h{level}>" if title else ""
     return f'{over}<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'

@@ -16,7 +16,7 @@ WIDTH = 720
 BARS = 30
 """Tensors in one picture."""
 SMALLEST = 1e-8
-"""The relative change at which a bar begins: the axis is logarithmic."""
+"""The smallest relative change at which bars may begin: the axis is logarithmic, and begins a decade below the smallest that is shown."""
 
 
 def escaped(text: object, limit: int = 200) -> str:
@@ -65,14 +65,16 @@ def changes(tensors: list[TensorDifference]) -> str:
     measured = [one for one in most_changed(tensors) if one.relative is not None][:BARS]
     if not measured:
         return ""
-    top = max(1.0, *(one.relative for one in measured if one.relative is not None and math.isfinite(one.relative)), 1.0)
+    finite = [one.relative for one in measured if one.relative is not None and 0 < one.relative < math.inf]
+    top = max([1.0, *finite])
+    low = max(SMALLEST, 10 ** (math.floor(math.log10(min([1.0, *finite]))) - 1))
     label, row = 300, 22
     room = WIDTH - label - 90
-    span = math.log10(top) - math.log10(SMALLEST)
+    span = math.log10(top) - math.log10(low)
     parts = []
     for place, one in enumerate(measured):
         relative = one.relative or 0.0
-        part = 1.0 if math.isinf(relative) else max(0.0, (math.log10(max(relative, SMALLEST)) - math.log10(SMALLEST)) / span)
+        part = 1.0 if math.isinf(relative) else (math.log10(max(relative, low)) - math.log10(low)) / span
         kind = "near" if relative <= 1e-6 else "off" if relative <= 1e-2 else "far"
         y = place * row
         name = one.name if len(one.name) <= 44 else "…" + one.name[-43:]  # the end of a path tells tensors apart

@@ -6,7 +6,7 @@ The one rule: a model is built only to be asked, under the policy of the call.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -30,13 +30,15 @@ class Side:
         opening: the file that it is, or None for a model in another runtime's form.
         size: bytes of it.
         kind: what it is where no manifest says it.
+        version: the version of a store that it is, or None.
     """
 
-    def __init__(self, name: str, opening: Opening | None, size: int, kind: str = "", model: Any = _ABSENT, answers: Predictor | None = None) -> None:
+    def __init__(self, name: str, opening: Opening | None, size: int, kind: str = "", model: Any = _ABSENT, answers: Predictor | None = None, version: Any = None) -> None:
         self.name = name
         self.opening = opening
         self.size = size
         self.kind = kind
+        self.version = version
         self._model = model
         self._answers = answers
 
@@ -44,6 +46,21 @@ class Side:
     def manifest(self) -> Manifest | None:
         """What it says of itself, where it is a native file."""
         return self.opening.opened.manifest if self.opening is not None and self.opening.opened is not None else None
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """Its metrics; those of a version may have been written after its save."""
+        if self.version is not None:
+            found: Mapping[str, Any] = self.version.metrics
+            return found
+        return self.manifest.metrics if self.manifest is not None else {}
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where a version comes from: its parent, the state of its code, digests of its data."""
+        one = self.version
+        groups = (("code", one.code), ("data", one.data), ("tag", one.tags))
+        return {"parent": one.parent, **{f"{group} {name}": value for group, held in groups for name, value in held.items()}}
 
     @property
     def told_signature(self) -> Any:
@@ -82,10 +99,11 @@ def side(given: Any, place: str, policy: Policy) -> Iterator[Side]:
         policy: for what has to be loaded to be compared.
     """
     with ExitStack() as stack:
+        version = None
         if hasattr(type(given), "__holdfast_opening__"):
-            given = stack.enter_context(given.__holdfast_opening__())
+            version, given = given, stack.enter_context(given.__holdfast_opening__())
         if isinstance(given, Opening):
-            yield Side(given.source.name, given, given.source.size, "a plain safetensors file")
+            yield Side(given.source.name, given, given.source.size, "a plain safetensors file", version=version)
             return
         name, size, model = place, None, given
         if isinstance(given, Stranger):

@@ -123,7 +123,8 @@ def _classes(a: list[Any] | None, b: list[Any] | None) -> Iterator[SignatureChan
     if a is None or b is None:
         yield SignatureChange("classes", "", _list(a), _list(b), True, "answers are labels now" if a is None else "answers are no labels any more")
         return
-    gone, new = [one for one in a if one not in b], [one for one in b if one not in a]
+    before, after = set(map(repr, a)), set(map(repr, b))  # lists of any length, of whatever a file says
+    gone, new = [one for one in a if repr(one) not in after], [one for one in b if repr(one) not in before]
     if gone:
         why = f"no answer is {_list(gone)} any more"
     elif new:

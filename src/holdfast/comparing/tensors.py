@@ -13,6 +13,7 @@ import numpy as np
 
 from holdfast.artifact.compression import decompress
 from holdfast.artifact.load import Opening
+from holdfast.comparing.pools import pooled
 from holdfast.comparing.result import TensorDifference
 from holdfast.errors import HoldfastError
 from holdfast.native.container import Stored
@@ -23,6 +24,8 @@ from holdfast.values.paths import Paths
 
 BLOCK = 1 << 23
 """Bytes of a tensor that are compared at a time."""
+POOL = "~"
+"""How the names begin of tensors in which small arrays lie together."""
 BFLOAT16: Any = "bfloat16"
 """Items that numpy has no dtype for."""
 
@@ -34,6 +37,10 @@ def tensor_differences(first: Opening, second: Opening) -> tuple[list[TensorDiff
         FormatError: a file is damaged where it has to be read.
     """
     sides = (_Side(first), _Side(second))
+    ours, theirs = (one.tensors for one in sides)
+    pools = {name for name in (*ours, *theirs) if name.startswith(POOL) and _digest(ours.get(name)) != _digest(theirs.get(name))}
+    for one in sides:
+        one.take_apart(pools)
     found: list[TensorDifference] = []
     equal = 0
     for name in dict.fromkeys([*sides[0].tensors, *sides[1].tensors]):
@@ -57,13 +64,48 @@ class _Side:
                 name: Stored(name, e.dtype, e.shape, e.data_offsets[0], e.data_offsets[1] - e.data_offsets[0], "", "") for name, e in opening.header.entries.items()
             }
         self._items: dict[str, Any] | None = None
+        self._graph: Graph | None = None
+        self._pools: dict[str, tuple[Stored, int]] = {}
+        self._raw: tuple[str, Any] = ("", b"")
+
+    def graph(self) -> Graph | None:
+        """Return the graph of a native file.
+
+        Raises:
+            FormatError: it is damaged.
+        """
+        if self._graph is None and self.opening.opened is not None:
+            try:
+                self._graph = self.opening.graph(self.opening.opened.content)
+            except HoldfastError as error:
+                raise error.at(self.opening.source.name) from None
+        return self._graph
+
+    def take_apart(self, pools: set[str]) -> None:
+        """Put the arrays of pools in their place, by their own names."""
+        graph = self.graph() if pools & set(self.tensors) else None
+        if graph is None or self.opening.opened is None:
+            return
+        for pool, rows in pooled(graph, self.opening.opened.content.tensors, pools).items():
+            whole = self.tensors.pop(pool)
+            for one in rows:
+                shape = [one.nbytes] if whole.dtype == "U8" and str(one.item) != "uint8" else one.shape  # items that the file has no name for are bytes
+                self.tensors[one.name] = Stored(one.name, whole.dtype, shape, whole.start + one.offset, one.nbytes, whole.encoding, "")
+                self._pools[one.name] = (whole, one.offset)
+                self.items()[one.name] = one.item
+
+    def items(self) -> dict[str, Any]:
+        """Return what the items of tensors are, where the tree says it: the file itself has no name for structured ones."""
+        if self._items is None:
+            graph = self.graph()
+            self._items = {} if graph is None or self.opening.opened is None else _items_of(graph, [one.name for one in self.opening.opened.content.tensors])
+        return self._items
 
     def item(self, name: str) -> Any:
         """Return what the items of a tensor are: a dtype of numpy, ``bfloat16``, or None."""
-        if self._items is None:
-            self._items = _items_of(self.opening)
-        if name in self._items:
-            return self._items[name]
+        items = self.items()
+        if name in items:
+            return items[name]
         stored = self.tensors[name].dtype
         return BFLOAT16 if stored == "BF16" else np.dtype(NUMPY[stored]) if stored in NUMPY else None
 
@@ -71,21 +113,23 @@ class _Side:
         """Yield the raw bytes of a tensor, ``step`` at a time."""
         source, start = self.opening.source, self.opening.header.data_start + one.start
         if one.encoding:
-            raw = decompress(source.view(start, one.nbytes), one)
+            raw = self._decoded(one)
             yield from (raw[at : at + step] for at in range(0, len(raw), step))
         else:
             yield from (source.view(start + at, min(step, one.nbytes - at)) for at in range(0, one.nbytes, step))
 
 
-def _items_of(opening: Opening) -> dict[str, Any]:
-    """Return what the items of the tensors of a native file are; the file itself has no name for structured items, and its tree has."""
-    if opening.opened is None:
-        return {}
-    try:
-        graph = opening.graph(opening.opened.content)
-    except HoldfastError as error:
-        raise error.at(opening.source.name) from None
-    names = [one.name for one in opening.opened.content.tensors]
+    def _decoded(self, one: Stored) -> Any:
+        """Return the raw bytes of a compressed tensor, or of an array in a compressed pool, which is kept for the next one."""
+        whole, offset = self._pools.get(one.name, (one, 0))
+        if self._raw[0] != whole.name:
+            stored = self.opening.source.view(self.opening.header.data_start + whole.start, whole.nbytes)
+            self._raw = (whole.name, decompress(stored, whole))
+        return self._raw[1][offset : offset + one.nbytes] if one is not whole else self._raw[1]
+
+
+def _items_of(graph: Graph, names: list[str]) -> dict[str, Any]:
+    """Return what the items of tensors are, as the tree says it."""
     found: dict[str, Any] = {}
     for table in graph.tables:
         if type(table) is t.Arrays:
@@ -108,6 +152,10 @@ def _bfloats(graph: Graph, index: int, table: t.Records) -> Iterator[int]:
             held: Any = graph.tables[where]
             if type(held) is t.Arrays and not held.pooled and held.dtype == "<u2":
                 yield held.tensor + row
+
+
+def _digest(one: Stored | None) -> tuple[Any, ...] | None:
+    return None if one is None or not one.digest else (one.digest, one.dtype, one.shape)
 
 
 def _text(one: Stored | None) -> str:

@@ -5,6 +5,7 @@ The one rule: nothing from a file reaches a terminal unescaped.
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any
 
 from holdfast.comparing.result import Answers, Checked, Comparison, TensorDifference
@@ -12,6 +13,8 @@ from holdfast.errors import quoted
 
 SHOWN = 30
 """Tensors that are named, those that changed most."""
+LINES = 200
+"""Parameters, metrics, libraries or changes of the signature that are named."""
 SHOWN_ROWS = 3
 """Rows that are named of each question."""
 
@@ -25,15 +28,19 @@ def text(found: Comparison) -> str:
         return "\n".join([*lines, *_metrics(found), *_asked(found), *map(limit_line, found.limits)])
     lines = ["different models"]
     signature = ("inputs", "classes") if found.signature else ()  # said below, with what it means
-    lines += [_pair("", name, pair) for name, pair in found.fields.items() if name not in signature]
-    lines += [_pair("parameter ", name, pair) for name, pair in found.params.items()]
+    lines += _pairs("", {name: pair for name, pair in found.fields.items() if name not in signature})
+    alone = [name for name, pair in found.params.items() if None in pair] if "type" in found.fields else []
+    lines += _pairs("parameter ", {name: pair for name, pair in found.params.items() if name not in alone})
+    if alone:
+        lines.append(f"  {len(alone)} parameters are of one type alone")
     lines += _metrics(found)
-    lines += [_pair("library ", name, pair) for name, pair in found.libraries.items()]
+    lines += _pairs("library ", found.libraries)
     if found.sizes[0] != found.sizes[1]:
         lines.append(f"  size: {found.sizes[0]:,} -> {found.sizes[1]:,} bytes")
-    for one in found.signature:
+    for one in found.signature[:LINES]:
         name = f" {quoted(one.name, 60)}" if one.name else ""
         lines.append(f"  {'BREAKING ' if one.breaking else ''}{one.what}{name}: {quoted(one.first, 100)} -> {quoted(one.second, 100)} ({quoted(one.why, 200)})")
+    lines += _more(found.signature)
     chosen = most_changed(found.tensors)[:SHOWN] if len(found.tensors) > SHOWN else found.tensors
     lines += [f"  tensor {quoted(one.name, 80)}: {how_far(one)}" for one in chosen]
     if len(found.tensors) > SHOWN:
@@ -84,10 +91,10 @@ def limit_line(one: Checked) -> str:
 
 def _metrics(found: Comparison) -> list[str]:
     lines = []
-    for name, pair in found.metrics.items():
+    for name, pair in list(found.metrics.items())[:LINES]:
         numbers = all(isinstance(one, int | float) and not isinstance(one, bool) for one in pair)
         lines.append(_pair("metric ", name, pair) + (f" ({pair[1] - pair[0]:+.6g})" if numbers else ""))
-    return lines
+    return lines + _more(found.metrics)
 
 
 def _asked(found: Comparison) -> list[str]:
@@ -99,6 +106,14 @@ def _asked(found: Comparison) -> list[str]:
             lines.append(f"    row {row.row}: {quoted(row.first, 80)} -> {quoted(row.second, 80)}; its values: {inputs}")
     lines += [f"  note: {quoted(one, 400)}" for one in found.notes]
     return lines + [f"  not compared: {quoted(one, 600)}" for one in found.not_asked]
+
+
+def _pairs(title: str, group: dict[str, Any]) -> list[str]:
+    return [_pair(title, name, pair) for name, pair in list(group.items())[:LINES]] + _more(group)
+
+
+def _more(group: Sized) -> list[str]:
+    return [f"  … {len(group) - LINES} more of these differ"] if len(group) > LINES else []
 
 
 def _pair(title: str, name: str, pair: tuple[Any, Any]) -> str:

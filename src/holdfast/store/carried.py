@@ -158,10 +158,9 @@ def checked(one: Carried, place: str) -> Carried:
         for name, what in names:
             if checked_name(name, what) != name:
                 raise ValueError(f"the {what} {quoted(name, 80)!r} is not written in the form in which names are kept")
-        born = one.origin.get("model")
-        if type(born) is not str or type(one.origin.get("store")) is not str or type(one.origin.get("n")) is not int:
+        # text alone: a registry of another kind may have had other names
+        if [type(part) for part in birth(one.origin)] != [str, str, int]:
             raise ValueError("it does not say where it was born")
-        checked_name(born)
     except (ValueError, TypeError) as error:
         raise Corrupt(f"the version {quoted(one, 80)} could not stand in a store: {quoted(error, 200)}", file=place) from None
     values = [*one.tags.values(), *one.data.values(), *(value for value in one.metrics.values() if isinstance(value, str))]

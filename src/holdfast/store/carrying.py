@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from holdfast.store.store import Store
 
 
+BATCH = 100
+"""Versions whose blobs travel before their records are written: what is known of them is held in memory."""
+
+
 class Arrived(NamedTuple):
     """What became of one version.
 
@@ -65,7 +69,7 @@ class Transferred(NamedTuple):
         return f"{len(new)} versions arrived{f': {named}' if named else ''}; {there} were there; {self.blobs} blobs, {self.nbytes} bytes"
 
 
-class _Place(NamedTuple):
+class Place(NamedTuple):
     """Where a version goes: its number there, or None for the next that is free; and whether it is there."""
 
     one: Carried
@@ -85,40 +89,44 @@ def carry(
     """Bring versions from one store to another; see `holdfast.store.transfer.Transfer.pull`."""
     items = carried_of(source, refs)
     came, target_id = store_id(source), store_id(target)
-    known = {model: _known(target, model, target_id) for model in dict.fromkeys(one.model for one in items)}
-    places = [_place(one, known[one.model], renumber, target) for one in items]
-    coming = [place.one for place in places if not place.there]
-    cards = {place.one.card for place in places if place.one.card is not None}
+    known = {model: known_of(target, model, target_id) for model in dict.fromkeys(one.model for one in items)}
+    places = [place_of(one, known[one.model], renumber, target) for one in items]
+    # those that keep their numbers come first, so that nobody is given one of them
+    places.sort(key=lambda place: place.n is None)
+    arrived: list[Arrived] = []
+    numbers: dict[str, int] = {}
+    count = nbytes = 0
     with Session.opened(target.database, "carry") as session:
-        found = _artifacts(source, target, session, {one.artifact for one in coming}, cards, on_bytes)
-        arrived: list[Arrived] = []
-        numbers: dict[str, int] = {}
-        # those that keep their numbers come first, so that nobody is given one of them
-        for place in sorted(places, key=lambda place: place.n is None):
-            one = place.one
-            parent = _parent(one, numbers, known, source)
-            n = place.n
-            if not place.there:
-                record = _Version(one, place.n, parent, {**one.origin, "from": came, "arrived": now()}, renumber)
-                n = record.write(target, target_id, found.parts[one.artifact])
-            assert n is not None
-            numbers[str(one)] = n
-            if one.card is not None:
-                _write_card(target, one, n)
-            arrived.append(Arrived(f"{one.model}:{n}", str(one), not place.there))
+        for start in range(0, len(places), BATCH):
+            batch = places[start : start + BATCH]
+            cards = {place.one.card for place in batch if place.one.card is not None}
+            found = _artifacts(source, target, session, {place.one.artifact for place in batch if not place.there}, cards, on_bytes)
+            count += found.blobs
+            nbytes += found.nbytes
+            for place in batch:
+                one = place.one
+                n = place.n
+                if not place.there:
+                    parent = _parent(one, numbers, known, source)
+                    n = Coming(one, place.n, parent, {**one.origin, "from": came, "arrived": now()}, renumber).write(target, target_id, found.parts[one.artifact])
+                assert n is not None
+                numbers[str(one)] = n
+                if one.card is not None:
+                    _write_card(target, one, n)
+                arrived.append(Arrived(f"{one.model}:{n}", str(one), not place.there))
         with target.database.writing() as on:
             session.end(on)
     if aliases:
         for one in items:
             for alias in one.aliases:
                 target.alias(f"{one.model}@{alias}", numbers[str(one)], why=f"as in {source.shown}"[:500])
-    return Transferred(arrived, found.blobs, found.nbytes)
+    return Transferred(arrived, count, nbytes)
 
 
 # -- numbers --------------------------------------------------------------------------------------------------------------
 
 
-class _Known(NamedTuple):
+class Known(NamedTuple):
     """What a store has of a model: birth -> number, number -> artifact, and every number that was ever given."""
 
     born: dict[tuple[Any, ...], int]
@@ -126,15 +134,22 @@ class _Known(NamedTuple):
     used: set[int]
 
 
-def _known(store: Store, model: str, id_: str) -> _Known:
+def known_of(store: Store, model: str, id_: str) -> Known:
+    """Return what a store has of a model.
+
+    Args:
+        store: the store.
+        model: the model's name.
+        id_: the id of the store.
+    """
     with store.database.reading() as on:
         row = on.scalar(sa.select(c.model.c.id).where(c.model.c.name == model))
         if row is None:
-            return _Known({}, {}, set())
+            return Known({}, {}, set())
         v, e = c.version.c, c.event.c
         rows = on.execute(sa.select(v.n, v.artifact, v.origin).where(v.model == row)).all()
         used = set(on.scalars(sa.select(e.n).where(e.model == row, e.kind == "version")))
-    return _Known({_birth(one, id_, model): one.n for one in rows}, {one.n: one.artifact for one in rows}, used)
+    return Known({_birth(one, id_, model): one.n for one in rows}, {one.n: one.artifact for one in rows}, used)
 
 
 def _birth(row: Any, store: str, model: str) -> tuple[Any, ...]:
@@ -142,15 +157,20 @@ def _birth(row: Any, store: str, model: str) -> tuple[Any, ...]:
     return (*((store, model, row.n) if None in origin else origin), row.artifact)
 
 
-def _place(one: Carried, known: _Known, renumber: bool, target: Store) -> _Place:
+def place_of(one: Carried, known: Known, renumber: bool, target: Store) -> Place:
+    """Return where a version goes.
+
+    Raises:
+        Conflict: its number is taken, and it may not get another.
+    """
     there = known.born.get(one.birth)
     if there is not None:
-        return _Place(one, there, True)
+        return Place(one, there, True)
     if one.n not in known.used:
-        return _Place(one, one.n, False)
+        return Place(one, one.n, False)
     if not renumber:
         raise Conflict(_taken(one, one.n in known.there), file=target.shown)
-    return _Place(one, None, False)
+    return Place(one, None, False)
 
 
 def _taken(one: Carried, there: bool) -> str:
@@ -158,7 +178,7 @@ def _taken(one: Carried, there: bool) -> str:
     return f"{one} {said}; nothing was changed. To let it have the next number there, give renumber=True"
 
 
-def _parent(one: Carried, numbers: dict[str, int], known: dict[str, _Known], source: Store) -> str | None:
+def _parent(one: Carried, numbers: dict[str, int], known: dict[str, Known], source: Store) -> str | None:
     """Return what a version was made of, as the target calls it: a number there, or else the artifact."""
     try:
         wanted = reference(one.parent or "")
@@ -249,7 +269,7 @@ def _size_of(source: Store, target: Store, blob: str) -> int:
 # -- records --------------------------------------------------------------------------------------------------------------
 
 
-class _Version(NamedTuple):
+class Coming(NamedTuple):
     """A version that is about to get its record at the target."""
 
     one: Carried

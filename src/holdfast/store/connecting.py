@@ -59,7 +59,7 @@ def _parts(text: str, shown: str, read_only: bool, options: Mapping[str, Any] | 
         return MemoryBlobs(text), IN_MEMORY, None
     if scheme in ("postgresql", "postgres"):
         parts = urlsplit(text)
-        asked = parse_qs(parts.query)
+        asked = parse_qs(parts.query.replace("+", "%2B"))  # a plus stands for itself, as in keys
         place = asked.get("blobs", [""])[0]
         if not place:
             raise ValueError(f"{shown} says nothing of where the bytes lie; give ...?blobs=s3://bucket/prefix, or blobs=file:///folder")
@@ -129,11 +129,11 @@ def blobs_at(place: str, *, read_only: bool = False, options: Mapping[str, Any] 
 
 def _folder(folder: str, read_only: bool) -> tuple[Blobs, Found | None]:
     """Return a folder as a place for objects, and what it stands on, if that can be tried."""
-    local = LocalBlobs(folder)
     if read_only:
-        return ReadOnlyBlobs(local), None
+        return ReadOnlyBlobs(LocalBlobs(folder)), None
     os.makedirs(folder, exist_ok=True)
-    return local, look(folder)
+    found = look(folder)
+    return LocalBlobs(folder, found.links), found
 
 
 def _claimed(found: Found | None, blobs: Blobs, read_only: bool) -> Claim | None:

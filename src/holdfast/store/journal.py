@@ -82,9 +82,7 @@ class Journal:
         wanted = sa.select(of.id, of.seq, of.next_number).where(of.name == model).with_for_update()
         row = on.execute(wanted).one_or_none()
         if row is None:
-            dialect = on.engine.dialect.name
-            insert = __import__(f"sqlalchemy.dialects.{dialect}", fromlist=["insert"]).insert
-            on.execute(insert(c.model).values(name=model, seq=0, next_number=1, versions=0, changed=now()).on_conflict_do_nothing(index_elements=["name"]))
+            c.insert_missing(on, c.model, "name", [{"name": model, "seq": 0, "next_number": 1, "versions": 0, "changed": now()}])
             row = on.execute(wanted).one()
         return row
 

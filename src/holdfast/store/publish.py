@@ -142,25 +142,29 @@ class Session:
 
     def _pinned(self, on: Any, blobs: dict[str, int]) -> set[str] | None:
         """Pin blobs unless one is being deleted; returns those that the catalog did not know."""
+        blobs = dict(sorted(blobs.items()))  # two that lock the same rows do so in one order
         states = self._states(on, list(blobs))
         if "deleting" in states.values():
             return None
         absent = [digest for digest in blobs if digest not in states]
-        if absent:
-            on.execute(sa.insert(c.blob), [{"digest": digest, "size": blobs[digest], "state": "live", "condemned": None} for digest in absent])
+        new: set[str] = c.insert_missing(on, c.blob, "digest", [{"digest": digest, "size": blobs[digest], "state": "live", "condemned": None} for digest in absent])
+        if others := [digest for digest in absent if digest not in new]:  # somebody who saves the same was quicker
+            states.update(self._states(on, others))
+            if "deleting" in states.values():
+                return None
         back = [digest for digest, state in states.items() if state == "condemned"]
         for start in range(0, len(back), 500):
             on.execute(sa.update(c.blob).where(c.blob.c.digest.in_(back[start : start + 500])).values(state="live", condemned=None))
         held = set(on.scalars(sa.select(c.session_blob.c.blob).where(c.session_blob.c.session == self.id)))
         if fresh := [digest for digest in blobs if digest not in held]:
             on.execute(sa.insert(c.session_blob), [{"session": self.id, "blob": digest} for digest in fresh])
-        return set(absent)
+        return new
 
     @staticmethod
     def _states(on: Any, digests: list[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         for start in range(0, len(digests), 500):
-            rows = on.execute(sa.select(c.blob.c.digest, c.blob.c.state).where(c.blob.c.digest.in_(digests[start : start + 500])).with_for_update())
+            rows = on.execute(sa.select(c.blob.c.digest, c.blob.c.state).where(c.blob.c.digest.in_(digests[start : start + 500])).order_by(c.blob.c.digest).with_for_update())
             found.update({row.digest: row.state for row in rows})
         return found
 

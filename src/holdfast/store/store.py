@@ -22,6 +22,7 @@ from holdfast.store.blobs import Blobs
 from holdfast.store.database import Database, now
 from holdfast.store.journal import Journal, Trial
 from holdfast.store.keeping import Deleted, keep, pointing
+from holdfast.store.lineage import code_state, data_digests, parent_text
 from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout
 from holdfast.store.pieces import as_file
 from holdfast.store.publish import Put, Session, put
@@ -189,12 +190,38 @@ class Store:
         note: str = "",
         parent: str | Version | None = None,
         data: Mapping[str, Any] | None = None,
-        code: Mapping[str, Any] | None = None,
+        code: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         alias: str | None = None,
         who: str | None = None,
         on_bytes: Callable[[int], None] | None = None,
     ) -> Version:
-        """Save a model as the next version of a name."""
+        """Save a model as the next version of a name: whole or not at all.
+
+        Args:
+            model: any object that `holdfast.save` takes.
+            name: the model's name; it begins with its first version.
+            example: a few rows, kept with the answers; the version is loaded again and asked before anything names it. See `holdfast.save`.
+            metrics: name -> number, kept in the artifact and in the catalog.
+            tags: key -> text.
+            extra: anything JSON can hold, kept in the artifact.
+            note: a line for people.
+            parent: what it was made of: a version, a reference (an alias is kept as the version that it points at now), what `holdfast.save` returned, an
+                artifact id, or a line of text.
+            data: name -> data that it was made with (an array, a frame, a path, bytes, or a digest); its digest alone is kept.
+            code: such as ``{"commit": ..., "dirty": False}``, or a folder under git, whose commit is kept and whether there were other changes.
+            alias: to point at the new version.
+            who: author; that of the store unless told.
+            on_bytes: told how many more bytes are done.
+
+        Returns:
+            The new version, with its proof where there is an example.
+
+        Raises:
+            UnsupportedModel: a part of the model cannot be saved; names it and the path to it.
+            ProofFailed: the saved model does not answer as the live one; no version names it.
+            NotFound: the alias given as parent, or a file given as data, is not there.
+            NoSpace, Unavailable: the store cannot be written; no version was made.
+        """
         name = checked_name(name)
         if alias is not None:
             alias = checked_name(alias, "alias")
@@ -210,7 +237,7 @@ class Store:
         note: str = "",
         parent: str | Version | None = None,
         data: Mapping[str, Any] | None = None,
-        code: Mapping[str, Any] | None = None,
+        code: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         alias: str | None = None,
         who: str | None = None,
         on_bytes: Callable[[int], None] | None = None,
@@ -223,8 +250,8 @@ class Store:
             tags: key -> text.
             note: a line for people.
             parent: the version or artifact that it was made of.
-            data: name -> digest of data it was made with.
-            code: commit, and whether there were changes beside it.
+            data: name -> data that it was made with (an array, a frame, a path, bytes, or a digest); its digest alone is kept.
+            code: such as ``{"commit": ..., "dirty": False}``, or a folder under git, whose commit is kept and whether there were other changes.
             alias: to point at the new version.
             who: author; that of the store unless told.
             on_bytes: told how many more bytes are done.
@@ -247,7 +274,8 @@ class Store:
         return self._publish(prepared(file), name, file, _tags(tags), note, parent, data, code, alias, who, on_bytes)
 
     def _publish(self, ready: saving.Prepared, name: str, file: Opening | None, tags: dict[str, str], note: str, parent: str | Version | None, data: Mapping[str, Any] | None,
-                 code: Mapping[str, Any] | None, alias: str | None, who: str | None, on_bytes: Callable[[int], None] | None) -> Version:  # fmt: skip
+                 code: Mapping[str, Any] | str | os.PathLike[str] | None, alias: str | None, who: str | None, on_bytes: Callable[[int], None] | None) -> Version:  # fmt: skip
+        made_of, digests, state = parent_text(self, parent), data_digests(data), code_state(code)
         with Session.opened(self.database) as session:
             done = put(self.blobs, session, ready, on_bytes)
             if file is not None and done.id != file.id:
@@ -256,8 +284,8 @@ class Store:
             author = self.who if who is None else who
             record = self.journal.write(
                 lambda on, row: Record(
-                    name, 0, "version", now(), author, "", "", n=row.next_number, artifact=done.id, blobs=list(done.parts.blobs), parent=None if parent is None else str(parent),
-                    metrics=dict(done.manifest.metrics), tags=tags, data=dict(data or {}), code=dict(code or {}), text=note or None,
+                    name, 0, "version", now(), author, "", "", n=row.next_number, artifact=done.id, blobs=list(done.parts.blobs), parent=made_of,
+                    metrics=dict(done.manifest.metrics), tags=tags, data=digests, code=state, text=note or None,
                 ),
                 name, done.parts, session.end,
             )  # fmt: skip
@@ -268,7 +296,7 @@ class Store:
         return Version(
             name, record.n, done.id, done.parts.content, done.parts.type, done.parts.size, record.at, author, note, record.parent, record.metrics, record.tags,
             () if alias is None else (alias,), record.data, record.code, proof,
-        )  # fmt: skip
+        )._of(self)  # fmt: skip
 
     def _proved(self, ready: saving.Prepared, done: Put) -> Proof:
         assert ready.kept is not None
@@ -519,6 +547,31 @@ class Store:
         version = self.find(ref)
         self.journal.write(self._about(version, "note", why, who, text=text), version.model)
         return self._version(version.model, version.n)
+
+    def card(self, ref: str | Version, text: str | None = None, *, why: str = "", who: str | None = None) -> str:
+        """Return the model card of a version, or keep another one with it.
+
+        Args:
+            ref: such as ``churn@production``.
+            text: Markdown to keep. Without it nothing is changed; an empty one takes away what was kept.
+            why: for the history.
+            who: author; that of the store unless told.
+
+        Returns:
+            The card that was kept with the version; or one made of what the store knows: what it is, metrics, signature, parameters, digests of the
+            data, parents and code, how to load it, and limits.
+
+        Raises:
+            NotFound: there is no such version.
+            LimitExceeded: the text is longer than a card may be.
+            Corrupt: the card that was kept is damaged.
+        """
+        from holdfast.store import card
+
+        version = self.find(ref)
+        if text is not None:
+            card.write(self, version, text, self.who if who is None else who, why)
+        return card.read(self, version)
 
     def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> Deleted:
         """Take a version out of the store. Its number is not given again; its bytes go with a later `collect`, if nobody else needs them.

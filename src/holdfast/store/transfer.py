@@ -6,14 +6,17 @@ The one rule: what arrives is compared with its digests before anything names it
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from holdfast.store.carrying import Transferred, carry
+from holdfast.store.store import Store
 
 if TYPE_CHECKING:
+    from holdfast.store.importing import Imported
     from holdfast.store.oci.pack import Packed
-    from holdfast.store.store import Store
+    from holdfast.store.oci.registry import Registry
 
 
 class Transfer:
@@ -24,7 +27,7 @@ class Transfer:
 
     def pull(
         self,
-        other: Store,
+        other: Store | Registry | str | os.PathLike[str],
         refs: str | Iterable[str] | None = None,
         *,
         aliases: bool = False,
@@ -37,7 +40,8 @@ class Transfer:
         version was born (store, model, number) stays with it, and nothing else of its history comes along.
 
         Args:
-            other: the store to bring them from; it may be open for reading alone.
+            other: the store to bring them from, or its address; it may be open for reading alone. A place in a registry is ``oci://host/prefix``, or a
+                `holdfast.store.oci.registry.Registry` where a password is needed; there ``refs`` has to be given.
             refs: such as ``churn:7``, ``churn@production``, or ``churn`` for all of its versions; None for everything.
             aliases: set the aliases of these versions here too.
             renumber: give a version whose number is taken here the next one; without it that is refused.
@@ -59,11 +63,13 @@ class Transfer:
         >>> second.load("churn:1")
         {'w': 1.0}
         """
-        return carry(other, self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
+        with _opened(other, True) as source:
+            given = source if isinstance(source, Store) else source.store(refs)
+            return carry(given, self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
 
     def push(
         self,
-        other: Store,
+        other: Store | Registry | str | os.PathLike[str],
         refs: str | Iterable[str] | None = None,
         *,
         aliases: bool = False,
@@ -73,9 +79,9 @@ class Transfer:
         """Bring versions of this store into another one; see `pull`.
 
         Args:
-            other: the store to bring them to.
+            other: the store to bring them to, or its address; or a place in a registry, ``oci://host/prefix``, where ``churn:7`` becomes ``host/prefix/churn:7``.
             refs: which; None for everything.
-            aliases: set their aliases there too.
+            aliases: set their aliases there too; in a registry they become tags.
             renumber: give a version whose number is taken there the next one.
             on_bytes: told how many more bytes are done.
 
@@ -84,7 +90,12 @@ class Transfer:
             Corrupt: bytes do not match their digest; no version names them.
             NotFound: a reference names nothing here, or an object is missing here.
         """
-        return carry(self.store, other, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
+        with _opened(other, False) as target:
+            if isinstance(target, Store):
+                return carry(self.store, target, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
+            if renumber:
+                raise ValueError("a version has its own number in a registry; push below another name instead of with renumber=True")
+            return target.push(self.store, refs, aliases, on_bytes)
 
     def pack(
         self,
@@ -161,3 +172,55 @@ class Transfer:
         opened.check()
         done = carry(opened.store(), self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
         return done if exports_to is None else done._replace(exports=tuple(opened.write_exports(exports_to)))
+
+    def import_mlflow(
+        self,
+        where: str | os.PathLike[str],
+        models: Iterable[str] | Mapping[str, str] | None = None,
+        *,
+        artifacts: str | os.PathLike[str] | None = None,
+        trusted: Iterable[Any] | None = None,
+        renumber: bool = False,
+        on_version: Callable[[Imported], None] | None = None,
+    ) -> list[Imported]:
+        """Bring registered models of MLflow into this store: their versions, numbers, aliases, tags, descriptions and metrics.
+
+        MLflow need not be installed, and nothing that its folders hold is run. An import that is called again takes what is new.
+
+        Args:
+            where: the folder with ``mlflow.db``, that file, or its address ``sqlite:///mlflow.db``.
+            models: names of registered models, or a mapping from those to the names they shall have here; None for all.
+            artifacts: the folder that the files of models lie in, where that is not the folder of ``mlflow.db``.
+            trusted: see `holdfast.load`.
+            renumber: give a version whose number is taken here the next one.
+            on_version: told what became of each version.
+
+        Returns:
+            What became of each version; one that is refused stops none of the others.
+
+        Raises:
+            FormatError: that file is no registry of MLflow.
+            NotFound: there is no such file, or no such model.
+            UnsupportedModel: that is the address of a server, or a file store of an older MLflow.
+        """
+        from holdfast.store.importing import import_mlflow
+
+        return import_mlflow(self.store, where, models, artifacts, trusted, renumber, on_version)
+
+
+@contextmanager
+def _opened(other: Store | Registry | str | os.PathLike[str], read_only: bool) -> Iterator[Store | Registry]:
+    """Give the other side of a transfer; what was given as an address is closed again."""
+    from holdfast.store.connecting import connect
+    from holdfast.store.oci.registry import Registry
+
+    if isinstance(other, Store | Registry):
+        yield other
+    elif isinstance(other, str) and other.startswith(("oci://", "oci+http://")):
+        yield Registry(other)
+    else:
+        store = connect(other, read_only=read_only)
+        try:
+            yield store
+        finally:
+            store.close()

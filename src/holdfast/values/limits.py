@@ -159,5 +159,8 @@ PMML_DEPTH = 300
 """Nesting of elements in a PMML file: trees nest a level for each of theirs. The time that jpmml-evaluator takes to open a file grows with the third
 power of it: a second for 300 levels, half a minute for 900."""
 
+CARD_BYTES = 1_000_000
+"""Bytes of a model card: it is text for people, and read whole."""
+
 PACK_MEMBERS = 1_000_000
 """Members of one pack: a thousand versions of a thousand blobs each; a reader takes half a kilobyte of memory for one."""

@@ -10,6 +10,7 @@ import os
 import stat
 import tempfile
 import threading
+import time
 from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -31,6 +32,8 @@ DIGESTED = ("blobs/", "artifacts/")
 """What is named by the digest of its bytes."""
 TMP = "tmp"
 LOCKS = 64
+SWEPT = 86400.0
+"""Seconds after which a file on its way has no writer any more."""
 
 
 def default_folder() -> str:
@@ -52,7 +55,9 @@ class CachedBlobs(Wrapped):
         self.folder = os.path.abspath(folder or default_folder())
         self._size = size
         self._locks = [threading.Lock() for _ in range(LOCKS)]
-        self._held: int | None = None
+        self._counting = threading.Lock()
+        self._new = 0  # bytes fetched since the folder was counted, and how many more there may be before it is counted again
+        self._free = 0
         self._claim()
 
     def _claim(self) -> None:
@@ -103,12 +108,13 @@ class CachedBlobs(Wrapped):
             source = open_source(path)
         except (NotFound, FormatError):
             return None
-        if _known(path) != mark_of(path):
+        status = source.status()  # of the open file; a small one is in memory already, and compared each time
+        if status is None or _known(path) != _mark(status):
             if blake3(source.view(0, source.size)).hexdigest() != name.rpartition("/")[2]:
                 source.close()
                 self._forget(path)
                 return None
-            self._trust(path)
+            self._trust(path, status)
         with contextlib.suppress(OSError):
             os.utime(path + ".ok")  # when it was last used
         return source
@@ -131,7 +137,7 @@ class CachedBlobs(Wrapped):
                 raise Corrupt(f"the object {name} does not match its digest: it has other bytes than were saved; holdfast check names the versions that this hurts", file=self.shown)
             os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
             os.replace(temporary, path)
-            self._trust(path)
+            self._trust(path, os.stat(path))
             return open_source(path)
         except OSError as error:
             if isinstance(error, StoreError):
@@ -143,9 +149,9 @@ class CachedBlobs(Wrapped):
 
     # -- what is trusted ------------------------------------------------------------------------------------------------
 
-    def _trust(self, path: str) -> None:
+    def _trust(self, path: str, status: os.stat_result | None) -> None:
         with contextlib.suppress(OSError), open(path + ".ok", "w", encoding="ascii") as file:
-            file.write(mark_of(path))
+            file.write("" if status is None else _mark(status))
 
     def _forget(self, path: str) -> None:
         for one in (path + ".ok", path):
@@ -156,8 +162,11 @@ class CachedBlobs(Wrapped):
 
     def _room(self, more: int) -> None:
         """Take away what was not used for longest, when the cache would become too large. A file that is mapped stays readable."""
-        if self._held is None or self._held + more > self._size:
-            files = self._files()
+        with self._counting:
+            self._new += more
+            if self._new <= self._free:
+                return
+            files = self._files()  # counted anew: others fill this folder too
             held = sum(size for _, size, _ in files)
             if held + more > self._size:
                 for _, size, path in sorted(files):
@@ -165,18 +174,21 @@ class CachedBlobs(Wrapped):
                     held -= size
                     if held + more <= self._size * KEPT:
                         break
-            self._held = held
-        self._held += more
+            self._new = more
+            self._free = min(max(0, self._size - held), self._size // 8)
 
     def _files(self) -> list[tuple[float, int, str]]:
-        """Return when each file was last used, its bytes, and its path."""
+        """Return when each file was last used, its bytes, and its path; what a process that was ended left behind goes."""
         found = []
         for folder, _, names in os.walk(self.folder):
             for name in names:
                 path = os.path.join(folder, name)
-                if not name.endswith(".ok") and os.path.basename(folder) != TMP:
-                    with contextlib.suppress(OSError):
-                        status = os.stat(path)
+                with contextlib.suppress(OSError):
+                    status = os.stat(path)
+                    if os.path.basename(folder) == TMP:
+                        if time.time() - status.st_mtime > SWEPT:
+                            os.unlink(path)
+                    elif not name.endswith(".ok"):
                         used = status.st_mtime
                         with contextlib.suppress(OSError):
                             used = os.stat(path + ".ok").st_mtime
@@ -192,9 +204,8 @@ def _known(path: str) -> str:
         return ""
 
 
-def mark_of(path: str) -> str:
+def _mark(status: os.stat_result) -> str:
     """Return what changes when somebody touches a file."""
-    status = os.stat(path)
     return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 

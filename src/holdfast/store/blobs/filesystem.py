@@ -67,7 +67,7 @@ def look(folder: str) -> Found:
     what = "a file cannot be created and flushed"
     try:
         os.makedirs(os.path.dirname(base), exist_ok=True)
-        _create(base, b"first")
+        _create(base, b"first", flush=True)
         what = "a folder cannot be flushed"
         sync_folder(os.path.dirname(base))
         what = "a name that was created exclusively can be created again"
@@ -95,11 +95,12 @@ def look(folder: str) -> Found:
     return Found(shared, links, case, locks)
 
 
-def _create(path: str, data: bytes) -> None:
+def _create(path: str, data: bytes, flush: bool = False) -> None:
     fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
         os.write(fd, data)
-        os.fsync(fd)
+        if flush:
+            os.fsync(fd)
     finally:
         os.close(fd)
 
@@ -147,7 +148,7 @@ class Claim:
         self._told = json.dumps({"at": time.time(), "host": socket.gethostname(), "pid": os.getpid(), "claim": os.urandom(16).hex()})
         for _ in range(2):
             try:
-                _create(self._path, self._told.encode())
+                _create(self._path, self._told.encode(), flush=True)
                 atexit.register(self.release)
                 return
             except FileExistsError:

@@ -6,6 +6,7 @@ obstore's own local store is not used: it never flushes (0.12.1). The one rule: 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
 import time
@@ -20,6 +21,8 @@ from holdfast.errors import FormatError, HoldfastError, NotFound, Unavailable
 from holdfast.store.blobs import Object
 
 TMP = "tmp"
+NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+"""What file systems without hard links say."""
 CLAIM_SECONDS = 30.0
 """How long another writer of the same name is waited for, where there are no hard links."""
 
@@ -27,10 +30,12 @@ CLAIM_SECONDS = 30.0
 class LocalBlobs:
     """Objects in a folder."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, links: bool = True) -> None:
+        """Take the folder, and whether its hard links are to be believed; see `holdfast.store.blobs.filesystem.look`."""
         self.creates = True
         self.folder = os.path.abspath(folder)
         self.shown = folder
+        self._links = links
 
     def path_of(self, name: str) -> str:
         """Return the file that an object is."""
@@ -58,10 +63,18 @@ class LocalBlobs:
             changed = {os.path.dirname(path), *self._make(os.path.dirname(path))}
             os.fsync(fd)
             try:
-                os.link(temporary, path)
+                if not self._links:
+                    if not self._claimed(temporary, path):
+                        return False
+                else:
+                    os.link(temporary, path)
             except FileExistsError:
-                return False
-            except OSError:
+                # over a network the answer may have got lost and the question been asked again: then it is our own link that is there
+                if os.fstat(fd).st_nlink != 2:
+                    return False
+            except OSError as error:
+                if error.errno not in NO_LINKS:
+                    raise
                 if not self._claimed(temporary, path):
                     return False
             _each([partial(sync_folder, folder) for folder in changed])

@@ -22,7 +22,7 @@ from holdfast.store.blobs.wrapped import RetryingBlobs
 RETRIES = {"max_retries": 3, "retry_timeout": datetime.timedelta(seconds=60), "backoff": {"init_backoff": datetime.timedelta(milliseconds=100), "max_backoff": datetime.timedelta(seconds=5), "base": 2}}
 _NO_PROXY = {"proxy_url": "http://127.0.0.1:9", "proxy_excludes": "*,0.0.0.0/0,::/0"}
 _TIMES = {"timeout": "10m", "read_timeout": "30s", "connect_timeout": "10s"}
-_CLIENT = {"timeout": "timeout", "connect_timeout": "connect_timeout", "proxy_url": "proxy_url", "root_certificate": "root_certificate"}
+_CLIENT = ("timeout", "read_timeout", "connect_timeout", "proxy_url", "root_certificate")
 
 _SECRETS = {
     "s3": ("access_key_id", "secret_access_key", "session_token"),
@@ -47,11 +47,12 @@ def bucket(address: str, options: Mapping[str, Any] | None = None) -> RemoteBlob
         ValueError: the address names no bucket, an option is not known, or there is no key.
     """
     scheme, name, prefix = parts(address)
-    given = dict(parse_qsl(urlsplit(address).query, keep_blank_values=True)) | dict(options or {})
+    # a plus stands for itself: there are some in keys, and nobody writes a blank here
+    given = dict(parse_qsl(urlsplit(address).query.replace("+", "%2B"), keep_blank_values=True)) | dict(options or {})
     known = {*_OPTIONS[scheme], *_SECRETS[scheme], *_CLIENT, "credential_provider"}
     if unknown := sorted(given.keys() - known):
         raise ValueError(f"{shown(address)}: there is no option {quoted(unknown[0], 60)!r}; there are {', '.join(sorted(known))}")
-    client = {_CLIENT[key]: given.pop(key) for key in list(given) if key in _CLIENT}
+    client = {key: given.pop(key) for key in _CLIENT if key in given}
     where = f"{scheme}://{name}/{prefix}" if prefix else f"{scheme}://{name}"
     try:
         made, endpoint = _MAKERS[scheme](name, given, _TIMES | client if "proxy_url" in client else _TIMES | _NO_PROXY | client, where)

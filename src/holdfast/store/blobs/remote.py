@@ -173,7 +173,7 @@ class RemoteBlobs:
 
 
 class RemoteSource(Source):
-    """An object that is read in ranges, and held in memory as a whole from the first look at it: what is checked is what is used."""
+    """An object that is read in ranges, and held in memory as a whole from the first view of it: what is checked there is what is used."""
 
     def __init__(self, blobs: RemoteBlobs, name: str, size: int) -> None:
         super().__init__(f"{blobs.shown}/{name}", size, None)
@@ -194,8 +194,10 @@ class RemoteSource(Source):
         return self._memory[start : start + length]
 
     def private(self, start: int, length: int) -> Any:
-        """Return bytes of the object; see `Source`."""
-        return self.view(start, length)
+        """Return a copy of bytes of the object; only these are fetched."""
+        memory = aligned(length)
+        self.read_into(start, memory)
+        return memory
 
     def read_into(self, start: int, out: memoryview) -> None:
         """Fill a buffer; from the server, as long as nothing else of the object was asked for."""

@@ -23,6 +23,19 @@ REPLAYED = 16 << 20
 """Bytes of an object up to which its pieces are held, to be given once more."""
 
 
+def opened_there(blobs: Blobs, name: str) -> Any:
+    """Open an object where it lies: for whoever wants to know what is there, and not what was.
+
+    Args:
+        blobs: a place, with or without wrappers.
+        name: of the object.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return blobs.open_there(name) if isinstance(blobs, Wrapped) else blobs.open(name)
+
+
 class Wrapped:
     """A place that hands everything on to another."""
 
@@ -54,6 +67,10 @@ class Wrapped:
     def open(self, name: str) -> Any:
         """See `Blobs`."""
         return self.inner.open(name)
+
+    def open_there(self, name: str) -> Any:
+        """Open an object where it lies, and not a copy of it that was kept on the way; see `opened_there`."""
+        return opened_there(self.inner, name)
 
     def size(self, name: str) -> int | None:
         """See `Blobs`."""
@@ -155,7 +172,13 @@ class RetryingBlobs(Wrapped):
 
     def open(self, name: str) -> Any:
         """See `Blobs`; ranges are tried again one by one."""
-        source = self.again(lambda: self.inner.open(name))
+        return self._retrying(self.again(lambda: self.inner.open(name)))
+
+    def open_there(self, name: str) -> Any:
+        """See `Wrapped`."""
+        return self._retrying(self.again(lambda: opened_there(self.inner, name)))
+
+    def _retrying(self, source: Source) -> Source:
         return source if source.whole else _RetryingSource(source, self.again)
 
     def size(self, name: str) -> int | None:

@@ -35,6 +35,7 @@ LAYERS = 500
 MANIFEST_BYTES = 4 * 1024 * 1024
 """Bytes of a manifest that registries take."""
 ALIGN = 64
+EXPORTS = "exports/"
 DOCUMENTS = ("version", "manifest", "layout", "blobs")
 
 

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 Pieces = Callable[[], Iterator[Any]]
 PutAll = Callable[[list[tuple[Pieces, int]]], list[str]]
 """Puts layers somewhere, and returns the SHA-256 of each."""
-EXPORTS = "exports/"
 
 
 class Made(NamedTuple):
@@ -121,7 +120,7 @@ class Making:
                     yield source.private(start, min(CHUNK, source.size - start))
 
             (sha,) = self._put_all([(pieces, source.size)])
-            return d.described(d.WEIGHT, sha, source.size, EXPORTS + name)
+            return d.described(d.WEIGHT, sha, source.size, d.EXPORTS + name)
 
 
 def _given(data: bytes) -> Pieces:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdfast.artifact.atomic import replacing
 from holdfast.artifact.source import Source, open_source
-from holdfast.errors import Corrupt, LimitExceeded, NotFound, quoted
-from holdfast.store.carried import Carried, carried_of, from_json
+from holdfast.errors import Corrupt, LimitExceeded, NotFound
+from holdfast.store.carried import Carried, carried_of
 from holdfast.store.oci import documents as d
-from holdfast.store.oci.making import EXPORTS, Making, Pieces
+from holdfast.store.oci.making import Making, Pieces
 from holdfast.store.oci.shelf import Region, Shelf
 from holdfast.store.oci.tar import Member, TarWriter, members
 from holdfast.values import limits
@@ -145,23 +145,9 @@ class Pack:
         return ids[0]
 
     def _version(self, layers: list[d.Descriptor]) -> None:
-        paths: dict[str, d.Descriptor] = {}
-        for layer in layers:
-            if paths.setdefault(layer.annotations.get(d.PATH, layer.digest), layer) is not layer:
-                raise Corrupt(f"two layers of one version are called {quoted(layer.annotations.get(d.PATH), 80)!r}", file=self.shown)
-        texts = {}
-        for name in d.DOCUMENTS:
-            if f"holdfast/{name}.json" not in paths:
-                raise Corrupt(f"a version has no document holdfast/{name}.json; get the file again", file=self.shown)
-            texts[name] = self._small(paths[f"holdfast/{name}.json"], limits.MANIFEST_BYTES)
-        one = from_json(texts["version"], self.shown)
-        self._shelf.take(one, texts["manifest"], texts["layout"], d.read_where(texts["blobs"], self.shown), {layer.sha: layer.size for layer in layers})
+        one, exports = self._shelf.read(layers, lambda layer: self._small(layer, limits.MANIFEST_BYTES))
         self.items.append(one)
-        for path, layer in paths.items():
-            if path.startswith(EXPORTS):
-                if not d.FILE_NAME.match(path.removeprefix(EXPORTS)):
-                    raise Corrupt(f"the file {quoted(path, 80)!r} of {quoted(one, 80)} has a name that leads elsewhere; nothing was unpacked", file=self.shown)
-                self.exports[one.model, one.n, path.removeprefix(EXPORTS)] = layer
+        self.exports.update({(one.model, one.n, name): layer for name, layer in exports.items()})
 
     def check(self) -> None:
         """Compare every member that is named by its digest.

@@ -18,10 +18,10 @@ from holdfast.errors import Conflict, Corrupt, NotFound, Truncated, Unavailable,
 from holdfast.store import catalog as c
 from holdfast.store.apply import apply
 from holdfast.store.blobs import Object
-from holdfast.store.carried import Carried
+from holdfast.store.carried import Carried, from_json
 from holdfast.store.database import Database
 from holdfast.store.objects import FORMAT, FORMAT_NAME, Format, Record, artifact_name, blob_name, layout_name, to_json
-from holdfast.store.oci.documents import Where
+from holdfast.store.oci import documents as d
 from holdfast.store.store import Store
 from holdfast.values.digest import PREFIX, digest
 
@@ -79,7 +79,37 @@ class Shelf:
         self._places: dict[str, tuple[str, int, int]] = {}
         self._compared: set[str] = set()
 
-    def take(self, one: Carried, manifest: bytes, layout: bytes, where: Where, layers: dict[str, int]) -> None:
+    def read(self, layers: list[d.Descriptor], fetch: Callable[[d.Descriptor], bytes]) -> tuple[Carried, dict[str, d.Descriptor]]:
+        """Take in the version that an artifact is.
+
+        Args:
+            layers: of its manifest.
+            fetch: gives a small layer whose digest holds.
+
+        Returns:
+            The version, and the files that go along with it, by name.
+
+        Raises:
+            Corrupt: the artifact is not as holdfast writes one.
+        """
+        paths: dict[str, d.Descriptor] = {}
+        for layer in layers:
+            if paths.setdefault(layer.annotations.get(d.PATH, layer.digest), layer) is not layer:
+                raise Corrupt(f"two layers of one version are called {quoted(layer.annotations.get(d.PATH), 80)!r}", file=self.shown)
+        texts = {}
+        for name in d.DOCUMENTS:
+            if f"holdfast/{name}.json" not in paths:
+                raise Corrupt(f"a version has no document holdfast/{name}.json; get it again from where it was made", file=self.shown)
+            texts[name] = fetch(paths[f"holdfast/{name}.json"])
+        one = from_json(texts["version"], self.shown)
+        self.take(one, texts["manifest"], texts["layout"], d.read_where(texts["blobs"], self.shown), {layer.sha: layer.size for layer in layers})
+        exports = {path.removeprefix(d.EXPORTS): layer for path, layer in paths.items() if path.startswith(d.EXPORTS)}
+        for name in exports:
+            if not d.FILE_NAME.match(name):
+                raise Corrupt(f"the file {quoted(name, 80)!r} of {quoted(one, 80)} has a name that leads elsewhere; nothing was unpacked", file=self.shown)
+        return one, exports
+
+    def take(self, one: Carried, manifest: bytes, layout: bytes, where: d.Where, layers: dict[str, int]) -> None:
         """Take a version in.
 
         Args:
