@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,16 @@ def test_models_of_mlflow_come_in(shell: Shell, registry: Path) -> None:
     assert shell.json("versions", "churn")["versions"][0]["aliases"] == ["champion"]
     shell("import-mlflow", registry, "nothing", code=3)
     shell("import-mlflow", registry, "--trusted-function", "numpy.log", code=2)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_stray_file_cannot_speak_to_the_terminal(three: Shell) -> None:
+    for folder in ("blobs/ab", "log/churn", "log/\x1b[31m", "artifacts/ab"):
+        place = Path(three.url, folder)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "\x1b[2Jevil\u202e.json").write_bytes(b"{}")
+    out = three("check", "--full", code=0 if three.json("check", "--full", code=None)["ok"] else 6)
+    assert "\x1b" not in out + three.err
+    assert "\u202e" not in out + three.err
+    out = three("collect", "--grace", "0", code=None)
+    assert "\x1b" not in out + three.err
