@@ -66,8 +66,7 @@ class Driver:
         log = self.folder / "log"
         found = self.run(command, log=str(log), **more)
         assert not any(line.startswith(("refused", "untyped")) for line in found["said"]), found
-        calls = [tuple(part.removeprefix(str(self.root)).lstrip("/") for part in line.split("\t")) for line in log.read_text().splitlines()]
-        return calls  # type: ignore[return-value]
+        return [tuple(part.removeprefix(str(self.root)).lstrip("/") for part in line.split("\t")) for line in log.read_text().splitlines()]
 
     def verify(self, command: str, said: list[str]) -> None:
         kept = [] if command == "first" else KEPT
