@@ -16,7 +16,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import holdfast
-from holdfast.errors import Conflict, NotFound, Truncated, Unavailable
+from holdfast.errors import Conflict, NotFound, StoreError, Truncated, Unavailable
 from holdfast.store.blobs.cached import CachedBlobs
 from holdfast.store.blobs.memory import MemoryBlobs
 from holdfast.store.blobs.places import bucket
@@ -350,6 +350,7 @@ def test_several_winners_are_found_out() -> None:
         ("az://container/x", {}, "does not say in which account it is"),
         ("az://container/x?account_name=me", {}, "give account_key, bearer_token or sas_token"),
         ("gs://bucket/x", {}, "give bearer_token, or credential_provider=obstore.auth.google.GoogleCredentialProvider"),
+        ("s3://bucket/x?region=x&credential_provider=mine", KEYS, "credential_provider is a callable, and stands in blob_options"),
         ("ftp://bucket/x", {}, "is no place for objects that holdfast knows; there are s3://"),
     ],
 )
@@ -370,6 +371,15 @@ def test_addresses_of_every_kind_are_understood() -> None:
         place = bucket(address, options)
         assert place.shown == address.partition("?")[0]
         assert " at https://" in place.place
+
+
+def test_a_proxy_is_one_that_was_named(server: StubS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROXY_EXCLUDES", "*")
+    monkeypatch.setenv("NO_PROXY", "*")
+    place = bucket(f"s3://bucket/store?endpoint=http://nowhere.invalid&proxy_url={server.endpoint}", KEYS)
+    with pytest.raises(StoreError):
+        place.get("layouts/aa/x")
+    assert [path for _, path, _ in server.asked] == ["http://nowhere.invalid/bucket/store/layouts/aa/x"]
 
 
 def test_a_plus_in_a_key_stays_one(server: StubS3) -> None:
