@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from holdfast.artifact.inspect import Inspection
     from holdfast.artifact.replay import Proof
     from holdfast.artifact.save import Saved
+    from holdfast.comparing.result import Comparison
     from holdfast.errors import *  # noqa: F403
     from holdfast.exports.about import Exported
     from holdfast.store.store import Store, Version
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _FUNCTIONS = ("compare", "connect", "convert", "dumps", "export", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify")
-_VALUES = {"Converted": "artifact.convert", "Exported": "exports.about", "Inspection": "artifact.inspect", "Proof": "artifact.replay", "Saved": "artifact.save", "Saving": "artifact.background", "Predictor": "values.predictor", "Store": "store.store", "Version": "store.store"}
+_VALUES = {"Comparison": "comparing.result", "Converted": "artifact.convert", "Exported": "exports.about", "Inspection": "artifact.inspect", "Proof": "artifact.replay", "Saved": "artifact.save", "Saving": "artifact.background", "Predictor": "values.predictor", "Store": "store.store", "Version": "store.store"}
 
-__all__ = ["Converted", "Exported", "Inspection", "Predictor", "Proof", "Saved", "Saving", "Store", "Version", "compare", "connect", "convert", "dumps", "export", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
+__all__ = ["Comparison", "Converted", "Exported", "Inspection", "Predictor", "Proof", "Saved", "Saving", "Store", "Version", "compare", "connect", "convert", "dumps", "export", "expression", "inspect", "load", "loads", "predictor", "register", "save", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,6 +5,7 @@ The one rule: the bytes decide what a file is; the suffix picks what is written,
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, overload
@@ -18,13 +19,14 @@ from holdfast.artifact.replay import Proof
 from holdfast.artifact.save import Saved
 from holdfast.artifact.save_foreign import writer_of
 from holdfast.artifact.verify import verify_opening
-from holdfast.errors import FormatError, HoldfastError, UnsupportedTarget
+from holdfast.errors import HoldfastError, UnsupportedTarget
 from holdfast.foreign.sniff import SUFFIXES, WORDS
 from holdfast.opening import Export, is_export_name, is_saved, open_bytes, open_saved, path_text
 from holdfast.trust.policy import policy
 
 if TYPE_CHECKING:
     from holdfast.artifact.background import Saving
+    from holdfast.comparing.result import Comparison
     from holdfast.exports.about import Description, Exported
     from holdfast.store.store import Store
     from holdfast.values.predictor import Predictor
@@ -468,28 +470,71 @@ def convert_folder(
     return convert_all(path_text(old), path_text(new), workers, dry_run, on_done, options)
 
 
-def compare(a: PathOrFile, b: PathOrFile) -> Any:
-    """Say how two saved models differ, without loading them.
+def compare(
+    a: Any,
+    b: Any,
+    *,
+    on: Any = None,
+    limits: Mapping[str, float] | None = None,
+    trusted: Iterable[Any] | None = None,
+    trusted_functions: Iterable[Any] | None = None,
+    predictions: bool = True,
+) -> Comparison:
+    """Say how two models differ: what they say of themselves, what they take, their tensors, and their answers to the same rows.
+
+    Tensors are compared where they lie, a block at a time. A file is loaded only to be asked: the rows of the stored examples of both, and those given.
+
+    Args:
+        a: a file, an open binary file, bytes, a version of a store, or a model in memory.
+        b: another one.
+        on: rows to ask both, as `Predictor.predict` takes them.
+        limits: limit -> bound, for gates: ``changed_labels``, ``deviation``, ``agreement``, ``metric:NAME`` (such as -0.01: it may fall by so much),
+            ``breaking``, ``tensors``, ``size``. What could not be found out does not hold.
+        trusted: see `load`.
+        trusted_functions: see `load`.
+        predictions: ask the stored examples. Without, and without ``on``, nothing native is loaded.
 
     Returns:
-        A `Comparison`: ``same`` says whether the content digests agree; print it for what differs.
+        A `Comparison`: ``same`` says whether the content digests agree, ``passed`` whether all limits hold; print it for what differs;
+        ``to_dict()`` gives plain data and ``to_html(path)`` a page with pictures. Why rows could not be asked is in ``not_asked``.
+
+    Raises:
+        ValueError: there is no such limit.
+        FormatError: one is damaged, or no model.
+        UnsupportedModel: a model in memory that cannot be saved.
+        TrustError: another library's file, which is loaded to be compared, needs to be trusted.
+
+    Examples:
+        >>> import holdfast
+        >>> from sklearn.linear_model import LinearRegression
+        >>> one, two = (LinearRegression().fit([[0.0], [1.0]], [0.0, top]) for top in (2.0, 3.0))
+        >>> found = holdfast.compare(one, two, on=[[0.5], [2.0]], limits={"deviation": 0.1})
+        >>> found.same, found.passed, [tensor.name for tensor in found.tensors]
+        (False, False, ['coef_'])
     """
-    from holdfast.artifact.compare import compare_openings
+    from holdfast.comparing.compare import compare_sides
+    from holdfast.comparing.limits import checked_limits
+    from holdfast.comparing.sides import side
 
-    with open_saved(a) as left, open_saved(b) as right:
-        for one in (left, right):
-            if not isinstance(one, Opening):
-                raise FormatError("only files of holdfast are compared without loading; convert it first: holdfast convert", file=one.source.name)
-        return compare_openings(left, right)  # type: ignore[arg-type]
+    bounds, allowed = checked_limits(limits), policy(trusted, trusted_functions)
+    with contextlib.ExitStack() as stack:
+        first, second = (stack.enter_context(side(stack.enter_context(open_saved(one)) if is_saved(one) else one, place, allowed))
+                         for one, place in ((a, "the first model"), (b, "the second model")))  # fmt: skip
+        return compare_sides(first, second, on, bounds, allowed, predictions)
 
 
-def connect(url: str | os.PathLike[str], *, who: str = "", read_only: bool = False) -> Store:
+def connect(
+    url: str | os.PathLike[str], *, who: str = "", read_only: bool = False, blob_options: Mapping[str, Any] | None = None, cache: str | os.PathLike[str] | None = None
+) -> Store:
     """Open a store of models with their versions, or make one where there is none. Nothing has to be started for a folder.
 
     Args:
         url: a folder; or ``postgresql://host/database?blobs=PLACE``, with the bytes at another place, such as ``s3://bucket/prefix``.
         who: author of what is written through this store; never taken from the machine.
         read_only: look, and write nothing; for folders that may not be written to.
+        blob_options: of the bucket: ``access_key_id``, ``secret_access_key``, ``region``, ``endpoint`` and others (``docs/store.md``), or a
+            ``credential_provider``. Nothing is taken from the environment.
+        cache: folder of this machine in which blobs of a bucket are kept; unless told, one of this user's in the system's temporary folder.
 
     Returns:
         A `Store`: ``save``, ``load``, ``versions``, ``alias``, ``rollback``, ``history`` and more; ``docs/store.md`` says what it promises.
@@ -510,7 +555,7 @@ def connect(url: str | os.PathLike[str], *, who: str = "", read_only: bool = Fal
     """
     from holdfast.store.connecting import connect as open_store
 
-    return open_store(url, who=who, read_only=read_only)
+    return open_store(url, who=who, read_only=read_only, blob_options=blob_options, cache=cache)
 
 
 def expression(*expressions: str, names: str | Iterable[str] | None = None, keep: bool = False) -> Any:

@@ -30,6 +30,7 @@
     |   |-- UnsupportedTarget
     |   `-- UnsupportedOperation
     |-- InvalidExpression (ValueError)    a text that is not of the language of `expression`
+    |-- InvalidQuery (ValueError)         a text that is not of the language of `Store.search`
     `-- DecryptError
 
 The one rule: an error says what file, where in it, why, and what to do next. ``exit_code`` is what the
@@ -50,6 +51,7 @@ __all__ = [
     "HoldfastError",
     "HoldfastWarning",
     "InvalidExpression",
+    "InvalidQuery",
     "InvalidState",
     "IsolationError",
     "LibraryMissing",
@@ -86,6 +88,22 @@ def quoted(text: object, limit: int = _LONGEST_QUOTE) -> str:
         return shown
     shown = shown.translate(_CONTROL).encode("utf-8", "backslashreplace").decode()
     return shown if len(shown) <= limit else f"{shown[: limit - 1]}…"
+
+
+def pointed(text: str, begin: int, end: int, why: str, more: str = "") -> str:
+    """Return a message with the part of a text that it is about underlined, and what is allowed below.
+
+    >>> print(pointed("x0 + y(1)", 5, 6, "there is no function 'y'"))
+    there is no function 'y':
+        x0 + y(1)
+             ^
+    """
+    first, last = max(0, begin - 60), min(len(text), max(end, begin + 1) + 40)
+    shown = "".join(one if one.isprintable() else "�" for one in text[first:last])
+    # no sign of direction or without width is printable, so that what is underlined is what is meant
+    line = f"{'…' if first else ''}{shown}{'…' if last < len(text) else ''}"
+    marks = " " * (begin - first + bool(first)) + "^" * max(1, min(end, last) - begin)
+    return f"{why}:\n    {line}\n    {marks}" + (f"\n{more}" if more else "")
 
 
 class HoldfastError(Exception):
@@ -207,7 +225,15 @@ class Conflict(StoreError):
 
 
 class Unavailable(StoreError, OSError):
-    """The place cannot be read or written now."""
+    """The place cannot be read or written now.
+
+    Attributes:
+        passing: whether the fault may be gone at the next try, as with a connection that broke.
+    """
+
+    def __init__(self, message: str, *, file: str | None = None, passing: bool = False) -> None:
+        super().__init__(message, file=file)
+        self.passing = passing
 
     def __str__(self) -> str:
         return HoldfastError.__str__(self)
@@ -271,6 +297,22 @@ class InvalidExpression(HoldfastError, ValueError):
         text: the whole expression.
         place: number of the character where it goes wrong, from 0.
     """
+
+    def __init__(self, message: str, *, file: str | None = None, text: str = "", place: int = 0) -> None:
+        super().__init__(message, file=file)
+        self.text = text
+        self.place = place
+
+
+class InvalidQuery(HoldfastError, ValueError):
+    """A text is not a question that `Store.search` knows; shows where, and says what is allowed.
+
+    Attributes:
+        text: the whole text.
+        place: number of the character where it goes wrong, from 0.
+    """
+
+    exit_code = 2
 
     def __init__(self, message: str, *, file: str | None = None, text: str = "", place: int = 0) -> None:
         super().__init__(message, file=file)

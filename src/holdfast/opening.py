@@ -1,4 +1,4 @@
-"""Opening anything that a user hands over: a path, a folder, an open file or bytes, as what its bytes say it is.
+"""Opening anything that a user hands over: a path, a folder, an address in a bucket, an open file or bytes, as what its bytes say it is.
 
 The one rule: the bytes decide what a file is; a suffix that contradicts them is refused, and nothing is handed on to a weaker reader.
 """
@@ -46,6 +46,9 @@ class Export(Stranger):
         return describe_export(self.source.name, self.kind)
 
 
+BUCKETS = ("s3://", "gs://", "az://")
+
+
 def is_export_name(name: str) -> bool:
     """Say whether a path has the suffix of a model in another runtime's form."""
     return os.path.splitext(name)[1].lower().removeprefix(".") in EXPORTS
@@ -72,7 +75,7 @@ def is_saved(source: Any) -> bool:
 
 
 def open_saved(source: Any) -> Opening | Stranger:
-    """Open a path, a folder that is one model, an open binary file, or bytes.
+    """Open a path, a folder that is one model, ``s3://bucket/name`` (``gs://``, ``az://``), an open binary file, or bytes.
 
     Returns:
         An `Opening` of a native file, which also judges what nobody knows; an `Export`; or else a `Stranger`. Close it.
@@ -90,6 +93,10 @@ def open_saved(source: Any) -> Opening | Stranger:
             raise TypeError("the file is open as text; open it with mode 'rb'")
         return open_bytes(bytearray(data))
     name = path_text(source)
+    if name.startswith(BUCKETS):
+        from holdfast.store.blobs.places import fetched
+
+        return _opened(fetched(name), named=True, on_disk=False)
     return _folder(name) if os.path.isdir(name) else _opened(open_source(name), named=True)
 
 
@@ -98,7 +105,7 @@ def open_bytes(data: Any, copy: bool = False) -> Opening | Stranger:
     return _opened(buffer_source(data, copy), named=False)
 
 
-def _opened(source: Source, named: bool) -> Opening | Stranger:
+def _opened(source: Source, named: bool, on_disk: bool = True) -> Opening | Stranger:
     try:
         kind = kind_of(source)
         if named:
@@ -109,7 +116,7 @@ def _opened(source: Source, named: bool) -> Opening | Stranger:
     if kind in ("safetensors", "unknown"):
         return Opening(source)
     # a runtime opens a path; bytes are told to be given as one
-    return Export(source, kind) if named and kind in EXPORTS else Stranger(source, kind)
+    return Export(source, kind) if named and on_disk and kind in EXPORTS else Stranger(source, kind)
 
 
 def _folder(name: str) -> Stranger:

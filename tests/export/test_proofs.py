@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 import holdfast
+from holdfast.artifact.deviation import differences
 from holdfast.cli.main import main
 from holdfast.errors import LibraryMissing, UnsupportedOperation
 from holdfast.exports.cuts import around, cuts_of
 from holdfast.exports.families import families_of, tolerances
-from holdfast.exports.proof import differences
 from holdfast.exports.rows import UNHOLDABLE, hard_rows, length
 from tests.export.models import data, frame, made
 

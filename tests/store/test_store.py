@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
@@ -20,82 +20,77 @@ LINEAR = LogisticRegression().fit(X, Y)
 TREE = DecisionTreeClassifier().fit(X, Y)
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Any:
-    with_store = holdfast.connect(tmp_path / "models", who="ann")
-    yield with_store
-    with_store.close()
 
 
-def test_a_version_is_loaded_by_number_and_by_alias(store: Store) -> None:
-    first = store.save(LINEAR, "churn", example=X[:5], metrics={"auc": 0.9}, tags={"team": "risk"}, note="first", alias="production")
-    second = store.save(TREE, "churn")
+def test_a_version_is_loaded_by_number_and_by_alias(catalog: Store) -> None:
+    first = catalog.save(LINEAR, "churn", example=X[:5], metrics={"auc": 0.9}, tags={"team": "risk"}, note="first", alias="production")
+    second = catalog.save(TREE, "churn")
     assert (str(first), str(second)) == ("churn:1", "churn:2")
     assert first.proof is not None
     assert first.proof.verdict == "bit-equal"
     for ref, model in {"churn:1": LINEAR, "churn@production": LINEAR, "churn:2": TREE, "churn@latest": TREE}.items():
-        assert store.load(ref).predict_proba(X).tobytes() == model.predict_proba(X).tobytes()
-    found = store["churn@production"]
+        assert catalog.load(ref).predict_proba(X).tobytes() == model.predict_proba(X).tobytes()
+    found = catalog["churn@production"]
     assert (found.n, found.who, found.note, found.metrics, found.tags, found.aliases) == (1, "ann", "first", {"auc": 0.9}, {"team": "risk"}, ("production",))
 
 
-def test_a_version_is_the_file_that_save_writes(store: Store, tmp_path: Path) -> None:
+def test_a_version_is_the_file_that_save_writes(catalog: Store, tmp_path: Path) -> None:
     for model in (LINEAR, TREE, {"w": np.arange(300_000.0), "more": [np.arange(5.0), "text"]}):
-        version = store.save(model, "m", example=None if isinstance(model, dict) else X[:4])
+        version = catalog.save(model, "m", example=None if isinstance(model, dict) else X[:4])
         saved = holdfast.save(model, tmp_path / "m.safetensors", example=None if isinstance(model, dict) else X[:4])
-        with store.open(version) as opening:
+        with catalog.open(version) as opening:
             assert opening.id == saved.id == version.artifact
             assert bytes(opening.source.private(0, opening.source.size)) == (tmp_path / "m.safetensors").read_bytes()
 
 
-def test_the_name_alone_is_no_version(store: Store) -> None:
-    store.save(LINEAR, "churn", alias="production")
+def test_the_name_alone_is_no_version(catalog: Store) -> None:
+    catalog.save(LINEAR, "churn", alias="production")
     with pytest.raises(NotFound, match=r"churn names no version; there are churn@production \(:1\), churn@latest \(:1\)"):
-        store.load("churn")
+        catalog.load("churn")
     with pytest.raises(NotFound, match="there is no model 'chrn'; there are churn"):
-        store.load("chrn:1")
+        catalog.load("chrn:1")
     with pytest.raises(NotFound, match="there is no alias churn@staging"):
-        store.load("churn@staging")
+        catalog.load("churn@staging")
     with pytest.raises(NotFound, match="there is no version churn:9"):
-        store.load("churn:9")
+        catalog.load("churn:9")
 
 
-def test_aliases_move_back_the_way_they_came(store: Store) -> None:
+def test_aliases_move_back_the_way_they_came(catalog: Store) -> None:
     for _ in range(3):
-        store.save(LINEAR, "churn")
+        catalog.save(LINEAR, "churn")
     for n in (1, 2, 3):
-        store.alias("churn@production", n, why=f"to {n}")
-    assert store.rollback("churn@production", why="bad").n == 2
-    assert store.rollback("churn@production").n == 1
+        catalog.alias("churn@production", n, why=f"to {n}")
+    assert catalog.rollback("churn@production", why="bad").n == 2
+    assert catalog.rollback("churn@production").n == 1
     with pytest.raises(Conflict, match="nothing to go back to"):
-        store.rollback("churn@production")
-    assert store.alias("churn@production", "churn:3").n == 3
-    assert store.rollback("churn@production").n == 1
-    told = [(one.kind, one.old, one.new, one.why) for one in store.history("churn@production")]
+        catalog.rollback("churn@production")
+    assert catalog.alias("churn@production", "churn:3").n == 3
+    assert catalog.rollback("churn@production").n == 1
+    told = [(one.kind, one.old, one.new, one.why) for one in catalog.history("churn@production")]
     assert told[-4:] == [("rollback", 3, 2, "bad"), ("alias", 2, 3, "to 3"), ("alias", 1, 2, "to 2"), ("alias", None, 1, "to 1")]
-    assert [one.seq for one in store.history("churn")] == list(range(len(told) + 3, 0, -1))
+    assert [one.seq for one in catalog.history("churn")] == list(range(len(told) + 3, 0, -1))
 
 
-def test_what_an_alias_points_at_is_not_deleted_and_numbers_are_not_given_again(store: Store) -> None:
+def test_what_an_alias_points_at_is_not_deleted_and_numbers_are_not_given_again(catalog: Store) -> None:
     for _ in range(3):
-        store.save(LINEAR, "churn")
-    store.alias("churn@production", 3)
+        catalog.save(LINEAR, "churn")
+    catalog.alias("churn@production", 3)
     with pytest.raises(Conflict, match="churn:3 is what churn@production points at"):
-        store.delete("churn:3")
-    store.alias("churn@production", None)
-    store.delete("churn:3")
-    assert [one.n for one in store.versions("churn")] == [2, 1]
-    assert store["churn@latest"].n == 2
-    assert store.save(LINEAR, "churn").n == 4
+        catalog.delete("churn:3")
+    catalog.alias("churn@production", None)
+    catalog.delete("churn:3")
+    assert [one.n for one in catalog.versions("churn")] == [2, 1]
+    assert catalog["churn@latest"].n == 2
+    assert catalog.save(LINEAR, "churn").n == 4
 
 
-def test_tags_metrics_and_notes_are_written_later(store: Store) -> None:
-    version = store.save(LINEAR, "churn", metrics={"auc": 0.9})
-    assert store.tag(version, team="risk", stage="test").tags == {"team": "risk", "stage": "test"}
-    assert store.tag("churn:1", stage=None).tags == {"team": "risk"}
-    assert store.metric(version, auc=0.8, drift=0.1).metrics == {"auc": 0.8, "drift": 0.1}
-    assert store.note(version, "better words").note == "better words"
-    assert store.models() == ["churn"]
+def test_tags_metrics_and_notes_are_written_later(catalog: Store) -> None:
+    version = catalog.save(LINEAR, "churn", metrics={"auc": 0.9})
+    assert catalog.tag(version, team="risk", stage="test").tags == {"team": "risk", "stage": "test"}
+    assert catalog.tag("churn:1", stage=None).tags == {"team": "risk"}
+    assert catalog.metric(version, auc=0.8, drift=0.1).metrics == {"auc": 0.8, "drift": 0.1}
+    assert catalog.note(version, "better words").note == "better words"
+    assert catalog.models() == ["churn"]
 
 
 def test_two_stores_of_one_folder_see_each_other(tmp_path: Path) -> None:
@@ -104,30 +99,37 @@ def test_two_stores_of_one_folder_see_each_other(tmp_path: Path) -> None:
     assert [one.who for one in second.versions("m")] == ["ann", "ben", "ann"]
 
 
-def test_a_record_whose_writer_did_not_come_to_its_commit_is_adopted(store: Store, tmp_path: Path) -> None:
+def test_a_record_whose_writer_did_not_come_to_its_commit_is_adopted(catalog: Store) -> None:
     """Its number is taken, and what it says counts."""
-    store.save(LINEAR, "churn")
-    store.save(TREE, "churn")
-    log = tmp_path / "models" / "log" / "churn"
-    kept = (log / "000000000002.json").read_bytes()
-    again = holdfast.connect(tmp_path / "models")
-    import sqlalchemy as sa
-
-    with again.database.writing() as on:
+    catalog.save(LINEAR, "churn")
+    catalog.save(TREE, "churn")
+    kept = catalog.blobs.get("log/churn/000000000002.json")
+    with catalog.database.writing() as on:
         for line in ("DELETE FROM version WHERE n = 2", "DELETE FROM event WHERE seq = 2", "UPDATE model SET seq = 1, next_number = 2, latest = 1, versions = 1"):
             on.execute(sa.text(line))
-    assert again.save(LINEAR, "churn").n == 3
-    assert again.load("churn:2").predict(X).tobytes() == TREE.predict(X).tobytes()
-    assert (log / "000000000002.json").read_bytes() == kept
+    assert catalog.save(LINEAR, "churn").n == 3
+    assert catalog.load("churn:2").predict(X).tobytes() == TREE.predict(X).tobytes()
+    assert catalog.blobs.get("log/churn/000000000002.json") == kept
 
 
 @pytest.mark.parametrize("name", ["a/b", "a:b", "a@b", "", " a", "a\n", "x" * 201, "..", "a\u202eb"])
-def test_names_that_no_model_can_have_are_refused(store: Store, name: str) -> None:
+def test_names_that_no_model_can_have_are_refused(catalog: Store, name: str) -> None:
     with pytest.raises(ValueError, match=r"model|name"):
-        store.save(LINEAR, name)
+        catalog.save(LINEAR, name)
 
 
 @pytest.mark.parametrize("name", ["Churn", "churn", "CON", "größe", "a_b", "aB", "a b", "x" * 200, "名前", ".hidden"])
-def test_names_of_every_kind_are_kept_apart(store: Store, name: str) -> None:
-    store.save({"name": name}, name)
-    assert store.load(f"{name}:1") == {"name": name}
+def test_names_of_every_kind_are_kept_apart(catalog: Store, name: str) -> None:
+    catalog.save({"name": name}, name)
+    assert catalog.load(f"{name}:1") == {"name": name}
+
+
+def test_bytes_that_a_version_needs_cannot_be_deleted(catalog: Store) -> None:
+    """The catalog's own keys forbid it, whoever asks."""
+    catalog.save({"w": np.arange(200_000.0), "small": np.arange(3.0)}, "m")
+    with catalog.database.reading() as on:
+        blobs = on.scalars(sa.text("SELECT digest FROM blob")).all()
+    assert len(blobs) == 2
+    for line in ("DELETE FROM blob", *(f"DELETE FROM blob WHERE digest = '{one}'" for one in blobs), "DELETE FROM artifact"):
+        with pytest.raises(Conflict), catalog.database.writing() as on:
+            on.execute(sa.text(line))

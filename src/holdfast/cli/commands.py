@@ -11,14 +11,34 @@ from typing import Any
 import click
 
 COMMANDS = {
-    "compare": "Say how two saved models differ; exit code 1 when they do.",
+    "alias": "Point an alias of a store's model at a version, or take it away.",
+    "card": "Print the model card of a version of a store, or keep another one.",
+    "check": "Say whether a store is whole, and heal it from another one; exit code 6 when it is not.",
+    "collect": "Delete the bytes of a store that no version needs any more.",
+    "compare": "Say how two models differ, and check limits; exit code 1 when they do, or when a limit does not hold.",
     "completion": "Print the script that completes holdfast commands in a shell.",
     "convert": "Turn pickles, joblib, skops and other files into native ones, proven to be the same models.",
+    "delete": "Take versions out of a store.",
     "demo": "Train, save, reload in a fresh process and prove some models on real data.",
+    "du": "Say what the versions of a store really cost.",
     "export": "Translate a model to ONNX or PMML, replay it there, and write it with its proof.",
+    "get": "Write a version of a store out as a file.",
     "inspect": "Say what is in a file, without loading it.",
+    "keep": "Take the old versions of a model out of a store, all but the last ones.",
+    "log": "Say who changed what of a model, when and why.",
+    "models": "List the models of a store with their latest versions.",
+    "note": "Give a version of a store another note.",
+    "pack": "Write versions of a store into one file.",
     "predict": "Answer rows from a table with a saved model.",
+    "pull": "Bring versions of another store into a store.",
+    "push": "Bring versions of a store into another one.",
+    "rollback": "Point an alias back at where it was before its last move.",
+    "save": "Put a file into a store, as the next version of a model.",
+    "search": "Find versions of a store by their metrics, tags and more.",
+    "tag": "Set tags of a version of a store, or take them away.",
+    "unpack": "Bring the versions in one file into a store.",
     "verify": "Check every digest and replay the stored example; exit code 1 when the answers differ.",
+    "versions": "List the versions of a model.",
 }
 
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 import click
 
 from holdfast.cli.output import give, give_json
+from holdfast.cli.stores import REF, artifact, store_option
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", type=REF)
+@store_option
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON document.")
-def command(file: str, as_json: bool) -> int:
-    """Say what FILE holds: model, types, verdict, libraries, signature, and a tree of the model. Nothing is loaded."""
-    from holdfast.api import inspect
+@click.pass_context
+def command(ctx: click.Context, file: str, store: str | None, as_json: bool) -> int:
+    """Say what FILE, or with --store a version such as churn@production, holds: model, types, verdict, libraries, signature, and a tree of the model.
 
-    found = inspect(file)
+    Nothing is loaded.
+    """
+    from holdfast.api import inspect
+    from holdfast.artifact.inspect import inspect_opening
+
+    with artifact(ctx, file, store) as opening:
+        found = inspect(file) if opening is None else inspect_opening(opening)
     if as_json:
         give_json(found.to_dict())
     else:

@@ -9,10 +9,10 @@ import contextlib
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from holdfast.errors import HoldfastError, HoldfastWarning
+from holdfast.errors import HoldfastError, HoldfastWarning, quoted
 
 
 def say(text: str) -> None:
@@ -48,6 +48,13 @@ def give(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    """Return rows under a header, in columns as wide as they need; what is in them is shown escaped."""
+    shown = [header, *[tuple(quoted(cell, 200) for cell in row) for row in rows]]
+    widths = [max(len(row[place]) for row in shown) for place in range(len(header))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown)
+
+
 @contextlib.contextmanager
 def notices() -> Iterator[None]:
     """Show our warnings as plain sentences on stderr."""
@@ -60,8 +67,8 @@ def notices() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr for work on bytes that takes more than a second, when stderr is a terminal."""
+def progress(total: int | None, what: str) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr for work on bytes that takes more than a second, when stderr is a terminal; without a total it says how much is done."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return

@@ -10,28 +10,43 @@ import click
 
 from holdfast.cli.commands import lists, trust_options
 from holdfast.cli.output import give_json
+from holdfast.cli.stores import REF, artifact, store_option
 from holdfast.errors import EnvironmentMissing, FormatError, NotFound, UnsupportedOperation, quoted
 from holdfast.frameworks.asking import CALLS, METHODS
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", type=REF)
 @click.argument("rows")
+@store_option
 @click.option("--method", type=click.Choice((*METHODS, *CALLS)), help="What to ask the model; predict unless told, or what it has instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print the answers as one JSON document instead of CSV.")
 @trust_options
-def command(file: str, rows: str, method: str | None, as_json: bool, trusted: tuple[str, ...], trusted_functions: tuple[str, ...]) -> int:
-    """Load the model in FILE and answer ROWS: a .csv, .parquet or .json file (a list of records), or - for CSV on stdin."""
+@click.pass_context
+def command(ctx: click.Context, file: str, rows: str, store: str | None, method: str | None, as_json: bool, trusted: tuple[str, ...], trusted_functions: tuple[str, ...]) -> int:
+    """Load the model in FILE, or with --store a version such as churn@production, and answer ROWS: a .csv, .parquet or .json file (a list of records), or - for CSV on stdin."""
     from holdfast.api import predictor
 
     table = read_rows(rows)
-    model = predictor(file, **lists(trusted, trusted_functions))
+    arguments = lists(trusted, trusted_functions)
+    with artifact(ctx, file, store) as opening:
+        model = predictor(file, **arguments) if opening is None else _of(opening, arguments)
     try:
         answer = model.ask(method or "predict", table)
     except UnsupportedOperation as error:
         raise UnsupportedOperation(f"{error.message}; compare the columns of {quoted(rows)!r} with: holdfast inspect {file}", file=file) from None
     give_answers(answer, method or "predict", model.classes, as_json)
     return 0
+
+
+def _of(opening: Any, arguments: dict[str, Any]) -> Any:
+    """Return the predictor of an open version."""
+    from holdfast.artifact.describe import signature_of
+    from holdfast.artifact.predictor import ModelPredictor
+    from holdfast.trust.policy import policy
+
+    model = opening.load(policy(**arguments))
+    return ModelPredictor(model, opening.opened.manifest.signature or signature_of(model), opening.source.name)
 
 
 def read_rows(rows: str) -> Any:

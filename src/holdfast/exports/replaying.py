@@ -12,9 +12,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from holdfast.artifact.deviation import differences, shown_row
 from holdfast.artifact.replay import one_thread
 from holdfast.errors import UnsupportedOperation, quoted
-from holdfast.exports.proof import CLOSE, ExportProof, differences, shown_row
+from holdfast.exports.proof import CLOSE, ExportProof
 from holdfast.exports.rows import hard_rows, length, rows_at
 from holdfast.exports.taken import said, sifted, with_gentler
 from holdfast.frameworks.asking import ways_to_ask

@@ -13,7 +13,7 @@ import re
 import warnings
 from functools import lru_cache
 
-from holdfast.errors import InvalidExpression
+from holdfast.errors import InvalidExpression, pointed
 from holdfast.formula.table import FUNCTIONS, HIDDEN, TABLE, arity
 from holdfast.formula.tree import Apply, Column, Node, Number, Span, Text
 from holdfast.values import limits
@@ -51,13 +51,7 @@ def wrong(text: str, span: Span, why: str, more: str = "") -> InvalidExpression:
         x0 + y(1)
              ^
     """
-    begin, end = span
-    first, last = max(0, begin - 60), min(len(text), max(end, begin + 1) + 40)
-    shown = "".join(one if one.isprintable() else "�" for one in text[first:last])
-    # no sign of direction or without width is printable, so that what is underlined is what is meant
-    line = f"{'…' if first else ''}{shown}{'…' if last < len(text) else ''}"
-    marks = " " * (begin - first + bool(first)) + "^" * max(1, min(end, last) - begin)
-    return InvalidExpression(f"{why}:\n    {line}\n    {marks}" + (f"\n{more}" if more else ""), text=text, place=begin)
+    return InvalidExpression(pointed(text, *span, why, more), text=text, place=span[0])
 
 
 def parse(text: str) -> Node:

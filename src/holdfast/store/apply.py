@@ -61,12 +61,12 @@ def value_text(record: Record) -> str | None:
 def _version(on: Any, model: int, record: Record, parts: Parts | None, changes: dict[str, Any]) -> None:
     assert parts is not None
     assert record.n is not None
-    _insert_missing(on, c.blob, "digest", _live(parts))
+    c.insert_missing(on, c.blob, "digest", _live(parts))
     digests = list(parts.blobs)
     for start in range(0, len(digests), 500):
         chosen = c.blob.c.digest.in_(digests[start : start + 500])
         on.execute(sa.update(c.blob).where(chosen, c.blob.c.state != "live").values(state="live", condemned=None))
-    new = _insert_missing(on, c.artifact, "id", [{"id": record.artifact, "content": parts.content, "type": parts.type[:300], "size": parts.size}])
+    new = c.insert_missing(on, c.artifact, "id", [{"id": record.artifact, "content": parts.content, "type": parts.type[:300], "size": parts.size}])
     if new and digests:
         on.execute(sa.insert(c.artifact_blob), [{"artifact": record.artifact, "blob": digest} for digest in parts.blobs])
     on.execute(
@@ -86,17 +86,6 @@ def _version(on: Any, model: int, record: Record, parts: Parts | None, changes: 
 
 def _live(parts: Parts) -> list[dict[str, Any]]:
     return [{"digest": digest, "size": size, "state": "live", "condemned": None} for digest, size in parts.blobs.items()]
-
-
-def _insert_missing(on: Any, table: Any, key: str, rows: list[dict[str, Any]]) -> bool:
-    """Insert rows but for those that are there; says whether the first was new."""
-    dialect = on.engine.dialect.name
-    insert = __import__(f"sqlalchemy.dialects.{dialect}", fromlist=["insert"]).insert
-    new = False
-    for start in range(0, len(rows), 200):
-        done = on.execute(insert(table).values(rows[start : start + 200]).on_conflict_do_nothing(index_elements=[key]))
-        new = new or (start == 0 and done.rowcount > 0)
-    return new
 
 
 def _metric(value: Any) -> dict[str, Any]:
@@ -153,7 +142,7 @@ def _note(on: Any, model: int, record: Record, parts: Parts | None, changes: dic
 def _card(on: Any, model: int, record: Record, parts: Parts | None, changes: dict[str, Any]) -> None:
     _there(on, model, record)
     if parts is not None:
-        _insert_missing(on, c.blob, "digest", _live(parts))
+        c.insert_missing(on, c.blob, "digest", _live(parts))
     on.execute(sa.update(c.version).where(c.version.c.model == model, c.version.c.n == record.n).values(card=record.blob))
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import sqlalchemy as sa
+from sqlalchemy import dialects
+from sqlalchemy.dialects import postgresql, sqlite  # noqa: F401 - by name below
 
 FORMAT = 1
 
@@ -148,3 +150,16 @@ def guard(on: Any, shared: bool) -> None:
     On SQLite a writer is alone anyway.
     """
     on.execute(sa.select(about.c.value).where(about.c.key == "format").with_for_update(read=shared))
+
+
+def insert_missing(on: Any, table: Any, key: str, rows: list[dict[str, Any]]) -> set[Any]:
+    """Insert rows but for those whose key is there already; returns the keys of those that were not.
+
+    What an ``INSERT`` counts is not asked: a driver may not know it.
+    """
+    insert = getattr(dialects, on.engine.dialect.name).insert
+    new: set[Any] = set()
+    for start in range(0, len(rows), 200):
+        wanted = insert(table).values(rows[start : start + 200]).on_conflict_do_nothing(index_elements=[key]).returning(table.c[key])
+        new.update(on.scalars(wanted))
+    return new

@@ -155,9 +155,7 @@ def _know(on: Any, part: list[Object]) -> int:
     digests = {digest_in(one.name): one for one in part}
     known = set(on.scalars(sa.select(c.blob.c.digest).where(c.blob.c.digest.in_(digests))))
     fresh = [{"digest": digest, "size": one.size, "state": "condemned", "condemned": one.written} for digest, one in digests.items() if digest not in known]
-    if fresh:
-        on.execute(sa.insert(c.blob), fresh)
-    return len(fresh)
+    return len(c.insert_missing(on, c.blob, "digest", fresh))
 
 
 def _unneeded() -> Any:

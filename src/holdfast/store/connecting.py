@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Mapping
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from holdfast.errors import Corrupt, FormatError, Unavailable, UnsupportedVersion
-from holdfast.store.blobs import Blobs
+from holdfast.errors import Corrupt, FormatError, NotFound, Unavailable, UnsupportedVersion
+from holdfast.store.blobs import SCHEMES, Blobs
+from holdfast.store.blobs.filesystem import Claim, Found, look
 from holdfast.store.blobs.local import LocalBlobs
 from holdfast.store.blobs.memory import MemoryBlobs
+from holdfast.store.blobs.wrapped import ReadOnlyBlobs, RetryingBlobs
 from holdfast.store.database import Database
 from holdfast.store.journal import Journal
 from holdfast.store.objects import FORMAT, FORMAT_NAME, Format, read_format, to_json
@@ -21,44 +24,61 @@ from holdfast.store.replaying import replay_all, snapshot, told
 from holdfast.store.store import Store
 
 CATALOG = "catalog.sqlite"
+IN_MEMORY = "sqlite:///:memory:"
+SHOWN = ("blobs", "sslmode", "application_name", "connect_timeout")
+"""Options of an address that hold no secret."""
 
 
-def connect(url: str | os.PathLike[str], *, who: str = "", read_only: bool = False) -> Store:
+def connect(
+    url: str | os.PathLike[str], *, who: str = "", read_only: bool = False, blob_options: Mapping[str, Any] | None = None, cache: str | os.PathLike[str] | None = None
+) -> Store:
     """Open a store, or make one where there is none; see `holdfast.connect`."""
     text = os.fspath(url)
+    shown = _shown(text)
+    blobs, catalog, found = _parts(text, shown, read_only, blob_options, cache)
+    claim = _claimed(found, blobs, read_only)
+    try:
+        _check_format(blobs, read_only)
+        return Store(blobs, _catalog(blobs, catalog, shown, read_only, claim), shown, who)
+    except BaseException:
+        if claim is not None:
+            claim.release()
+        raise
+
+
+def _parts(text: str, shown: str, read_only: bool, options: Mapping[str, Any] | None, cache: str | os.PathLike[str] | None) -> tuple[Blobs, str | None, Found | None]:
+    """Return the place of the objects, the address of the catalog, if there is one, and what a folder stands on."""
     scheme, _, rest = text.partition("://")
-    blobs: Blobs
-    if not rest or scheme == "file":
-        folder = rest if scheme == "file" and rest else text
+    if "://" not in text or scheme == "file":
+        folder = rest if "://" in text else text
         if os.path.exists(folder) and not os.path.isdir(folder):
             raise FormatError("this is a file; a store is a folder, or the address of a database", file=folder)
-        blobs = LocalBlobs(folder)
-        database_url = f"sqlite:///{os.path.join(os.path.abspath(folder), CATALOG)}"
-        if not read_only:
-            os.makedirs(folder, exist_ok=True)
-    elif scheme == "memory":
-        blobs = MemoryBlobs(text)
-        database_url = "sqlite:///:memory:"
-    elif scheme in ("postgresql", "postgres"):
+        blobs, found = _folder(folder, read_only)
+        return blobs, f"sqlite:///{os.path.join(os.path.abspath(folder), CATALOG)}", found
+    if scheme == "memory":
+        return MemoryBlobs(text), IN_MEMORY, None
+    if scheme in ("postgresql", "postgres"):
         parts = urlsplit(text)
-        asked = parse_qs(parts.query)
+        asked = parse_qs(parts.query.replace("+", "%2B"))  # a plus stands for itself, as in keys
         place = asked.get("blobs", [""])[0]
         if not place:
-            raise ValueError(f"{_shown(text)} says nothing of where the bytes lie; give ...?blobs=s3://bucket/prefix, or blobs=file:///folder")
-        blobs = blobs_at(place)
+            raise ValueError(f"{shown} says nothing of where the bytes lie; give ...?blobs=s3://bucket/prefix, or blobs=file:///folder")
         kept = "&".join(f"{key}={value}" for key, values in asked.items() if key != "blobs" for value in values)
-        database_url = f"postgresql+psycopg://{parts.netloc}{parts.path}{'?' + kept if kept else ''}"
-    else:
-        raise ValueError(f"{_shown(text)} is no address of a store; give a folder, or postgresql://host/database?blobs=s3://bucket/prefix")
-    _check_format(blobs, read_only)
-    return Store(blobs, _catalog(blobs, database_url, _shown(text), read_only), _shown(text), who)
+        return blobs_at(place, read_only=read_only, options=options, cache=cache), f"postgresql+psycopg://{parts.netloc}{parts.path}{'?' + kept if kept else ''}", None
+    if scheme in SCHEMES:
+        if not read_only:
+            raise ValueError(f"{shown} alone has no catalog, which writers need; give postgresql://host/database?blobs={shown}, or read it with read_only=True")
+        return blobs_at(text, read_only=True, options=options, cache=cache), None, None
+    raise ValueError(f"{shown} is no address of a store; give a folder, or postgresql://host/database?blobs=s3://bucket/prefix")
 
 
-def _catalog(blobs: Blobs, url: str, shown: str, read_only: bool) -> Database:
+def _catalog(blobs: Blobs, url: str | None, shown: str, read_only: bool, claim: Claim | None) -> Database:
     """Open the catalog; where there is none, make it from the records, for a reader in memory."""
-    file = url.removeprefix("sqlite:///") if url.startswith("sqlite:///") and url != "sqlite:///:memory:" else None
+    file = url.removeprefix("sqlite:///") if url is not None and url.startswith("sqlite:///") and url != IN_MEMORY else None
+    if url is None or (read_only and (url == IN_MEMORY or (file is not None and not os.path.exists(file)))):
+        return snapshot(blobs, shown)
     if not read_only:
-        database = Database(url, shown)
+        database = Database(url, shown, shared=claim is not None, on_close=None if claim is None else claim.release)
         try:
             database.make(lambda on: told(replay_all(on, Journal(blobs, database)), shown))
         except Unavailable as error:
@@ -66,11 +86,9 @@ def _catalog(blobs: Blobs, url: str, shown: str, read_only: bool) -> Database:
                 raise Unavailable(f"{error.message}; move {CATALOG} away and connect again: it is made anew from the records", file=shown) from None
             raise
         return database
-    if file is not None and not os.path.exists(file):
-        return snapshot(blobs, shown)
     database = Database(url, shown, read_only)
     try:
-        database.check_format()
+        database.format()
     except Unavailable:
         if file is None:
             raise
@@ -78,20 +96,70 @@ def _catalog(blobs: Blobs, url: str, shown: str, read_only: bool) -> Database:
     return database
 
 
-def blobs_at(place: str) -> Blobs:
-    """Return the place for objects that an address names."""
+def blobs_at(place: str, *, read_only: bool = False, options: Mapping[str, Any] | None = None, cache: str | os.PathLike[str] | None = None) -> Blobs:
+    """Return the place for objects that an address names, after a look at what it really does.
+
+    Args:
+        place: ``s3://``, ``gs://`` or ``az://bucket/prefix``, ``file:///folder``, ``memory://``.
+        read_only: never write there.
+        options: of a bucket, beside those of its address; see `holdfast.store.blobs.places.bucket`.
+        cache: folder that blobs of a bucket are kept in on this machine; one of this user's own unless told.
+
+    Raises:
+        ValueError: it is no address of a place, or an option is not known.
+        Unavailable: it cannot be reached, or does not keep what a store needs.
+    """
     scheme, _, rest = place.partition("://")
-    if scheme == "file" or not rest:
-        return LocalBlobs(rest or place)
+    if "://" not in place or scheme == "file":
+        return _folder(rest if "://" in place else place, read_only)[0]
     if scheme == "memory":
-        return MemoryBlobs(place)
-    raise ValueError(f"{_shown(place)} is no place for objects that holdfast knows; there are file://, memory://")
+        return ReadOnlyBlobs(MemoryBlobs(place)) if read_only else MemoryBlobs(place)
+    if scheme in SCHEMES:
+        # here, because obstore takes 40 ms that a folder does not need
+        from holdfast.store.blobs.cached import CachedBlobs
+        from holdfast.store.blobs.places import bucket
+        from holdfast.store.blobs.probe import probe
+
+        remote = bucket(place, options)
+        blobs: Blobs = CachedBlobs(RetryingBlobs(remote), None if cache is None else os.fspath(cache))
+        probe(blobs, remote.place, write=not read_only)
+        return ReadOnlyBlobs(blobs) if read_only else blobs
+    raise ValueError(f"{_shown(place)} is no place for objects that holdfast knows; there are s3://, gs://, az://, file://, memory://")
+
+
+def _folder(folder: str, read_only: bool) -> tuple[Blobs, Found | None]:
+    """Return a folder as a place for objects, and what it stands on, if that can be tried."""
+    if read_only:
+        return ReadOnlyBlobs(LocalBlobs(folder)), None
+    os.makedirs(folder, exist_ok=True)
+    found = look(folder)
+    return LocalBlobs(folder, found.links), found
+
+
+def _claimed(found: Found | None, blobs: Blobs, read_only: bool) -> Claim | None:
+    """Claim a folder that other machines may write to.
+
+    Raises:
+        Unavailable: somebody else writes there, or locks do not hold.
+    """
+    if found is None or found.shared is None or read_only:
+        return None
+    if not found.locks:
+        raise Unavailable(
+            f"this folder is on {found.shared}, where the lock of one process does not keep another one out, and two writers would spoil the catalog. Read it with read_only=True, or keep the catalog "
+            f"in PostgreSQL: postgresql://host/database?blobs=file://{os.path.abspath(blobs.shown)}",
+            file=blobs.shown,
+        )
+    return Claim(os.path.abspath(blobs.shown), f"a lock on {found.shared} is not seen by every machine")
 
 
 def _check_format(blobs: Any, read_only: bool) -> None:
     if not read_only and blobs.size(FORMAT_NAME) is None:
         blobs.put_new(FORMAT_NAME, to_json(Format("store", FORMAT, uuid.uuid4().hex)))
-    found = read_format(blobs.get(FORMAT_NAME), blobs.shown)
+    try:
+        found = read_format(blobs.get(FORMAT_NAME), blobs.shown)
+    except NotFound:
+        raise NotFound("there is no store here; correct the address, or connect without read_only=True to make one", file=blobs.shown) from None
     if found.holdfast != "store":
         raise Corrupt(f"the object {FORMAT_NAME} is not that of a store", file=blobs.shown)
     if found.format > FORMAT and not read_only:
@@ -99,6 +167,14 @@ def _check_format(blobs: Any, read_only: bool) -> None:
 
 
 def _shown(url: str) -> str:
-    """Return an address without its password."""
+    """Return an address without its password, and without the options of its bucket: there may be keys in them."""
     parts = urlsplit(url)
-    return url.replace(f":{parts.password}@", ":***@") if parts.password else url
+    if parts.scheme in SCHEMES:
+        return url.partition("?")[0]
+    if parts.password:
+        url = url.replace(f":{parts.password}@", ":***@")
+    head, mark, query = url.partition("?")
+    if not mark or "://" not in head:
+        return url
+    asked = [(key, value.partition("?")[0] if key == "blobs" else value) for key, value in parse_qsl(query)]
+    return f"{head}?{'&'.join(f'{key}={value if key in SHOWN else chr(42) * 3}' for key, value in asked)}"

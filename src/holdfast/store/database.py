@@ -26,8 +26,10 @@ class Database:
         shown: how messages call it.
     """
 
-    def __init__(self, url: str, shown: str, read_only: bool = False) -> None:
+    def __init__(self, url: str, shown: str, read_only: bool = False, shared: bool = False, on_close: Callable[[], None] | None = None) -> None:
+        """Open a catalog; ``shared`` is for a file of SQLite on a file system of the network, ``on_close`` is called once it is closed."""
         self.shown = shown
+        self._on_close = on_close
         self.read_only = read_only
         try:
             self.engine = sa.create_engine(url, **_options(url))
@@ -36,50 +38,57 @@ class Database:
         except sa.exc.ArgumentError as error:
             raise EnvironmentMissing(f"this is no address of a database ({quoted(error, 120)})", file=shown) from None
         if self.engine.dialect.name == "sqlite":
-            sa.event.listen(self.engine, "connect", _prepare_sqlite)
+            sa.event.listen(self.engine, "connect", lambda connection, _: _prepare_sqlite(connection, shared, read_only))
             sa.event.listen(self.engine, "begin", _begin_sqlite)
 
     def make(self, fill: Callable[[Any], None] | None = None) -> None:
-        """Make the tables that are not there, or refuse a catalog of a newer holdfast.
+        """Make the tables that are not there, bring older ones to today's form, and refuse a catalog of a newer holdfast.
 
         Args:
             fill: given a connection, puts into a catalog that is new what it should hold; it is new as long as this has not ended well.
+
+        Raises:
+            UnsupportedVersion: it has a newer format.
         """
+        if self.format() == catalog.FORMAT:
+            return
+        from holdfast.store.migrating import migrate
+
         with self.writing() as on:
             if self.engine.dialect.name == "postgresql":
                 on.execute(sa.text("SELECT pg_advisory_xact_lock(748220391)"))  # two that connect first at the same time
-            catalog.tables.create_all(on)
-            if on.scalar(sa.select(catalog.about.c.value).where(catalog.about.c.key == "format")) is None:
-                on.execute(sa.insert(catalog.about).values(key="format", value=str(catalog.FORMAT)))
-                if fill is not None:
-                    fill(on)
-        self.check_format()
+            found = _format(on)
+            if found is not None and found > catalog.FORMAT:
+                raise UnsupportedVersion(
+                    f"the catalog has format {found}, and this holdfast writes {catalog.FORMAT}; upgrade with: pip install -U holdfast, or connect with read_only=True",
+                    file=self.shown,
+                )
+            if found != catalog.FORMAT:
+                migrate(on)
+            if found is None and fill is not None:
+                fill(on)
 
-    def check_format(self) -> None:
-        """Refuse to write a catalog of a newer format.
-
-        Raises:
-            UnsupportedVersion: it says that this holdfast does not know how.
-        """
+    def format(self) -> int | None:
+        """Return the format of the catalog, or None when it has no tables yet."""
         with self.reading() as on:
-            found = on.scalar(sa.select(catalog.about.c.value).where(catalog.about.c.key == "format"))
-        if found is not None and int(found) > catalog.FORMAT and not self.read_only:
-            raise UnsupportedVersion(
-                f"the catalog has format {quoted(found, 20)}, and this holdfast writes {catalog.FORMAT}; upgrade with: pip install -U holdfast, or connect with read_only=True", file=self.shown
-            )
+            return _format(on)
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[Any]:
         """Give a connection that sees one state of the catalog."""
-        with self._translated(), self.engine.connect() as on:
-            yield on.execution_options(holdfast_reads=True)
+        with self._translated(), self.engine.connect().execution_options(holdfast_reads=True) as on:
+            yield on
 
     @contextlib.contextmanager
-    def writing(self) -> Iterator[Any]:
-        """Give a connection whose changes are all made, or none."""
+    def writing(self, durable: bool = True) -> Iterator[Any]:
+        """Give a connection whose changes are all made, or none.
+
+        Args:
+            durable: what was committed is there after a power cut. Sessions are not: who held them is gone then, too.
+        """
         if self.read_only:
             raise Unavailable("this store was opened for reading alone", file=self.shown)
-        with self._translated(), self.engine.connect() as on, on.begin():
+        with self._translated(), self.engine.connect().execution_options(holdfast_durable=durable) as on, on.begin():
             yield on
 
     @contextlib.contextmanager
@@ -94,6 +103,15 @@ class Database:
     def close(self) -> None:
         """Give connections back."""
         self.engine.dispose()
+        if self._on_close is not None:
+            self._on_close()
+
+
+def _format(on: Any) -> int | None:
+    if not sa.inspect(on).has_table(catalog.about.name):
+        return None
+    found = on.scalar(sa.select(catalog.about.c.value).where(catalog.about.c.key == "format"))
+    return None if found is None else int(found)
 
 
 def _options(url: str) -> dict[str, Any]:
@@ -102,17 +120,24 @@ def _options(url: str) -> dict[str, Any]:
     return {"pool_pre_ping": True, "pool_size": 4, "max_overflow": 12}
 
 
-def _prepare_sqlite(connection: Any, _: Any) -> None:
+def _prepare_sqlite(connection: Any, shared: bool, read_only: bool) -> None:
     connection.isolation_level = None  # we begin transactions ourselves; Python's own way begins too late
     cursor = connection.cursor()
-    for line in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}"):
+    # WAL needs memory that all processes share, which a network does not have; a catalog that comes from elsewhere is taken out of it first
+    modes = ("PRAGMA locking_mode=EXCLUSIVE", "PRAGMA journal_mode=DELETE", "PRAGMA locking_mode=NORMAL") if shared else ("PRAGMA journal_mode=WAL",)
+    for line in (*(() if read_only else modes), "PRAGMA synchronous=FULL", "PRAGMA foreign_keys=ON", f"PRAGMA busy_timeout={BUSY_SECONDS * 1000}"):
         cursor.execute(line)
     cursor.close()
 
 
 def _begin_sqlite(connection: Any) -> None:
+    options = connection.get_execution_options()
+    if options.get("holdfast_reads"):
+        connection.exec_driver_sql("BEGIN")
+        return
+    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('holdfast_durable', True) else 'NORMAL'}")
     # IMMEDIATE: whoever reads first and writes later would otherwise be refused when somebody wrote in between
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if not connection.get_execution_options().get("holdfast_reads") else "BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def now() -> float:

@@ -1,13 +1,14 @@
 """Changes of models, each a record first: the one way to write to a store beside others.
 
-Strategy (decision 13). The lock of the model's row is taken; the record is put under the next number of the model's line, if absent;
-the rows are changed; commit. A record that is there already was put by somebody who did not come to the commit: its rows are made first.
+Strategy (decision 13). The lock of the model's row is taken; the rows are changed, which refuses what cannot be; the record is put under
+the next number of the model's line, if absent; commit. A record that is there already was put by somebody who did not come to the commit: its rows are made first.
 
-The one rule: a record is there before its rows, in the order in which rows change.
+The one rule: a record is there before anybody sees its rows, in the order in which rows change.
 """
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,10 @@ from holdfast.values.manifest import read_manifest
 
 TRIES = 1000
 """Records of others that a writer makes rows of before it gives up."""
+
+
+class _Taken(Exception):
+    """There is a record under that number, of somebody who did not come to the commit."""
 
 
 class Journal:
@@ -50,22 +55,18 @@ class Journal:
         """
         writer = uuid.uuid4().hex
         for _ in range(TRIES):
-            with self.database.writing() as on:
+            with contextlib.suppress(_Taken), self.database.writing() as on:
                 row = self._locked(on, model)
                 record = make(on, row)
                 record = msgspec.structs.replace(record, seq=row.seq + 1, writer=writer, at=record.at or now())
-                # what would be refused is refused before its record is there: it must not lie in the line
-                with on.begin_nested() as trial:
-                    if before is not None:
-                        before(on)
-                    apply(on, record, parts)
-                    trial.rollback()
+                # rows first, not committed yet: what they refuse must not have a record in the line
+                if before is not None:
+                    before(on)
+                apply(on, record, parts)
                 name = record_name(model, record.seq)
-                if self.blobs.put_new(name, to_json(record)) or self._is_ours(name, writer):
-                    if before is not None:
-                        before(on)
-                    apply(on, record, parts)
-                    return record
+                if not self.blobs.put_new(name, to_json(record)) and not self._is_ours(name, writer):
+                    raise _Taken
+                return record
             self.adopt(model)
         raise Unavailable(f"others wrote {TRIES} records of {model} while this one waited; try again", file=self.blobs.shown)
 
@@ -81,9 +82,7 @@ class Journal:
         wanted = sa.select(of.id, of.seq, of.next_number).where(of.name == model).with_for_update()
         row = on.execute(wanted).one_or_none()
         if row is None:
-            dialect = on.engine.dialect.name
-            insert = __import__(f"sqlalchemy.dialects.{dialect}", fromlist=["insert"]).insert
-            on.execute(insert(c.model).values(name=model, seq=0, next_number=1, versions=0, changed=now()).on_conflict_do_nothing(index_elements=["name"]))
+            c.insert_missing(on, c.model, "name", [{"name": model, "seq": 0, "next_number": 1, "versions": 0, "changed": now()}])
             row = on.execute(wanted).one()
         return row
 
@@ -147,6 +146,21 @@ class Journal:
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             raise Corrupt(f"the object {artifact_name(id_)} is no manifest", file=self.blobs.shown) from None
         return Parts(manifest.content.digest, manifest.type, nbytes_of(manifest, where.trees), sizes)
+
+
+class Trial(Journal):
+    """A journal that refuses what it would refuse, and writes nothing."""
+
+    def write(self, make: Callable[[Any, Any], Record], model: str, parts: Parts | None = None, before: Callable[[Any], None] | None = None) -> Record:
+        """Return the record that would be written, once its rows could be made."""
+        with self.database.writing() as on:
+            try:
+                row = self._locked(on, model)
+                record = msgspec.structs.replace(make(on, row), seq=row.seq + 1)
+                apply(on, record, parts)
+                return record
+            finally:
+                on.get_transaction().rollback()
 
 
 def nbytes_of(manifest: Any, trees: list[int]) -> int:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from holdfast.errors import Corrupt, UnsupportedVersion, quoted
-from holdfast.values.digest import PREFIX, digest
+from holdfast.values.digest import PREFIX, digest, is_digest
 from holdfast.values.reference import key_of
 
 FORMAT = 1
@@ -159,7 +159,8 @@ def read_layout(data: bytes, id_: str, place: str) -> Layout:
     """
     found: Layout = _read(data, Layout, layout_name(id_), place)
     whole = found.artifact == id_ and sum(found.cuts) == len(found.pieces) and min([0, *found.cuts, *found.trees]) == 0
-    if not whole or any(offset < 0 or length <= 0 for _, offset, length in found.pieces):
+    # names of objects are made of these digests: anything else could lead out of the store
+    if not whole or any(offset < 0 or length <= 0 or not is_digest(blob) for blob, offset, length in found.pieces):
         raise Corrupt(f"the object {layout_name(id_)} is not the layout of that artifact; holdfast check says what it hurts", file=place)
     return found
 
@@ -172,6 +173,8 @@ def read_record(data: bytes, name: str, place: str) -> Record:
         UnsupportedVersion: it says what only a newer holdfast knows.
     """
     found: Record = _read(data, Record, name, place)
+    if not all(map(is_digest, found.blobs)) or not all(one is None or is_digest(one) for one in (found.artifact, found.blob)):
+        raise Corrupt(f"the record {name} names an object by something that is no digest; holdfast check says what it hurts", file=place)
     if found.kind not in KINDS:
         raise UnsupportedVersion(f"the record {name} is a {quoted(found.kind, 40)!r}, which this holdfast does not know; upgrade with: pip install -U holdfast", file=place)
     return found

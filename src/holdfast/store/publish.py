@@ -21,7 +21,7 @@ from holdfast.errors import Corrupt, NotFound, Unavailable
 from holdfast.native.container import Section
 from holdfast.store import catalog as c
 from holdfast.store.apply import Parts
-from holdfast.store.blobs import Blobs
+from holdfast.store.blobs import Blobs, put_all
 from holdfast.store.cutting import Blob, cut, digest_of
 from holdfast.store.database import Database, now
 from holdfast.store.objects import Layout, artifact_name, blob_name, blobs_of, layout_name, read_layout, to_json
@@ -30,6 +30,8 @@ from holdfast.values.manifest import Manifest, artifact_id, manifest_bytes
 
 LEASE = 3600.0
 """Seconds that a session lives without a sign of life."""
+LARGE = 4 * 1024 * 1024
+"""Bytes from which a blob is hashed and written by itself; smaller ones are written together."""
 WAIT = 60.0
 """Seconds that a save waits for a blob that is being deleted."""
 
@@ -48,23 +50,22 @@ class Put(NamedTuple):
 class Session:
     """Blobs that somebody relies on and no version needs yet."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, kind: str = "save") -> None:
         self.database = database
+        self.kind = kind
         self.id = uuid.uuid4().hex
+        self.begun = False
         self._moved = 0.0
 
     @classmethod
     @contextlib.contextmanager
     def opened(cls, database: Database, kind: str = "save") -> Iterator[Session]:
-        """Give a session, and end it."""
-        session = cls(database)
-        with database.writing() as on:
-            on.execute(sa.insert(c.session).values(id=session.id, kind=kind, began=now(), ends=now() + LEASE))
-        session._moved = time.monotonic()
+        """Give a session, which begins with the first thing that it relies on, and end it when the block fails."""
+        session = cls(database, kind)
         try:
             yield session
         except BaseException:
-            with contextlib.suppress(Exception), database.writing() as on:
+            with contextlib.suppress(Exception), database.writing(durable=False) as on:
                 session.end(on)
             raise
 
@@ -74,10 +75,24 @@ class Session:
         Raises:
             Unavailable: the session had ended already, so that what it relies on may be gone.
         """
+        if not self.begun:
+            return
         on.execute(sa.delete(c.session_blob).where(c.session_blob.c.session == self.id))
         on.execute(sa.delete(c.session_artifact).where(c.session_artifact.c.session == self.id))
         if not on.execute(sa.delete(c.session).where(c.session.c.id == self.id)).rowcount:
             raise self._ended()
+
+    @contextlib.contextmanager
+    def _relying(self) -> Iterator[Any]:
+        """Give a transaction of this session, which begins with it or gives a sign of life."""
+        with self.database.writing(durable=False) as on:
+            if self.begun:
+                self.move_on(on)
+            else:
+                on.execute(sa.insert(c.session).values(id=self.id, kind=self.kind, began=now(), ends=now() + LEASE))
+            yield on
+        self.begun = True
+        self._moved = time.monotonic()
 
     def move_on(self, on: Any) -> None:
         """Give a sign of life.
@@ -98,14 +113,13 @@ class Session:
         for piece in pieces:
             yield piece
             if time.monotonic() - self._moved > LEASE / 10:
-                with self.database.writing() as on:
+                with self.database.writing(durable=False) as on:
                     self.move_on(on)
 
     def claim(self, artifact: str) -> None:
         """Rely on the layout and the manifest of an artifact, before they are looked for or written."""
-        with self.database.writing() as on:
+        with self._relying() as on:
             c.guard(on, shared=True)
-            self.move_on(on)
             mine = (c.session_artifact.c.session == self.id, c.session_artifact.c.artifact == artifact)
             if on.scalar(sa.select(c.session_artifact.c.artifact).where(*mine)) is None:
                 on.execute(sa.insert(c.session_artifact).values(session=self.id, artifact=artifact))
@@ -118,29 +132,39 @@ class Session:
         """
         deadline = time.monotonic() + WAIT
         while True:
-            with self.database.writing() as on:
-                self.move_on(on)
-                states = self._states(on, list(blobs))
-                if "deleting" not in states.values():
-                    absent = [digest for digest in blobs if digest not in states]
-                    if absent:
-                        on.execute(sa.insert(c.blob), [{"digest": digest, "size": blobs[digest], "state": "live", "condemned": None} for digest in absent])
-                    back = [digest for digest, state in states.items() if state == "condemned"]
-                    for start in range(0, len(back), 500):
-                        on.execute(sa.update(c.blob).where(c.blob.c.digest.in_(back[start : start + 500])).values(state="live", condemned=None))
-                    held = set(on.scalars(sa.select(c.session_blob.c.blob).where(c.session_blob.c.session == self.id)))
-                    if fresh := [digest for digest in blobs if digest not in held]:
-                        on.execute(sa.insert(c.session_blob), [{"session": self.id, "blob": digest} for digest in fresh])
-                    return set(absent)
+            with self._relying() as on:
+                new = self._pinned(on, blobs)
+            if new is not None:
+                return new
             if time.monotonic() > deadline:
                 raise Unavailable("a part of this model is just being deleted, and this does not end; run holdfast collect, and try again", file=self.database.shown)
             time.sleep(0.05)
+
+    def _pinned(self, on: Any, blobs: dict[str, int]) -> set[str] | None:
+        """Pin blobs unless one is being deleted; returns those that the catalog did not know."""
+        blobs = dict(sorted(blobs.items()))  # two that lock the same rows do so in one order
+        states = self._states(on, list(blobs))
+        if "deleting" in states.values():
+            return None
+        absent = [digest for digest in blobs if digest not in states]
+        new: set[str] = c.insert_missing(on, c.blob, "digest", [{"digest": digest, "size": blobs[digest], "state": "live", "condemned": None} for digest in absent])
+        if others := [digest for digest in absent if digest not in new]:  # somebody who saves the same was quicker
+            states.update(self._states(on, others))
+            if "deleting" in states.values():
+                return None
+        back = [digest for digest, state in states.items() if state == "condemned"]
+        for start in range(0, len(back), 500):
+            on.execute(sa.update(c.blob).where(c.blob.c.digest.in_(back[start : start + 500])).values(state="live", condemned=None))
+        held = set(on.scalars(sa.select(c.session_blob.c.blob).where(c.session_blob.c.session == self.id)))
+        if fresh := [digest for digest in blobs if digest not in held]:
+            on.execute(sa.insert(c.session_blob), [{"session": self.id, "blob": digest} for digest in fresh])
+        return new
 
     @staticmethod
     def _states(on: Any, digests: list[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         for start in range(0, len(digests), 500):
-            rows = on.execute(sa.select(c.blob.c.digest, c.blob.c.state).where(c.blob.c.digest.in_(digests[start : start + 500])).with_for_update())
+            rows = on.execute(sa.select(c.blob.c.digest, c.blob.c.state).where(c.blob.c.digest.in_(digests[start : start + 500])).order_by(c.blob.c.digest).with_for_update())
             found.update({row.digest: row.state for row in rows})
         return found
 
@@ -156,29 +180,38 @@ def put(blobs: Blobs, session: Session, ready: Prepared, on_bytes: Callable[[int
     """
     made = sections(ready.content, ready.example, False)
     planned = cut(made)
+    large = [one for one in planned if one.nbytes >= LARGE]
+    small = [one for one in planned if one.nbytes < LARGE]
+    found: dict[int, str] = {id(one): digest_of(one) for one in small}
     written = 0
-    digests: list[str] = []
     with ThreadPoolExecutor(1, "holdfast-digest") as ahead:  # the next blob is hashed while this one is written
-        futures = [ahead.submit(digest_of, one) for one in planned]
-        slots = ahead.submit(_slots, made)
-        # large ones first come, first pinned; small stores pin everything at once below
-        for one, future in zip(planned, futures, strict=True):
-            digest = future.result()
-            digests.append(digest)
-            new = session.pin({digest: one.nbytes})
-            if new or blobs.size(blob_name(digest)) != one.nbytes:
+        futures = [(one, ahead.submit(digest_of, one)) for one in large]
+        slots = ahead.submit(_slots, made) if large else None
+        for one, future in futures:
+            digest = found[id(one)] = future.result()
+            if session.pin({digest: one.nbytes}) or blobs.size(blob_name(digest)) != one.nbytes:
                 blobs.put(blob_name(digest), session.alive(one.pieces()), one.nbytes)
                 written += one.nbytes
             if on_bytes is not None:
                 on_bytes(one.nbytes)
-        manifest = closed(ready.manifest, slots.result())
+        manifest = closed(ready.manifest, _slots(made) if slots is None else slots.result())
     raw = manifest_bytes(manifest)
     id_ = artifact_id(raw)
+    digests = [found[id(one)] for one in planned]
     sizes = {digest: one.nbytes for digest, one in zip(digests, planned, strict=True)}
+    new = session.pin({found[id(one)]: one.nbytes for one in small})
     session.claim(id_)
     layout = _layout(id_, made, planned, digests)
-    layout, sizes = put_layout(blobs, session, layout, sizes)
-    blobs.put(artifact_name(id_), [raw], len(raw))
+    objects: list[tuple[str, Any, int]] = [
+        (blob_name(found[id(one)]), one.pieces(), one.nbytes) for one in small if found[id(one)] in new or blobs.size(blob_name(found[id(one)])) != one.nbytes
+    ]
+    written += sum(size for _, _, size in objects)
+    if blobs.size(layout_name(id_)) is None:  # whoever else writes it at this moment writes the same
+        placed = to_json(layout)
+        objects.append((layout_name(id_), [placed], len(placed)))
+    else:
+        layout, sizes = put_layout(blobs, session, layout, sizes)
+    put_all(blobs, [*objects, (artifact_name(id_), [raw], len(raw))])
     parts = Parts(manifest.content.digest, manifest.type, sum(one.nbytes for one in made), sizes)
     return Put(id_, manifest, raw, layout, parts, written)
 

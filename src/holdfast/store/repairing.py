@@ -15,6 +15,7 @@ from holdfast.errors import HoldfastError, NotFound
 from holdfast.store import catalog as c
 from holdfast.store.apply import value_text
 from holdfast.store.blobs import Blobs
+from holdfast.store.blobs.wrapped import opened_there
 from holdfast.store.objects import FORMAT_NAME, blobs_of, digest_in, place_in_log, read_format, read_layout, read_record
 from holdfast.values.digest import PREFIX
 
@@ -41,7 +42,7 @@ def fault(blobs: Blobs, name: str) -> str | None:
             read_layout(blobs.get(name), digest, blobs.shown)
         elif digest is not None:
             hasher = blake3()
-            with blobs.open(name) as source:
+            with opened_there(blobs, name) as source:
                 for piece in pieces_of(source):
                     hasher.update(piece)
             if PREFIX + hasher.hexdigest() != digest:
@@ -63,7 +64,7 @@ def put_aside(blobs: Blobs, name: str) -> bool:
         while blobs.size(kept) is not None:
             number += 1
             kept = f"aside/{name}.{number}"
-        with blobs.open(name) as source:
+        with opened_there(blobs, name) as source:
             blobs.put(kept, pieces_of(source), source.size)
         blobs.delete(name)
     except (HoldfastError, OSError):

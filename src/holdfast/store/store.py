@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -19,8 +20,9 @@ from holdfast.errors import Conflict, Corrupt, NotFound, ProofFailed
 from holdfast.store import catalog as c
 from holdfast.store.blobs import Blobs
 from holdfast.store.database import Database, now
-from holdfast.store.journal import Journal
+from holdfast.store.journal import Journal, Trial
 from holdfast.store.keeping import Deleted, keep, pointing
+from holdfast.store.lineage import code_state, data_digests, parent_text
 from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout
 from holdfast.store.pieces import as_file
 from holdfast.store.publish import Put, Session, put
@@ -35,7 +37,28 @@ if TYPE_CHECKING:
     from holdfast.store.transfer import Transfer
 
 
-class Version(NamedTuple):
+class _Version(NamedTuple):
+    """The fields of a version."""
+
+    model: str
+    n: int
+    artifact: str
+    content: str
+    type: str
+    size: int
+    at: float
+    who: str = ""
+    note: str = ""
+    parent: str | None = None
+    metrics: Mapping[str, Any] = {}
+    tags: Mapping[str, str] = {}
+    aliases: tuple[str, ...] = ()
+    data: Mapping[str, str] = {}
+    code: Mapping[str, Any] = {}
+    proof: Proof | None = None
+
+
+class Version(_Version):
     """One version of a model.
 
     Attributes:
@@ -57,26 +80,28 @@ class Version(NamedTuple):
         proof: of a save with an example.
     """
 
-    model: str
-    n: int
-    artifact: str
-    content: str
-    type: str
-    size: int
-    at: float
-    who: str = ""
-    note: str = ""
-    parent: str | None = None
-    metrics: Mapping[str, Any] = {}
-    tags: Mapping[str, str] = {}
-    aliases: tuple[str, ...] = ()
-    data: Mapping[str, str] = {}
-    code: Mapping[str, Any] = {}
-    proof: Proof | None = None
+    _store: Store | None = None  # where it was found; no part of what it is, so two are equal without it
 
     def __str__(self) -> str:
         """Return the reference, such as ``churn:7``."""
         return f"{self.model}:{self.n}"
+
+    def _replace(self, **changes: Any) -> Version:
+        """Return a version with other values, found in the same store."""
+        return super()._replace(**changes)._of(self._store)
+
+    def _of(self, store: Store | None) -> Version:
+        self._store = store
+        return self
+
+    def __getstate__(self) -> None:
+        """Leave the store out of copies in other processes."""
+
+    def __holdfast_opening__(self) -> Opening:
+        """Open it as the file that it is: how `holdfast.compare` takes versions."""
+        if self._store is None:
+            raise NotFound(f"{self} was not found in a store here; ask the store for it: store[{str(self)!r}]")
+        return self._store.open(self)
 
 
 class Moved(NamedTuple):
@@ -93,6 +118,29 @@ class Moved(NamedTuple):
     new: int | None = None
     key: str | None = None
     value: Any = None
+
+
+_BY_NUMBER = sa.select(c.version.c.n, c.version.c.artifact).join(c.model, c.model.c.id == c.version.c.model).where(
+    c.model.c.name == sa.bindparam("model"), c.version.c.n == sa.bindparam("n")
+)  # fmt: skip
+_BY_ALIAS = (
+    sa.select(c.version.c.n, c.version.c.artifact)
+    .join(c.alias, sa.and_(c.alias.c.model == c.version.c.model, c.alias.c.n == c.version.c.n))
+    .join(c.model, c.model.c.id == c.version.c.model)
+    .where(c.model.c.name == sa.bindparam("model"), c.alias.c.name == sa.bindparam("alias"))
+)
+
+
+class Page(list[Version]):
+    """Versions that a search found.
+
+    Attributes:
+        after: the cursor of the next page, to be given to `Store.search`; None when this is the last.
+    """
+
+    def __init__(self, versions: Iterable[Version], after: str | None) -> None:
+        super().__init__(versions)
+        self.after = after
 
 
 class Store:
@@ -142,25 +190,102 @@ class Store:
         note: str = "",
         parent: str | Version | None = None,
         data: Mapping[str, Any] | None = None,
-        code: Mapping[str, Any] | None = None,
+        code: Mapping[str, Any] | str | os.PathLike[str] | None = None,
         alias: str | None = None,
         who: str | None = None,
         on_bytes: Callable[[int], None] | None = None,
     ) -> Version:
-        """Save a model as the next version of a name."""
+        """Save a model as the next version of a name: whole or not at all.
+
+        Args:
+            model: any object that `holdfast.save` takes.
+            name: the model's name; it begins with its first version.
+            example: a few rows, kept with the answers; the version is loaded again and asked before anything names it. See `holdfast.save`.
+            metrics: name -> number, kept in the artifact and in the catalog.
+            tags: key -> text.
+            extra: anything JSON can hold, kept in the artifact.
+            note: a line for people.
+            parent: what it was made of: a version, a reference (an alias is kept as the version that it points at now), what `holdfast.save` returned, an
+                artifact id, or a line of text.
+            data: name -> data that it was made with (an array, a frame, a path, bytes, or a digest); its digest alone is kept.
+            code: such as ``{"commit": ..., "dirty": False}``, or a folder under git, whose commit is kept and whether there were other changes.
+            alias: to point at the new version.
+            who: author; that of the store unless told.
+            on_bytes: told how many more bytes are done.
+
+        Returns:
+            The new version, with its proof where there is an example.
+
+        Raises:
+            UnsupportedModel: a part of the model cannot be saved; names it and the path to it.
+            ProofFailed: the saved model does not answer as the live one; no version names it.
+            NotFound: the alias given as parent, or a file given as data, is not there.
+            NoSpace, Unavailable: the store cannot be written; no version was made.
+        """
         name = checked_name(name)
         if alias is not None:
             alias = checked_name(alias, "alias")
         tags = _tags(tags)
-        ready = saving.prepare(model, example, metrics, extra)
+        return self._publish(saving.prepare(model, example, metrics, extra), name, None, tags, note, parent, data, code, alias, who, on_bytes)
+
+    def add(
+        self,
+        file: Any,
+        name: str,
+        *,
+        tags: Mapping[str, str] | None = None,
+        note: str = "",
+        parent: str | Version | None = None,
+        data: Mapping[str, Any] | None = None,
+        code: Mapping[str, Any] | str | os.PathLike[str] | None = None,
+        alias: str | None = None,
+        who: str | None = None,
+        on_bytes: Callable[[int], None] | None = None,
+    ) -> Version:
+        """Put a native file into the store as the next version of a name. Nothing is loaded, and the artifact keeps its id, metrics and example.
+
+        Args:
+            file: its path, or an `Opening` of it. Foreign files are converted first; ``holdfast save`` does that.
+            name: the model's name.
+            tags: key -> text.
+            note: a line for people.
+            parent: the version or artifact that it was made of.
+            data: name -> data that it was made with (an array, a frame, a path, bytes, or a digest); its digest alone is kept.
+            code: such as ``{"commit": ..., "dirty": False}``, or a folder under git, whose commit is kept and whether there were other changes.
+            alias: to point at the new version.
+            who: author; that of the store unless told.
+            on_bytes: told how many more bytes are done.
+
+        Returns:
+            The new version.
+
+        Raises:
+            FormatError: it is not a native file.
+            UnsupportedModel: it is one of several files that belong together.
+            Corrupt: a digest does not match, or the file was changed while it was read; no version names it.
+        """
+        from holdfast.store.filing import prepared
+
+        if not isinstance(file, Opening):
+            with Opening.of_path(file) as opening:
+                return self.add(opening, name, tags=tags, note=note, parent=parent, data=data, code=code, alias=alias, who=who, on_bytes=on_bytes)
+        name = checked_name(name)
+        alias = None if alias is None else checked_name(alias, "alias")
+        return self._publish(prepared(file), name, file, _tags(tags), note, parent, data, code, alias, who, on_bytes)
+
+    def _publish(self, ready: saving.Prepared, name: str, file: Opening | None, tags: dict[str, str], note: str, parent: str | Version | None, data: Mapping[str, Any] | None,
+                 code: Mapping[str, Any] | str | os.PathLike[str] | None, alias: str | None, who: str | None, on_bytes: Callable[[int], None] | None) -> Version:  # fmt: skip
+        made_of, digests, state = parent_text(self, parent), data_digests(data), code_state(code)
         with Session.opened(self.database) as session:
             done = put(self.blobs, session, ready, on_bytes)
+            if file is not None and done.id != file.id:
+                raise Corrupt("the file was changed while it was read; try again", file=file.source.name)
             proof = self._proved(ready, done) if ready.kept is not None else None
             author = self.who if who is None else who
             record = self.journal.write(
                 lambda on, row: Record(
-                    name, 0, "version", now(), author, "", "", n=row.next_number, artifact=done.id, blobs=list(done.parts.blobs), parent=None if parent is None else str(parent),
-                    metrics=dict(done.manifest.metrics), tags=tags, data=dict(data or {}), code=dict(code or {}), text=note or None,
+                    name, 0, "version", now(), author, "", "", n=row.next_number, artifact=done.id, blobs=list(done.parts.blobs), parent=made_of,
+                    metrics=dict(done.manifest.metrics), tags=tags, data=digests, code=state, text=note or None,
                 ),
                 name, done.parts, session.end,
             )  # fmt: skip
@@ -168,7 +293,10 @@ class Store:
         assert record.n is not None
         if alias is not None:
             self.alias(f"{name}@{alias}", record.n, who=author)
-        return self._version(name, record.n)._replace(proof=proof)
+        return Version(
+            name, record.n, done.id, done.parts.content, done.parts.type, done.parts.size, record.at, author, note, record.parent, record.metrics, record.tags,
+            () if alias is None else (alias,), record.data, record.code, proof,
+        )._of(self)  # fmt: skip
 
     def _proved(self, ready: saving.Prepared, done: Put) -> Proof:
         assert ready.kept is not None
@@ -188,31 +316,91 @@ class Store:
     def _open_compared(self, digest_: str) -> Any:
         return self.verified.check(self._open_blob(digest_), digest_)
 
-    def open(self, ref: str | Version, digests: str = "once") -> Opening:
-        """Open a version as the file that it is.
+    def open(self, ref: str | Version, *, digests: str = "once") -> Opening:
+        """Open a version as the file that it is; everything that reads files reads it.
 
         Args:
-            ref: the version.
-            digests: ``once`` compares each blob with its digest where this host has not done so yet; ``all`` at every opening; ``never`` trusts the place.
+            ref: such as ``churn@production``.
+            digests: see `load`.
 
         Raises:
-            Corrupt: an object does not match its digest.
-            NotFound: there is no such version, or an object of it is not there.
+            NotFound: there is no such version.
+            Corrupt: what the store holds does not match its digests.
         """
         if digests not in ("once", "all", "never"):
             raise ValueError(f"digests is once, all or never, and not {digests!r}")
-        version = self.find(ref)
-        raw = self.blobs.get(artifact_name(version.artifact))
-        if digest(raw) != version.artifact:
-            raise Corrupt(f"the manifest of {version} does not match its id; holdfast check says what is hurt", file=self.shown)
-        where = read_layout(self.blobs.get(layout_name(version.artifact)), version.artifact, self.shown)
-        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{version}", self._open_compared if digests == "once" else self._open_blob))
+        wanted, id_ = self._artifact_of(ref)
+        raw = self.blobs.get(artifact_name(id_))
+        if digest(raw) != id_:
+            raise Corrupt(f"the manifest of {wanted} does not match its id; holdfast check says what is hurt", file=self.shown)
+        where = read_layout(self.blobs.get(layout_name(id_)), id_, self.shown)
+        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{wanted}", self._open_compared if digests == "once" else self._open_blob))
+
+    def _artifact_of(self, ref: str | Version) -> tuple[str, str]:
+        """Return how a version is called, and its artifact, by one question."""
+        if isinstance(ref, Version):
+            return str(ref), ref.artifact
+        wanted = reference(ref)
+        with self.database.reading() as on:
+            if wanted.number is not None:
+                row = on.execute(_BY_NUMBER, {"model": wanted.model, "n": wanted.number}).one_or_none()
+            else:
+                row = on.execute(_BY_ALIAS, {"model": wanted.model, "alias": wanted.alias}).one_or_none() if wanted.alias not in (None, LATEST) else None
+            if row is not None:
+                return f"{wanted.model}:{row.n}", row.artifact
+            found = self._find(on, wanted)
+            return str(found), found.artifact
+
+    def file(self, ref: str | Version, path: str | os.PathLike[str], *, durable: bool = True, on_bytes: Callable[[int], None] | None = None) -> int:
+        """Write a version out as a file, byte for byte as `holdfast.save` would have; a file of that name is replaced.
+
+        Args:
+            ref: such as ``churn@production``.
+            path: ends with ``.safetensors``.
+            durable: flush to the disk before the file takes its name.
+            on_bytes: told how many more bytes are done.
+
+        Returns:
+            Bytes of the file.
+
+        Raises:
+            NotFound: there is no such version, or no such folder.
+            UnsupportedTarget: the name has the suffix of another format.
+            Corrupt: the store's bytes do not match their digests; nothing was written.
+        """
+        from holdfast.store.filing import write_out
+
+        with self.open(ref) as opening:
+            return write_out(opening, path, durable, on_bytes)
+
+    def trial(self) -> Store:
+        """Return this store as one whose changes of aliases, tags, metrics, notes and versions are refused or allowed as ever, and not made."""
+        found = Store(self.blobs, self.database, self.shown, self.who)
+        found.journal = Trial(self.blobs, self.database)
+        return found
 
     def load(self, ref: str | Version, *, trusted: Iterable[Any] | None = None, trusted_functions: Iterable[Any] | None = None, part: str | None = None,
              digests: str = "once", replay: bool = False, max_memory: int | None = None, device: Any = None) -> Any:  # fmt: skip
-        """Load a version; see `holdfast.load`, and `open` for ``digests``."""
+        """Load a version.
+
+        Args:
+            ref: such as ``churn:7``, ``churn@production`` or ``churn@latest``; or a `Version`.
+            trusted: see `holdfast.load`.
+            trusted_functions: see `holdfast.load`.
+            part: see `holdfast.load`.
+            digests: ``"once"`` compares each blob with its digest the first time that this host reads it, and again when its file
+                was touched; ``"all"`` compares every tensor now; ``"never"`` only what a check of state reads.
+            replay: see `holdfast.load`.
+            max_memory: see `holdfast.load`.
+            device: see `holdfast.load`.
+
+        Raises:
+            NotFound: there is no such version; names what there is.
+            Corrupt: what the store holds does not match its digests.
+            HoldfastError: as `holdfast.load`.
+        """
         allowed: Policy = policy(trusted, trusted_functions)
-        with self.open(ref, digests) as opening:
+        with self.open(ref, digests=digests) as opening:
             model = opening.load(allowed, part, "all" if digests == "all" else "needed", max_memory, device)
             return replayed(opening, model) if replay else model
 
@@ -275,7 +463,7 @@ class Store:
                 row.name, row.n, row.artifact, row.content, row.type, row.size, row.at, row.who, row.note, row.parent,
                 {key: _number_or_text(number, text) for key, number, text in metrics.get(key_, [])},
                 dict(tags.get(key_, [])), tuple(name for (name,) in aliases.get(key_, [])), json.loads(row.data), json.loads(row.code),
-            )
+            )._of(self)
             for key_ in wanted if (row := rows.get(key_)) is not None
         ]  # fmt: skip
 
@@ -340,9 +528,9 @@ class Store:
 
     # -- what is written about versions -----------------------------------------------------------------------------------
 
-    def tag(self, ref: str | Version, *, why: str = "", who: str | None = None, **tags: str | None) -> Version:
-        """Set tags of a version; None takes one away."""
-        return self._each(ref, "tag", {key: _tag_value(key, value) for key, value in tags.items()}, why, who)
+    def tag(self, ref: str | Version, values: Mapping[str, str | None] | None = None, /, *, why: str = "", who: str | None = None, **tags: str | None) -> Version:
+        """Set tags of a version, by their names or as a mapping, which may hold any key; None takes one away."""
+        return self._each(ref, "tag", {key: _tag_value(key, value) for key, value in {**(values or {}), **tags}.items()}, why, who)
 
     def metric(self, ref: str | Version, *, why: str = "", who: str | None = None, **metrics: float | int | str | None) -> Version:
         """Set metrics of a version, such as those of a later evaluation; None takes one away. The artifact keeps those of its save."""
@@ -359,6 +547,31 @@ class Store:
         version = self.find(ref)
         self.journal.write(self._about(version, "note", why, who, text=text), version.model)
         return self._version(version.model, version.n)
+
+    def card(self, ref: str | Version, text: str | None = None, *, why: str = "", who: str | None = None) -> str:
+        """Return the model card of a version, or keep another one with it.
+
+        Args:
+            ref: such as ``churn@production``.
+            text: Markdown to keep. Without it nothing is changed; an empty one takes away what was kept.
+            why: for the history.
+            who: author; that of the store unless told.
+
+        Returns:
+            The card that was kept with the version; or one made of what the store knows: what it is, metrics, signature, parameters, digests of the
+            data, parents and code, how to load it, and limits.
+
+        Raises:
+            NotFound: there is no such version.
+            LimitExceeded: the text is longer than a card may be.
+            Corrupt: the card that was kept is damaged.
+        """
+        from holdfast.store import card
+
+        version = self.find(ref)
+        if text is not None:
+            card.write(self, version, text, self.who if who is None else who, why)
+        return card.read(self, version)
 
     def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> Deleted:
         """Take a version out of the store. Its number is not given again; its bytes go with a later `collect`, if nobody else needs them.
@@ -433,6 +646,43 @@ class Store:
             v = c.version.c
             wanted = sa.select(v.model, v.n).where(v.model == model).order_by(v.n.desc()).limit(limit)
             return self._read_many(on, [tuple(row) for row in on.execute(wanted if before is None else wanted.where(v.n < before))])
+
+    def numbered(self, name: str, numbers: Iterable[int]) -> list[Version]:
+        """Return the versions of a model that have these numbers, the smallest first; those that are not there are left out.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        with self.database.reading() as on:
+            model = self._model(on, checked_name(name))
+            return self._read_many(on, [(model, n) for n in sorted(set(numbers))])
+
+    def next_number(self, name: str) -> int:
+        """Return the number that the next version of a name will have, if nobody saves one before."""
+        with self.database.reading() as on:
+            return on.scalar(sa.select(c.model.c.next_number).where(c.model.c.name == checked_name(name))) or 1
+
+    def search(self, query: str = "", *, order: str = "at desc", limit: int = 50, after: str | None = None) -> Page:
+        """Find versions of all models, a page at a time.
+
+        Args:
+            query: such as ``"metrics.auc > 0.9 and tags.team = 'risk'"``; the language is in ``docs/store.md``. All versions when it is empty.
+            order: a field, and ``desc`` for the largest first. Versions that have no such metric or tag come last.
+            limit: versions of a page, at most 1000.
+            after: the cursor of the page before.
+
+        Returns:
+            A list of versions, whose ``after`` is the cursor of the next page, or None.
+
+        Raises:
+            InvalidQuery: it is no question; shows where. Or the cursor is none, or of another question.
+        """
+        from holdfast.store.search import asked
+
+        wanted = asked(query, order, limit, after)
+        with self.database.reading() as on:
+            found, cursor = wanted.page(on)
+            return Page(self._read_many(on, found), cursor)
 
     def history(self, ref: str, *, limit: int = 100, before: int | None = None) -> list[Moved]:
         """Return what was changed of a model, or of one alias of it: who, when, why, from where, to where; the newest first.

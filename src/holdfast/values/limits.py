@@ -143,3 +143,25 @@ PMML_BYTES = 1_000_000_000
 PMML_DEPTH = 300
 """Nesting of elements in a PMML file: trees nest a level for each of theirs. The time that jpmml-evaluator takes to open a file grows with the third
 power of it: a second for 300 levels, half a minute for 900."""
+
+CARD_BYTES = 1_000_000
+"""Bytes of a model card: it is text for people, and read whole."""
+
+QUERY_CHARACTERS = 10_000
+"""Characters of one question to a store's `search`."""
+
+QUERY_DEPTH = 20
+"""Nesting of parentheses and `not` in one question: the parser of SQLite has a stack of a hundred places, and a level takes three."""
+
+QUERY_CONDITIONS = 100
+"""Conditions of one question: each is a subquery, and databases bound how many they take."""
+
+QUERY_VALUES = 500
+"""Values of one question: each is a parameter, and times in a list are conditions that nest in SQLite, which takes a thousand levels."""
+
+QUERY_WILDCARDS = 8
+"""Signs `%` in one pattern of `like`: matching tries every place for each."""
+
+
+PACK_MEMBERS = 1_000_000
+"""Members of one pack: a thousand versions of a thousand blobs each; a reader takes half a kilobyte of memory for one."""

@@ -6,9 +6,13 @@ obstore's own local store is not used: it never flushes (0.12.1). The one rule: 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from holdfast.artifact.atomic import Sink, sync_folder, translate
@@ -17,45 +21,78 @@ from holdfast.errors import FormatError, HoldfastError, NotFound, Unavailable
 from holdfast.store.blobs import Object
 
 TMP = "tmp"
+NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
+"""What file systems without hard links say."""
+CLAIM_SECONDS = 30.0
+"""How long another writer of the same name is waited for, where there are no hard links."""
 
 
 class LocalBlobs:
     """Objects in a folder."""
 
-    creates = True
-
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, links: bool = True) -> None:
+        """Take the folder, and whether its hard links are to be believed; see `holdfast.store.blobs.filesystem.look`."""
+        self.creates = True
         self.folder = os.path.abspath(folder)
         self.shown = folder
+        self._links = links
 
-    def _path(self, name: str) -> str:
+    def path_of(self, name: str) -> str:
+        """Return the file that an object is."""
         return os.path.join(self.folder, *name.split("/"))
 
     def put(self, name: str, pieces: Iterable[Any], size: int) -> None:
         """See `Blobs`."""
-        with self._written(name, pieces, size) as temporary:
-            os.replace(temporary, self._path(name))
+        self.put_all([(name, pieces, size)])
+
+    def put_all(self, objects: list[tuple[str, Iterable[Any], int]]) -> None:
+        """Write several objects; their flushes wait for the disk together. See `holdfast.store.blobs.put_all`."""
+        with contextlib.ExitStack() as stack, self._translated():
+            files = [(stack.enter_context(self._temporary(pieces, size)), self.path_of(name)) for name, pieces, size in objects]
+            folders = {self.path_of(name.rpartition("/")[0]) for name, _, _ in objects}
+            changed = folders.union(*(self._make(folder) for folder in folders))
+            _each([partial(os.fsync, fd) for (fd, _), _ in files])
+            for (_, temporary), path in files:
+                os.replace(temporary, path)
+            _each([partial(sync_folder, folder) for folder in changed])
 
     def put_new(self, name: str, data: bytes) -> bool:
         """See `Blobs`. A hard link has one winner on every file system that has hard links; elsewhere a name is claimed by an exclusive create."""
-        with self._written(name, [data], len(data)) as temporary:
+        path = self.path_of(name)
+        with self._translated(), self._temporary([data], len(data)) as (fd, temporary):
+            changed = {os.path.dirname(path), *self._make(os.path.dirname(path))}
+            os.fsync(fd)
             try:
-                os.link(temporary, self._path(name))
+                if not self._links:
+                    if not self._claimed(temporary, path):
+                        return False
+                else:
+                    os.link(temporary, path)
             except FileExistsError:
-                return False
-            except OSError:
-                return self._claimed(temporary, self._path(name))
-            finally:
-                with contextlib.suppress(FileNotFoundError):
-                    os.unlink(temporary)
-        return True
+                # over a network the answer may have got lost and the question been asked again: then it is our own link that is there
+                if os.fstat(fd).st_nlink != 2:
+                    return False
+            except OSError as error:
+                if error.errno not in NO_LINKS:
+                    raise
+                if not self._claimed(temporary, path):
+                    return False
+            _each([partial(sync_folder, folder) for folder in changed])
+            return True
 
     def _claimed(self, temporary: str, path: str) -> bool:
         claim = path + ".claim"
-        try:
-            os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444))
-        except FileExistsError:
-            return False
+        deadline = time.monotonic() + CLAIM_SECONDS
+        while True:
+            try:
+                os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444))
+                break
+            except FileExistsError:
+                if os.path.lexists(path):
+                    return False
+                if time.monotonic() > deadline:
+                    raise Unavailable(f"somebody began to write {os.path.basename(path)} and does not end; if no process writes to this store, delete the file {claim}", file=self.shown) from None
+                time.sleep(0.01)
         try:
             if os.path.lexists(path):
                 return False
@@ -65,44 +102,42 @@ class LocalBlobs:
             os.unlink(claim)
 
     @contextlib.contextmanager
-    def _written(self, name: str, pieces: Iterable[Any], size: int) -> Iterator[str]:
-        """Give a temporary file that is flushed; after the block the folder of the object is flushed."""
-        path = self._path(name)
-        folder = os.path.dirname(path)
+    def _temporary(self, pieces: Iterable[Any], size: int) -> Iterator[tuple[int, str]]:
+        """Give a written file that has no name yet, by descriptor and path; afterwards the path is gone."""
+        self._make(os.path.join(self.folder, TMP))
         temporary = os.path.join(self.folder, TMP, f"{os.getpid()}-{os.urandom(8).hex()}")
+        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o444)
         try:
-            self._make(folder)
-            fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o444)
-            try:
-                sink = Sink(fd, temporary)
-                for piece in pieces:
-                    sink.write(piece)
-                if os.fstat(fd).st_size != size:
-                    raise OSError(f"{os.fstat(fd).st_size} bytes were written of {size}")
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-            yield temporary
-            sync_folder(folder)
+            sink = Sink(fd, temporary)
+            for piece in pieces:
+                sink.write(piece)
+            if os.fstat(fd).st_size != size:
+                raise OSError(f"{os.fstat(fd).st_size} bytes were written of {size}")
+            yield fd, temporary
+        finally:
+            os.close(fd)
+            with contextlib.suppress(OSError):
+                os.unlink(temporary)
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             if isinstance(error, HoldfastError):
                 raise
             raise translate(error, self.shown, "the store could not be written") from None
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(temporary)
 
-    def _make(self, folder: str) -> None:
-        """Make a folder and those above it, each known to the disk."""
-        for one in (os.path.join(self.folder, TMP), folder):
-            missing = []
-            while not os.path.isdir(one):
-                missing.append(one)
-                one = os.path.dirname(one)
-            for part in reversed(missing):
-                with contextlib.suppress(FileExistsError):
-                    os.mkdir(part)
-                sync_folder(os.path.dirname(part))
+    def _make(self, folder: str) -> set[str]:
+        """Make a folder and those above it; returns the folders in which one was made, which are to be flushed."""
+        missing = []
+        while not os.path.isdir(folder):
+            missing.append(folder)
+            folder = os.path.dirname(folder)
+        for part in reversed(missing):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part)
+        return {os.path.dirname(part) for part in missing}
 
     def get(self, name: str) -> bytes:
         """See `Blobs`."""
@@ -112,14 +147,14 @@ class LocalBlobs:
     def open(self, name: str) -> Source:
         """See `Blobs`."""
         try:
-            return open_source(self._path(name))
+            return open_source(self.path_of(name))
         except (NotFound, FormatError):
             raise NotFound(f"the object {name} is not there; holdfast check names the versions that this hurts", file=self.shown) from None
 
     def size(self, name: str) -> int | None:
         """See `Blobs`."""
         try:
-            status = os.stat(self._path(name), follow_symlinks=False)
+            status = os.stat(self.path_of(name), follow_symlinks=False)
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -128,29 +163,38 @@ class LocalBlobs:
 
     def list(self, prefix: str) -> Iterator[Object]:
         """See `Blobs`."""
-        root = self._path(prefix.rstrip("/"))
-        waiting = [(root, prefix.rstrip("/"))]
+        root = self.path_of(prefix.rstrip("/"))
+        # what is still to be listed, the next one last: folders, and files with what a listing says of them
+        waiting: list[tuple[str, str, Object | None]] = [(root, prefix.rstrip("/"), None)]
         while waiting:
-            folder, name = waiting.pop()
+            folder, name, found = waiting.pop()
+            if found is not None:
+                yield found
+                continue
             try:
                 with os.scandir(folder) as entries:
-                    inside = sorted(entries, key=lambda entry: entry.name, reverse=True)
+                    inside = [self._listed(entry, name) for entry in entries if not entry.name.endswith(".claim")]
             except FileNotFoundError:
                 continue
             except OSError as error:
                 raise Unavailable(f"the folder {name} cannot be listed: {error.strerror}", file=self.shown) from None
-            folders = []
-            for entry in reversed(inside):
-                if entry.is_dir(follow_symlinks=False):
-                    folders.append((entry.path, f"{name}/{entry.name}"))
-                elif entry.is_file(follow_symlinks=False) and not entry.name.endswith(".claim"):
-                    status = entry.stat(follow_symlinks=False)
-                    yield Object(f"{name}/{entry.name}", status.st_size, status.st_mtime)
-            waiting += reversed(folders)
+            # a folder stands where its objects stand, so that the order is that of a bucket
+            waiting += sorted((one for one in inside if one is not None), key=lambda one: one[1] + ("/" if one[2] is None else ""), reverse=True)
+
+    @staticmethod
+    def _listed(entry: os.DirEntry[str], folder: str) -> tuple[str, str, Object | None] | None:
+        name = f"{folder}/{entry.name}"
+        try:
+            status = entry.stat(follow_symlinks=False)
+        except FileNotFoundError:  # taken away since
+            return None
+        if stat.S_ISDIR(status.st_mode):
+            return entry.path, name, None
+        return (entry.path, name, Object(name, status.st_size, status.st_mtime)) if stat.S_ISREG(status.st_mode) else None
 
     def delete(self, name: str) -> None:
         """See `Blobs`."""
-        path = self._path(name)
+        path = self.path_of(name)
         try:
             os.unlink(path)
             sync_folder(os.path.dirname(path))
@@ -158,3 +202,17 @@ class LocalBlobs:
             pass
         except OSError as error:
             raise translate(error, self.shown, f"the object {name} could not be deleted") from None
+
+
+def _each(flushes: list[Callable[[], Any]]) -> None:
+    """Do several flushes beside each other: a file system makes them one where it can.
+
+    Raises:
+        OSError: one failed; it is not tried again.
+    """
+    if len(flushes) == 1:
+        flushes[0]()
+        return
+    with ThreadPoolExecutor(len(flushes[:16]), "holdfast-flush") as pool:
+        for done in [pool.submit(one) for one in flushes]:
+            done.result()

@@ -18,9 +18,8 @@ from holdfast.store.blobs import Object
 class MemoryBlobs:
     """Objects in the memory of this process."""
 
-    creates = True
-
     def __init__(self, shown: str = "memory://") -> None:
+        self.creates = True
         self.shown = shown
         self._held: dict[str, tuple[bytes, float]] = {}
         self._lock = threading.Lock()

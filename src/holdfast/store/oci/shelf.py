@@ -1,0 +1,236 @@
+"""Versions that lie in layers somewhere, as a store that is open for reading alone.
+
+The one rule: what a document says is believed after the digest that names it was compared; what a layer holds, after that of the blob was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NoReturn
+
+import msgspec
+import sqlalchemy as sa
+from blake3 import blake3
+
+from holdfast.artifact.source import Source, buffer_source
+from holdfast.errors import Conflict, Corrupt, NotFound, Truncated, Unavailable, quoted
+from holdfast.store import catalog as c
+from holdfast.store.apply import apply
+from holdfast.store.blobs import Object
+from holdfast.store.carried import Carried, from_json
+from holdfast.store.database import Database
+from holdfast.store.objects import FORMAT, FORMAT_NAME, Format, Record, artifact_name, blob_name, layout_name, to_json
+from holdfast.store.oci import documents as d
+from holdfast.store.store import Store
+from holdfast.values.digest import PREFIX, digest
+
+CHUNK = 8 * 1024 * 1024
+
+
+class Region(Source):
+    """A part of another source."""
+
+    def __init__(self, of: Source, start: int, size: int, name: str) -> None:
+        super().__init__(name, size, None)
+        self.whole = of.whole
+        self._of = of
+        self._start = start
+
+    def _check(self, start: int, length: int) -> int:
+        if start < 0 or length < 0 or start + length > self.size:
+            raise Truncated(f"bytes {start}..{start + length} were wanted, and there are {self.size}", file=self.name)
+        return self._start + start
+
+    def view(self, start: int, length: int) -> memoryview:
+        """Return bytes without a copy where that is possible."""
+        return self._of.view(self._check(start, length), length)
+
+    def private(self, start: int, length: int) -> Any:
+        """Return a copy of bytes that nobody else can change."""
+        return self._of.private(self._check(start, length), length)
+
+    def read_into(self, start: int, out: memoryview) -> None:
+        """Fill a buffer."""
+        at = self._check(start, len(out))
+        if self._of.whole:
+            out[:] = self._of.view(at, len(out))
+        else:
+            self._of.read_into(at, out)
+
+    def close(self) -> None:
+        """The whole stays open: others read it too."""
+
+
+class Shelf:
+    """Objects of a store that lie in layers; see `holdfast.store.blobs.Blobs`.
+
+    Attributes:
+        compare: compare a blob with its digest when it is opened first; for those that do not compare it themselves.
+    """
+
+    creates = False
+
+    def __init__(self, shown: str, layer: Callable[[str], Source], compare: bool) -> None:
+        self.shown = shown
+        self.compare = compare
+        self._layer = layer
+        self._small: dict[str, bytes] = {}
+        self._places: dict[str, tuple[str, int, int]] = {}
+        self._compared: set[str] = set()
+
+    def read(self, layers: list[d.Descriptor], fetch: Callable[[d.Descriptor], bytes]) -> tuple[Carried, dict[str, d.Descriptor]]:
+        """Take in the version that an artifact is.
+
+        Args:
+            layers: of its manifest.
+            fetch: gives a small layer whose digest holds.
+
+        Returns:
+            The version, and the files that go along with it, by name.
+
+        Raises:
+            Corrupt: the artifact is not as holdfast writes one.
+        """
+        paths: dict[str, d.Descriptor] = {}
+        for layer in layers:
+            if paths.setdefault(layer.annotations.get(d.PATH, layer.digest), layer) is not layer:
+                raise Corrupt(f"two layers of one version are called {quoted(layer.annotations.get(d.PATH), 80)!r}", file=self.shown)
+        texts = {}
+        for name in d.DOCUMENTS:
+            if f"holdfast/{name}.json" not in paths:
+                raise Corrupt(f"a version has no document holdfast/{name}.json; get it again from where it was made", file=self.shown)
+            texts[name] = fetch(paths[f"holdfast/{name}.json"])
+        one = from_json(texts["version"], self.shown)
+        self.take(one, texts["manifest"], texts["layout"], d.read_where(texts["blobs"], self.shown), {layer.sha: layer.size for layer in layers})
+        exports = {path.removeprefix(d.EXPORTS): layer for path, layer in paths.items() if path.startswith(d.EXPORTS)}
+        for name in exports:
+            if not d.FILE_NAME.match(name):
+                raise Corrupt(f"the file {quoted(name, 80)!r} of {quoted(one, 80)} has a name that leads elsewhere; nothing was unpacked", file=self.shown)
+        return one, exports
+
+    def take(self, one: Carried, manifest: bytes, layout: bytes, where: d.Where, layers: dict[str, int]) -> None:
+        """Take a version in.
+
+        Args:
+            one: the version.
+            manifest: of its artifact.
+            layout: of its artifact.
+            where: its blobs.
+            layers: SHA-256 -> bytes of the layers that its manifest names.
+
+        Raises:
+            Corrupt: these do not belong together.
+        """
+        if digest(manifest) != one.artifact:
+            raise Corrupt(f"the manifest of {quoted(one, 80)} is not that of its artifact; get it again from where it was made", file=self.shown)
+        self._small[artifact_name(one.artifact)] = manifest
+        self._small.setdefault(layout_name(one.artifact), layout)
+        for blob, (sha, offset, length) in where.blobs.items():
+            if offset + length > layers.get(sha, 0):
+                raise Corrupt(f"the blob {quoted(blob, 80)} should lie where no layer of {quoted(one, 80)} is", file=self.shown)
+            held = self._places.setdefault(blob_name(blob), (sha, offset, length))
+            if held[2] != length:
+                raise Corrupt(f"two versions disagree about the bytes of {blob_name(blob)}", file=self.shown)
+
+    def store(self, listed: list[Carried], id_: str) -> Store:
+        """Return a store of the versions that were taken in.
+
+        Raises:
+            Corrupt: they could not stand in one store.
+        """
+        if not re.fullmatch(r"[0-9a-f]{32}", id_):
+            raise Corrupt(f"{quoted(id_, 60)!r} is no id of a store; get it again from where it was made", file=self.shown)
+        self._small[FORMAT_NAME] = to_json(Format("store", FORMAT, id_))
+        database = Database("sqlite:///:memory:", self.shown)
+        database.make()
+        store = Store(self, database, self.shown)
+        try:
+            with database.writing() as on:
+                for model in dict.fromkeys(one.model for one in listed):
+                    on.execute(sa.insert(c.model).values(name=model, seq=0, next_number=1, versions=0, changed=0.0))
+                    records = _records(sorted((one for one in listed if one.model == model), key=lambda one: one.n))
+                    for seq, record in enumerate(records, 1):
+                        if record.kind == "card" and on.scalar(sa.select(c.blob.c.digest).where(c.blob.c.digest == record.blob)) is None:
+                            on.execute(sa.insert(c.blob).values(digest=record.blob, size=self._sized(blob_name(str(record.blob))), state="live"))
+                        parts = store.journal.parts_of(str(record.artifact)) if record.kind == "version" else None
+                        apply(on, msgspec.structs.replace(record, seq=seq), parts)
+        except (Conflict, NotFound) as error:
+            raise Corrupt(f"the versions could not stand in one store ({quoted(error.message, 200)}); get them again from where they were made", file=self.shown) from None
+        database.read_only = True
+        return store
+
+    def _sized(self, name: str) -> int:
+        size = self.size(name)
+        if size is None:
+            raise NotFound(f"the object {name} is not there", file=self.shown)
+        return size
+
+    # -- as `Blobs` -------------------------------------------------------------------------------------------------------
+
+    def get(self, name: str) -> bytes:
+        """See `Blobs`."""
+        held = self._small.get(name)
+        if held is not None:
+            return held
+        with self.open(name) as source:
+            return bytes(source.private(0, source.size))
+
+    def open(self, name: str) -> Source:
+        """See `Blobs`."""
+        if name in self._small:
+            return buffer_source(self._small[name], name=f"{self.shown}#{name}")
+        place = self._places.get(name)
+        if place is None:
+            raise NotFound(f"the object {name} is not there", file=self.shown)
+        sha, offset, length = place
+        source = Region(self._layer(sha), offset, length, f"{self.shown}#{name}")
+        if self.compare and name not in self._compared:
+            hasher = blake3()
+            for start in range(0, length, CHUNK):
+                hasher.update(source.view(start, min(CHUNK, length - start)))
+            if blob_name(PREFIX + hasher.hexdigest()) != name:
+                raise Corrupt(f"the bytes of {name} do not match their digest: damaged; get it again from where it was made", file=self.shown)
+            self._compared.add(name)
+        return source
+
+    def size(self, name: str) -> int | None:
+        """See `Blobs`."""
+        if name in self._small:
+            return len(self._small[name])
+        place = self._places.get(name)
+        return None if place is None else place[2]
+
+    def list(self, prefix: str) -> Iterator[Object]:
+        """See `Blobs`."""
+        for name in sorted(one for one in (*self._small, *self._places) if one.startswith(prefix)):
+            yield Object(name, self._sized(name), 0.0)
+
+    def put(self, name: str, pieces: Any, size: int) -> None:
+        """See `Blobs`."""
+        self._refuse()
+
+    def put_new(self, name: str, data: bytes) -> bool:
+        """See `Blobs`."""
+        self._refuse()
+
+    def delete(self, name: str) -> None:
+        """See `Blobs`."""
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise Unavailable("this is open for reading alone; take its versions into a store: store.transfer.unpack, or pull", file=self.shown)
+
+
+def _records(listed: list[Carried]) -> Iterator[Record]:
+    """Yield what a store would have written for versions of one model; ``seq`` is still open."""
+    for one in listed:
+        yield Record(
+            one.model, 0, "version", one.at, one.who, "", "", n=one.n, artifact=one.artifact, parent=one.parent, metrics=one.metrics, tags=one.tags, data=one.data, code=one.code,
+            origin=one.origin, text=one.note or None,
+        )  # fmt: skip
+        if one.card is not None:
+            yield Record(one.model, 0, "card", one.at, one.who, "", "", n=one.n, blob=one.card)
+    for one in listed:
+        for alias in one.aliases:
+            yield Record(one.model, 0, "alias", one.at, one.who, "", "", alias=alias, old=None, new=one.n)
