@@ -129,4 +129,4 @@ def test_a_trial_refuses_what_would_be_refused_and_changes_nothing(store: Store)
         trial.alias("nothing@production", 1)
     assert dump(store) == before
     assert sorted((Path(store.shown) / "log").rglob("*")) == log
-    assert store.delete("churn:3") is None  # nothing is left locked
+    assert store.delete("churn:3").version == "churn:3"  # nothing is left locked
