@@ -15,6 +15,9 @@ from sklearn.linear_model import LogisticRegression
 import holdfast
 from holdfast.cli.main import main
 from holdfast.cli.stores import STORE, WHO
+from tests.store.conftest import address, postgres
+
+__all__ = ["postgres"]
 
 X = np.random.default_rng(0).normal(size=(60, 3))
 MODEL = LogisticRegression().fit(X, X[:, 0] > 0)
@@ -87,6 +90,18 @@ def test_a_transcript_of_three_versions(three: Shell) -> None:
     assert [one["seq"] for one in three.json("log", "churn", "--before", "3")["events"]] == [2, 1]
 
 
+def test_a_terminal_has_colours_and_a_pipe_has_none(three: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = three("log", "churn")
+    assert "\x1b" not in plain
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    coloured = three("log", "churn")
+    assert "\x1b[33m6  TIME" in coloured
+    assert re.sub("\x1b\\[[0-9;]*m", "", coloured) == plain
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert three("log", "churn") == plain
+
+
 def test_versions_and_models_are_listed(three: Shell) -> None:
     three("save", three.folder / "m.safetensors", "Abc")
     out = three("versions", "churn").splitlines()
@@ -141,7 +156,7 @@ def test_tags_and_notes_are_set(three: Shell) -> None:
     assert three("tag", "churn@production", "--remove", "team", "--remove", "why") == "churn:1 has the tags stage=a=b\n"
     assert three("note", "churn:1", "other words") == "churn:1 has another note\n"
     assert three.json("versions", "churn")["versions"][-1]["note"] == "other words"
-    assert three("log", "churn:1").splitlines()[1].split(None, 4)[3:][-1] == 'note "other words"'
+    assert three("log", "churn:1").splitlines()[1].split(None, 2)[2] == ':1 note "other words"'
     for arguments in (("churn:1",), ("churn:1", "word"), ("churn:1", "=x")):
         three("tag", *arguments, code=2)
         assert "KEY=VALUE" in three.err
@@ -152,7 +167,9 @@ def test_versions_are_deleted_all_or_none(three: Shell) -> None:
     assert "churn:1 is what churn@production points at" in three.err
     three("delete", "churn:2", "churn:7", code=3)
     assert [one["n"] for one in three.json("versions", "churn")["versions"]] == [3, 2, 1]
-    assert three("delete", "churn:2", "churn@latest", "churn:3", "--why", "old") == "churn:2 was deleted\nchurn:3 was deleted\n"
+    assert three("delete", "churn:2", "churn@latest", "churn:3", "--why", "old").splitlines() == [
+        "churn:2 was deleted; churn:1 is the same artifact; collect will free 0 bytes", "churn:3 was deleted; collect will free 32 bytes",
+    ]  # fmt: skip
     assert [one["n"] for one in three.json("versions", "churn")["versions"]] == [1]
     assert ":2 saved (deleted since)" in three("log", "churn")
     assert three.json("save", three.folder / "m.safetensors", "churn")["version"]["n"] == 4
@@ -181,7 +198,7 @@ def test_a_dry_run_changes_nothing(three: Shell) -> None:
     ]  # fmt: skip
     assert said[:-1] == [
         "churn@production would be moved from :1 to :3\n", "churn@production would be taken away; it was at :1\n", "", "churn:1 would have the tags team=x\n",
-        "churn:1 would have another note\n", "churn:3 would be deleted\n", "HERE/m.safetensors would be saved as churn:4\n", "HERE/m.safetensors would be saved as new:1\n",
+        "churn:1 would have another note\n", "churn:3 would be deleted; collect will free 32 bytes\n", "HERE/m.safetensors would be saved as churn:4\n", "HERE/m.safetensors would be saved as new:1\n",
     ]  # fmt: skip
     assert not (three.folder / "x.safetensors").exists()
     three("delete", "churn:1", "--dry-run", code=7)
@@ -235,6 +252,20 @@ def test_no_store_is_made_by_mistake(shell: Shell, command: tuple[str, ...]) -> 
     assert shell(*command, code=3) == ""
     assert "this folder is no store" in shell.err
     assert list(Path(shell.url).iterdir()) == []
+
+
+@pytest.mark.parametrize("command", [("models",), ("alias", "m@a", "1"), ("collect",)])
+def test_no_catalog_is_made_by_mistake(command: tuple[str, ...], shell: Shell, request: pytest.FixtureRequest) -> None:
+    import sqlalchemy as sa
+
+    shell.url = address("postgresql", shell.folder, request)
+    assert shell(*command, code=3) == ""
+    engine = sa.create_engine(shell.url.replace("postgresql://", "postgresql+psycopg://").partition("?")[0])
+    assert sa.inspect(engine).get_table_names() == []
+    engine.dispose()
+    assert not any(shell.folder.glob("blobs/*"))
+    assert shell("save", shell.folder / "m.safetensors", "m") == "saved m:1\n"
+    assert shell("alias", "m@a", "1") == "m@a was set to :1\n"
 
 
 def test_the_store_is_named_by_option_or_variable_or_not_at_all(three: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

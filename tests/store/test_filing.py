@@ -11,6 +11,7 @@ import pytest
 
 import holdfast
 from holdfast.errors import Conflict, Corrupt, FormatError, NotFound, UnsupportedModel, UnsupportedTarget
+from holdfast.store.objects import layout_name, read_layout
 from holdfast.store.store import Store
 from tests.store.test_store import LINEAR, TREE, X
 
@@ -42,6 +43,24 @@ def test_a_file_keeps_its_id_and_comes_out_as_it_went_in(store: Store, tmp_path:
     assert store.save(model, "other", example=example, metrics={"auc": 0.9}).artifact == saved.id
 
 
+@pytest.mark.parametrize("compress", [None, "zstd"])
+def test_a_pool_of_a_file_is_cut_as_that_of_a_save(store: Store, tmp_path: Path, compress: str | None) -> None:
+    """So a forest that came as a file shares its blocks with the one that it grew from."""
+    rng = np.random.default_rng(0)
+    arrays = [rng.normal(size=(rng.integers(0, 60), 50)) for _ in range(400)]
+    holdfast.save(arrays, tmp_path / "m.safetensors", compress=compress)
+    added = store.add(tmp_path / "m.safetensors", "added")
+    other = holdfast.connect(tmp_path / "other")
+    saved = other.save(arrays, "saved")
+    layouts = [one.blobs.get(layout_name(saved.artifact)) for one in (store, other)]
+    other.close()
+    assert added.artifact == saved.artifact
+    assert layouts[0] == layouts[1]
+    assert len(read_layout(layouts[0], saved.artifact, "").pieces) > 5
+    loaded = store.load("added:1")
+    assert all(np.array_equal(one, two) for one, two in zip(loaded, arrays, strict=True))
+
+
 def test_what_is_no_whole_native_file_is_not_put_in(store: Store, tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     holdfast.save(LARGE, path)
@@ -71,10 +90,10 @@ def test_a_file_that_changes_while_it_is_read_becomes_no_version(store: Store, t
     whole = filing._pieces
 
     def changing(*given: Any) -> Any:
-        piece = bytearray(next(whole(*given)))
+        piece = bytearray(b"".join(whole(*given)))
         if len(piece) > 100_000:
             piece[7] ^= 1
-        return iter((bytes(piece),))
+        yield bytes(piece)
 
     monkeypatch.setattr(filing, "_pieces", changing)
     with pytest.raises(Corrupt, match="was changed while it was read"):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from holdfast.cli.output import give, give_json, progress
@@ -22,8 +20,7 @@ def command(full: bool, rebuild: bool, repair_from: str | None, dry_run: bool, s
     """Say whether a store is whole: every damaged object, with the versions and aliases that it hurts. Exit code 6 when something is wrong."""
     heals = not dry_run and (rebuild or repair_from is not None)
     with opened(store, read_only=not heals) as found, progress(None, "reading") as on_bytes:
-        admin: Any = found.admin
-        done = admin.check("full" if full else "quick", rebuild=rebuild and heals, repair_from=repair_from if heals else None, on_bytes=on_bytes)
+        done = found.admin.check("full" if full else "quick", rebuild=rebuild and heals, repair_from=repair_from if heals else None, on_bytes=on_bytes)
     if as_json:
         give_json(plain(done))
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from holdfast.cli.output import give, give_json
@@ -19,8 +17,7 @@ from holdfast.cli.stores import duration, json_option, opened, plain, store_opti
 def command(grace: str, dry_run: bool, store: str | None, as_json: bool) -> int:
     """Delete the bytes of a store that no version needs any more; others may use it at the same time."""
     with opened(store) as found:
-        admin: Any = found.admin
-        done = admin.collect(grace=duration(grace), dry_run=dry_run)
+        done = found.admin.collect(grace=duration(grace), dry_run=dry_run)
     if as_json:
         give_json(plain(done))
     else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from holdfast.cli.output import give, give_json
-from holdfast.cli.stores import REF, json_option, opened, store_option, usage, write_options
+from holdfast.cli.stores import REF, deleted_text, json_option, opened, plain, store_option, usage, write_options
 
 
 @click.command()
@@ -24,10 +24,9 @@ def command(refs: tuple[str, ...], store: str | None, who: str, why: str, dry_ru
         held = [one for one in versions if one.aliases]
         for one in held:
             found.trial().delete(one)  # says what points at it
-        for one in versions:
-            found.delete(one, why=why)
+        gone = [found.delete(one, why=why) for one in versions]
     if as_json:
-        give_json({"deleted": [str(one) for one in versions], "dry_run": dry_run})
+        give_json({"deleted": plain(gone), "dry_run": dry_run})
     else:
-        give("\n".join(f"{one} {'would be' if dry_run else 'was'} deleted" for one in versions))
+        give("\n".join(deleted_text(one, dry_run) for one in gone))
     return 0

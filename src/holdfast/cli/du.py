@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from holdfast.cli.output import give, give_json, table
@@ -20,8 +18,7 @@ def command(models: bool, store: str | None, as_json: bool) -> int:
     from holdfast.artifact.inspect import size_text
 
     with opened(store, read_only=True) as found:
-        admin: Any = found.admin
-        used = admin.du()
+        used = found.admin.du()
     if as_json:
         give_json(plain(used))
         return 0

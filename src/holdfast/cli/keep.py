@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from holdfast.cli.output import give, give_json
-from holdfast.cli.stores import REF, json_option, opened, plain, store_option, usage, write_options
+from holdfast.cli.stores import REF, deleted_text, json_option, opened, plain, store_option, usage, write_options
 
 
 @click.command()
@@ -21,12 +19,11 @@ from holdfast.cli.stores import REF, json_option, opened, plain, store_option, u
 def command(model: str, last: int, days: float | None, store: str | None, who: str, why: str, dry_run: bool, as_json: bool) -> int:
     """Take the old versions of MODEL out of a store: all but the last, and but those that an alias points at."""
     with opened(store, who=who) as found:
-        keeper: Any = found
-        gone = keeper.keep(model, last, days=days, dry_run=dry_run, why=why)
+        gone = found.keep(model, last, days=days, dry_run=dry_run, why=why)
     if as_json:
         give_json({"deleted": plain(gone), "dry_run": dry_run})
     elif gone:
-        give("\n".join(f"{one.version} {'would be' if dry_run else 'was'} deleted" for one in gone))
+        give("\n".join(deleted_text(one, dry_run) for one in gone))
     else:
         give("every version stays")
     return 0

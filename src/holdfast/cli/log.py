@@ -13,6 +13,8 @@ from holdfast.cli.stores import REF, json_option, metrics_text, opened, store_op
 if TYPE_CHECKING:
     from holdfast.store.store import Moved, Version
 
+COLOURS = {"version": "green", "alias": "cyan", "rollback": "yellow", "delete": "red"}
+
 
 @click.command()
 @click.argument("ref", type=REF)
@@ -41,7 +43,7 @@ def command(ref: str, store: str | None, limit: int, before: int | None, as_json
         return 0
     if shown:
         rows = [(str(one.seq), shown_time(one.at), _told(one, versions.get(one.n or 0)), one.who, one.why) for one in shown]
-        give(table(("#", "when (UTC)", "what", "who", "why"), rows))
+        give(table(("#", "when (UTC)", "what", "who", "why"), rows, [COLOURS.get(one.kind) for one in shown]))
     else:
         say("nothing was changed yet")
     if following is not None:

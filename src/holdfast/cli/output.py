@@ -10,6 +10,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 from holdfast.errors import HoldfastError, HoldfastWarning, quoted
@@ -48,11 +49,25 @@ def give(text: str) -> None:
     sys.stdout.write(text + "\n")
 
 
-def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    """Return rows under a header, in columns as wide as they need; what is in them is shown escaped."""
+def table(header: tuple[str, ...], rows: Sequence[tuple[str, ...]], colours: Sequence[str | None] = ()) -> str:
+    """Return rows under a header, in columns as wide as they need; what is in them is shown escaped.
+
+    Args:
+        header: names of the columns.
+        rows: their cells.
+        colours: of each row, where stdout is a terminal that has any.
+    """
+    import os
+
     shown = [header, *[tuple(quoted(cell, 200) for cell in row) for row in rows]]
     widths = [max(len(row[place]) for row in shown) for place in range(len(header))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown)
+    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in shown]
+    if sys.stdout.isatty() and not os.environ.get("NO_COLOR"):
+        import click
+
+        lines[0] = click.style(lines[0], dim=True)
+        lines[1:] = [line if colour is None else click.style(line, fg=colour) for line, colour in zip_longest(lines[1:], colours)]
+    return "\n".join(lines)
 
 
 @contextlib.contextmanager

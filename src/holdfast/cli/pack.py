@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import click
 
@@ -42,9 +41,8 @@ def command(out: str, refs: tuple[str, ...], exports: tuple[str, ...], replace: 
             else:
                 give("\n".join(f"{one} would be packed" for one in versions))
             return 0
-        transfer: Any = found.transfer
         with progress(None, "packing") as on_bytes:
-            done = transfer.pack(out, list(refs) or None, exports=files or None, on_bytes=on_bytes)
+            done = found.transfer.pack(out, list(refs) or None, exports=files or None, on_bytes=on_bytes)
     if as_json:
         give_json({**plain(done), "dry_run": False})
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from holdfast.cli.output import give, give_json, progress
@@ -26,8 +24,7 @@ def command(other: str, refs: tuple[str, ...], aliases: bool, renumber: bool, dr
     if dry_run:
         return carry_plan(other, store, refs, as_json)
     with opened(other, read_only=True) as source, opened(store, create=True) as target, progress(None, "pulling") as on_bytes:
-        transfer: Any = target.transfer
-        done = transfer.pull(source, list(refs) or None, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
+        done = target.transfer.pull(source, list(refs) or None, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
     if as_json:
         give_json(plain(done))
     else:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from holdfast.cli.output import give, give_json, progress
@@ -26,8 +24,7 @@ def command(other: str, refs: tuple[str, ...], aliases: bool, renumber: bool, dr
     if dry_run:
         return carry_plan(store, other, refs, as_json)
     with opened(store, read_only=True) as source, opened(other, create=True) as target, progress(None, "pushing") as on_bytes:
-        transfer: Any = source.transfer
-        done = transfer.push(target, list(refs) or None, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
+        done = source.transfer.push(target, list(refs) or None, aliases=aliases, renumber=renumber, on_bytes=on_bytes)
     if as_json:
         give_json(plain(done))
     else:

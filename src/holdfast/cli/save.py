@@ -10,7 +10,7 @@ import click
 
 from holdfast.cli.commands import lists, trust_options
 from holdfast.cli.output import give, give_json, notices, progress
-from holdfast.cli.stores import REF, json_option, opened, store_option, usage, version_json, write_options
+from holdfast.cli.stores import REF, json_option, opened, store_option, usage, version_json, who_option
 from holdfast.errors import NotFound, UnsupportedModel
 
 
@@ -22,12 +22,13 @@ from holdfast.errors import NotFound, UnsupportedModel
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag; may be repeated.")
 @click.option("--parent", metavar="REF", help="The version or artifact that it was made of.")
 @click.option("--allow-pickle", is_flag=True, help="Run a pickle that cannot be read as data, in a child process without network, programs or files to write.")
+@click.option("--dry-run", is_flag=True, help="Say what would be saved, and change nothing.")
 @store_option
-@write_options
+@who_option
 @trust_options
 @json_option
 @usage
-def command(file: str, name: str, alias: str | None, note: str, tags: tuple[str, ...], parent: str | None, allow_pickle: bool, store: str | None, who: str, why: str,
+def command(file: str, name: str, alias: str | None, note: str, tags: tuple[str, ...], parent: str | None, allow_pickle: bool, store: str | None, who: str,
             dry_run: bool, trusted: tuple[str, ...], trusted_functions: tuple[str, ...], as_json: bool) -> int:  # fmt: skip
     """Put FILE into a store as the next version of the model NAME. A store is made where there is none.
 

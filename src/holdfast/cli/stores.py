@@ -17,6 +17,7 @@ import click
 from holdfast.errors import HoldfastError, NotFound
 
 if TYPE_CHECKING:
+    from holdfast.store.keeping import Deleted
     from holdfast.store.store import Store, Version
 
 STORE = "HOLDFAST_STORE"
@@ -66,7 +67,11 @@ def store_option(function: Any) -> Any:
 def write_options(function: Any) -> Any:
     """Add the options of a command that changes something: who, why, and whether only to try."""
     function = click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")(function)
-    function = click.option("--why", default="", help="Why; kept in the history.")(function)
+    return who_option(click.option("--why", default="", help="Why; kept in the history.")(function))
+
+
+def who_option(function: Any) -> Any:
+    """Add the option that says who writes; it is never taken from the machine."""
     return click.option("--who", envvar=WHO, show_envvar=True, default="", help="Author of this change; kept in the history.")(function)
 
 
@@ -173,16 +178,26 @@ def opened(url: str | None, *, who: str = "", read_only: bool = False, create: b
 
     if not url:
         raise click.UsageError(f"where is the store? Give --store URL (a folder, or the address of a database), or set {STORE}")
-    folder = url.removeprefix("file://")
-    if "://" not in folder and not os.path.isdir(folder) and (read_only or not create or dry_run) and not os.path.exists(folder):
-        raise NotFound("there is no store here; the first one who saves makes it: holdfast save FILE NAME --store URL", file=folder)
-    if "://" not in folder and os.path.isdir(folder) and not create and not os.path.exists(os.path.join(folder, "format.json")):
-        raise NotFound("this folder is no store; the first one who saves makes one: holdfast save FILE NAME --store URL", file=folder)
+    if not create:
+        _check_there(url)
     store = connect(url, who=who, read_only=read_only)
     try:
         yield store.trial() if dry_run else store
     finally:
         store.close()
+
+
+def _check_there(url: str) -> None:
+    """Refuse an address where no store is: connecting to write would make one."""
+    from holdfast.api import connect
+
+    folder = url.removeprefix("file://")
+    if "://" in folder:
+        connect(url, read_only=True).close()
+    elif not os.path.exists(folder):
+        raise NotFound("there is no store here; the first one who saves makes it: holdfast save FILE NAME --store URL", file=folder)
+    elif os.path.isdir(folder) and not os.path.exists(os.path.join(folder, "format.json")):
+        raise NotFound("this folder is no store; the first one who saves makes one: holdfast save FILE NAME --store URL", file=folder)
 
 
 @contextlib.contextmanager
@@ -195,13 +210,15 @@ def artifact(ctx: click.Context, name: str, store: str | None) -> Iterator[Any]:
     if not store or not (told or (looks_like_ref(name) and not os.path.exists(name))):
         yield None
         return
-    try:
-        with opened(store, read_only=True) as found, found.open(name) as opening:
+    with opened(store, read_only=True) as found:
+        try:
+            version = found.find(name)
+        except HoldfastError:
+            raise
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+        with found.open(version) as opening:
             yield opening
-    except HoldfastError:
-        raise
-    except ValueError as error:
-        raise click.UsageError(str(error)) from None
 
 
 def looks_like_ref(text: str) -> bool:
@@ -239,6 +256,12 @@ def version_row(version: Version) -> tuple[str, ...]:
 def metrics_text(version: Version) -> str:
     """Return metrics on one line."""
     return ", ".join(f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}" for key, value in version.metrics.items())
+
+
+def deleted_text(one: Deleted, dry_run: bool) -> str:
+    """Return what became of a version that goes, and what still leads to it."""
+    rest = str(one).partition("; ")[2]
+    return f"{one.version} {'would be' if dry_run else 'was'} deleted; {rest}"
 
 
 def plain(value: Any) -> Any:

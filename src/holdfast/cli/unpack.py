@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from holdfast.cli.output import give, give_json, progress
@@ -24,8 +22,7 @@ def command(file: str, refs: tuple[str, ...], exports_to: str | None, aliases: b
         from holdfast.cli.stores import chosen
         from holdfast.store.transfer import Transfer
 
-        opener: Any = Transfer
-        packed = opener.open_pack(file)
+        packed = Transfer.open_pack(file)
         try:
             versions = [str(one) for one in chosen(packed, refs)]
         finally:
@@ -36,8 +33,7 @@ def command(file: str, refs: tuple[str, ...], exports_to: str | None, aliases: b
             give("\n".join(f"{one} would be brought in" for one in versions))
         return 0
     with opened(store, create=True) as found, progress(None, "unpacking") as on_bytes:
-        transfer: Any = found.transfer
-        done = transfer.unpack(file, list(refs) or None, aliases=aliases, renumber=renumber, exports_to=exports_to, on_bytes=on_bytes)
+        done = found.transfer.unpack(file, list(refs) or None, aliases=aliases, renumber=renumber, exports_to=exports_to, on_bytes=on_bytes)
     if as_json:
         give_json(plain(done))
     else:

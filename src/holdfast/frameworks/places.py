@@ -17,6 +17,8 @@ from holdfast.values.dtypes import SAFETENSORS, padding, parse_dtype
 
 POOL_FROM = 16
 """Small arrays of one table from which a pool pays; fewer keep their own names, for other tools to read."""
+POOL_STEP = PIECE // (16 * 1024)
+"""Arrays of a pool that are written as one piece; a store cuts a pool between pieces."""
 
 
 class Place(NamedTuple):
@@ -64,11 +66,10 @@ def _single(array: Any) -> Callable[[], Iterator[Any]]:
 
 def _pool(arrays: list[Any], dtype: str) -> Callable[[], Iterator[Any]]:
     def parts() -> Iterator[Any]:
-        step = PIECE // (16 * 1024)
         item = parse_dtype(dtype)
         holes = padding(item)
-        for start in range(0, len(arrays), step):
-            some = arrays[start : start + step]
+        for start in range(0, len(arrays), POOL_STEP):
+            some = arrays[start : start + POOL_STEP]
             if item.kind in "mM" or not all(array.flags.c_contiguous for array in some):
                 yield b"".join(bytes(piece) for array in some for piece in pieces(array))
             elif holes:

@@ -6,7 +6,7 @@ The one rule: what is put in is compared with its digests while it is read, and 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -16,9 +16,13 @@ from holdfast.artifact.pack import BATCH, Encoded
 from holdfast.artifact.save import Prepared
 from holdfast.artifact.shards import KEY
 from holdfast.errors import FormatError, UnsupportedModel, UnsupportedTarget
+from holdfast.frameworks.places import POOL_STEP
 from holdfast.frameworks.walk import Dumped
 from holdfast.native.container import PartPlaces
-from holdfast.values.tree import Tensor
+from holdfast.store.cutting import ALONE
+from holdfast.values.dtypes import parse_dtype
+from holdfast.values.graph import elements
+from holdfast.values.tree import Arrays, Tensor
 
 
 def prepared(opening: Opening) -> Prepared:
@@ -41,13 +45,30 @@ def prepared(opening: Opening) -> Prepared:
 
 def _encoded(opening: Opening, places: PartPlaces) -> Encoded:
     tree = bytes(opening.source.private(opening.header.data_start + places.tree.start, places.tree.nbytes))
-    tensors = [Tensor(one.name, one.dtype, tuple(one.shape), one.raw_bytes, partial(_pieces, opening, places, place)) for place, one in enumerate(places.tensors)]
+    items = _items(opening, places)
+    tensors = [Tensor(one.name, one.dtype, tuple(one.shape), one.raw_bytes, partial(_pieces, opening, places, at, items.get(at))) for at, one in enumerate(places.tensors)]
     return Encoded(Dumped(None, tensors, [], []), tree)  # type: ignore[arg-type]
 
 
-def _pieces(opening: Opening, places: PartPlaces, tensor: int) -> Any:
+def _items(opening: Opening, places: PartPlaces) -> dict[int, list[int]]:
+    """Return the bytes of the pieces of each large pool, so that it is cut where a save cuts it, and shares blocks with what was saved from memory."""
+    found = {}
+    for table in opening.graph(places).tables:
+        if type(table) is Arrays and table.pooled and places.tensors[table.tensor].raw_bytes >= ALONE:
+            size = parse_dtype(table.dtype).itemsize
+            sizes = [count * size for count in elements(table, table.rows)]
+            if sum(sizes) == places.tensors[table.tensor].raw_bytes:  # a load refuses the others
+                found[table.tensor] = [sum(sizes[start : start + POOL_STEP]) for start in range(0, len(sizes), POOL_STEP)]
+    return found
+
+
+def _pieces(opening: Opening, places: PartPlaces, tensor: int, items: list[int] | None) -> Iterator[Any]:
     # tensors of their own each time: one that is stored compressed would otherwise stay in memory until the last is done
-    return iter((opening.tensors(places, False).buffer(tensor),))
+    whole = opening.tensors(places, False).buffer(tensor)
+    start = 0
+    for size in [len(whole)] if items is None else items:
+        yield whole[start : start + size]
+        start += size
 
 
 def write_out(opening: Opening, path: str | os.PathLike[str], durable: bool, on_bytes: Callable[[int], None] | None) -> int:

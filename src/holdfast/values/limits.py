@@ -122,6 +122,21 @@ EXPRESSION_NODES = 2000
 EXPRESSIONS = 1000
 """Expressions of one transformer: each is a column of its answer."""
 
+QUERY_CHARACTERS = 10_000
+"""Characters of one question to a store's `search`."""
+
+QUERY_DEPTH = 20
+"""Nesting of parentheses and `not` in one question: the parser of SQLite has a stack of a hundred places, and a level takes three."""
+
+QUERY_CONDITIONS = 100
+"""Conditions of one question: each is a subquery, and databases bound how many they take."""
+
+QUERY_VALUES = 500
+"""Values of one question: each is a parameter, and times in a list are conditions that nest in SQLite, which takes a thousand levels."""
+
+QUERY_WILDCARDS = 8
+"""Signs `%` in one pattern of `like`: matching tries every place for each."""
+
 TREE_NODES = 20_000_000
 """Nodes of all trees in one ONNX export, a copy for each class: at 40 bytes a node this is below the two gigabytes of one protobuf message."""
 
@@ -146,22 +161,6 @@ power of it: a second for 300 levels, half a minute for 900."""
 
 CARD_BYTES = 1_000_000
 """Bytes of a model card: it is text for people, and read whole."""
-
-QUERY_CHARACTERS = 10_000
-"""Characters of one question to a store's `search`."""
-
-QUERY_DEPTH = 20
-"""Nesting of parentheses and `not` in one question: the parser of SQLite has a stack of a hundred places, and a level takes three."""
-
-QUERY_CONDITIONS = 100
-"""Conditions of one question: each is a subquery, and databases bound how many they take."""
-
-QUERY_VALUES = 500
-"""Values of one question: each is a parameter, and times in a list are conditions that nest in SQLite, which takes a thousand levels."""
-
-QUERY_WILDCARDS = 8
-"""Signs `%` in one pattern of `like`: matching tries every place for each."""
-
 
 PACK_MEMBERS = 1_000_000
 """Members of one pack: a thousand versions of a thousand blobs each; a reader takes half a kilobyte of memory for one."""
