@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import holdfast
 from holdfast.errors import Conflict, Corrupt, NotFound, Unavailable
 from holdfast.store import arriving, carrying
-from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, read_layout, read_record, to_json
+from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, read_layout, read_record, sealed, to_json
 from holdfast.store.store import Store
 
 BODY = np.random.default_rng(0).normal(size=200_000)  # 1.6 MB: a blob of its own
@@ -252,7 +252,7 @@ def test_objects_named_by_no_digest_are_refused(stores: tuple[Store, Store], blo
         there.transfer.pull(here)
     record = b'{"model":"m","seq":1,"kind":"version","at":1.0,"who":"","why":"","writer":"","n":1,"artifact":"../../x"}'
     with pytest.raises(Corrupt, match="something that is no digest"):
-        read_record(record, "log/m/000000000001.json", "")
+        read_record(sealed(record), "log/m/000000000001.json", "")
 
 
 def test_a_catalog_that_lies_about_names_is_refused(stores: tuple[Store, Store]) -> None:

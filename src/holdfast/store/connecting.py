@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+from holdfast.artifact.atomic import sync_folder, translate
 from holdfast.errors import Corrupt, FormatError, NotFound, Unavailable, UnsupportedVersion
 from holdfast.store.blobs import SCHEMES, Blobs
 from holdfast.store.blobs.filesystem import Claim, Found, look
-from holdfast.store.blobs.local import LocalBlobs
+from holdfast.store.blobs.local import LocalBlobs, made
 from holdfast.store.blobs.memory import MemoryBlobs
 from holdfast.store.blobs.wrapped import ReadOnlyBlobs, RetryingBlobs
 from holdfast.store.database import Database
@@ -136,7 +137,11 @@ def _folder(folder: str, read_only: bool) -> tuple[Blobs, Found | None]:
     """Return a folder as a place for objects, and what it stands on, if that can be tried."""
     if read_only:
         return ReadOnlyBlobs(LocalBlobs(folder)), None
-    os.makedirs(folder, exist_ok=True)
+    try:
+        for changed in made(os.path.abspath(folder)):
+            sync_folder(changed)  # or a power cut takes the whole store
+    except OSError as error:
+        raise translate(error, folder, "the folder of the store could not be made") from None
     found = look(folder)
     return LocalBlobs(folder, found.links), found
 
