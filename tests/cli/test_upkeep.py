@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,8 +10,11 @@ import pytest
 import holdfast
 from holdfast.cli.stores import duration
 from tests.cli.test_stores import MODEL, Shell, X, shell, three
+from tests.store.registry import StubRegistry
+from tests.store.test_import_mlflow import registry
+from tests.store.test_registry import stub
 
-__all__ = ["shell", "three"]
+__all__ = ["registry", "shell", "stub", "three"]
 
 
 def test_old_versions_go_and_what_an_alias_points_at_stays(three: Shell) -> None:
@@ -108,3 +112,47 @@ def test_versions_travel_in_one_file(three: Shell) -> None:
     assert [path.read_text() for path in Path(three.folder / "exports").rglob("*") if path.is_file()] == ["beside it"]
     out.write_bytes(out.read_bytes()[:-3000])
     three("unpack", out, "--store", three.folder / "more", code=6)
+
+
+def test_versions_go_through_a_registry(three: Shell, stub: StubRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+    url, other = f"oci+http://{stub.host}/team", three.folder / "other"
+    assert three("push", url, "churn@production", "--dry-run") == "churn:1 would travel\n"
+    assert stub.seen == []
+    stub.auth = "basic"
+    three("push", url, "churn@production", code=7)
+    monkeypatch.setenv("HOLDFAST_REGISTRY_PASSWORD", "secret")
+    assert [one["source"] for one in three.json("push", url, "churn@production", "--aliases", "--user", "ann")["versions"]] == ["churn:1"]
+    monkeypatch.setenv("HOLDFAST_REGISTRY_USER", "ann")
+    assert three("pull", url, "churn", "--store", other, "--dry-run") == "churn:1 would travel\n"
+    assert not other.exists()
+    assert three.json("pull", url, "churn@production", "--aliases", "--store", other)["versions"] == [{"ref": "churn:1", "source": "churn:1", "new": True}]
+    assert three.json("versions", "churn", "--store", other)["versions"][0]["aliases"] == ["production"]
+    three("pull", url, "--store", other, code=2)
+    assert "a registry does not list its models" in three.err
+    three("push", "oci://Not A Place", code=2)
+
+
+def test_models_of_mlflow_come_in(shell: Shell, registry: Path) -> None:
+    assert "churn:3 would be imported\n" in shell("import-mlflow", registry, "--dry-run")
+    assert not Path(shell.url).exists()
+    assert [line.split()[:3] for line in shell("import-mlflow", registry, "churn").splitlines()[1:]] == [["churn:1", "churn:1", "imported"], ["churn:3", "churn:3", "imported"]]
+    assert shell.err == "2 imported\n"
+    found = shell.json("import-mlflow", registry, code=1)
+    assert found["counts"]["there"] == 2
+    assert found["counts"]["refused"] >= 2
+    assert shell.json("versions", "churn")["versions"][0]["aliases"] == ["champion"]
+    shell("import-mlflow", registry, "nothing", code=3)
+    shell("import-mlflow", registry, "--trusted-function", "numpy.log", code=2)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_a_stray_file_cannot_speak_to_the_terminal(three: Shell) -> None:
+    for folder in ("blobs/ab", "log/churn", "log/\x1b[31m", "artifacts/ab"):
+        place = Path(three.url, folder)
+        place.mkdir(parents=True, exist_ok=True)
+        (place / "\x1b[2Jevil\u202e.json").write_bytes(b"{}")
+    out = three("check", "--full", code=0 if three.json("check", "--full", code=None)["ok"] else 6)
+    assert "\x1b" not in out + three.err
+    assert "\u202e" not in out + three.err
+    out = three("collect", "--grace", "0", code=None)
+    assert "\x1b" not in out + three.err

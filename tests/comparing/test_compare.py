@@ -274,3 +274,15 @@ def test_a_pool_that_is_too_large_is_compared_as_it_lies(monkeypatch: pytest.Mon
     first = {f"t{number}": np.full(2, float(number)) for number in range(40)}
     found = holdfast.compare(first, {**first, "t7": np.zeros(2)})
     assert [(one.name, one.changed, one.worst) for one in found.tensors] == [("~pool0", 2, 7.0)]
+
+
+def test_answers_of_another_shape_are_infinitely_far_and_asked_once() -> None:
+    from sklearn.decomposition import PCA
+
+    found = holdfast.compare(PCA(2).fit(X), PCA(3).fit(X), on=X, limits={"deviation": 1e9})
+    assert [one.method for one in found.predictions] == ["transform", "score_samples"], "predict of the one interface is transform here"
+    assert found.predictions[0].worst == math.inf
+    assert found.to_dict()["predictions"][0]["worst"] is None
+    assert "they have other shapes" in str(found)
+    assert not found.passed
+    found.to_html()

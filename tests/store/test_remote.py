@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +19,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 import holdfast
-from holdfast.errors import Conflict, NotFound, Truncated, Unavailable
+from holdfast.errors import Conflict, NotFound, StoreError, Truncated, Unavailable
 from holdfast.store.blobs.cached import CachedBlobs
 from holdfast.store.blobs.memory import MemoryBlobs
 from holdfast.store.blobs.places import bucket
@@ -350,6 +353,7 @@ def test_several_winners_are_found_out() -> None:
         ("az://container/x", {}, "does not say in which account it is"),
         ("az://container/x?account_name=me", {}, "give account_key, bearer_token or sas_token"),
         ("gs://bucket/x", {}, "give bearer_token, or credential_provider=obstore.auth.google.GoogleCredentialProvider"),
+        ("s3://bucket/x?region=x&credential_provider=mine", KEYS, "credential_provider is a callable, and stands in blob_options"),
         ("ftp://bucket/x", {}, "is no place for objects that holdfast knows; there are s3://"),
     ],
 )
@@ -370,6 +374,15 @@ def test_addresses_of_every_kind_are_understood() -> None:
         place = bucket(address, options)
         assert place.shown == address.partition("?")[0]
         assert " at https://" in place.place
+
+
+def test_a_proxy_is_one_that_was_named(server: StubS3, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROXY_EXCLUDES", "*")
+    monkeypatch.setenv("NO_PROXY", "*")
+    place = bucket(f"s3://bucket/store?endpoint=http://nowhere.invalid&proxy_url={server.endpoint}", KEYS)
+    with pytest.raises(StoreError):
+        place.get("layouts/aa/x")
+    assert [path for _, path, _ in server.asked] == ["http://nowhere.invalid/bucket/store/layouts/aa/x"]
 
 
 def test_a_plus_in_a_key_stays_one(server: StubS3) -> None:
@@ -507,8 +520,37 @@ def test_a_bucket_alone_is_read(server: StubS3, tmp_path: Path) -> None:
     assert (reader.models(), reader["churn:1"].metrics, reader["churn:1"].who) == (["churn", "other"], {"auc": 0.9}, "ann")
     with pytest.raises(Unavailable, match="for reading alone"):
         reader.tag("churn:1", team="risk")
-    with pytest.raises(ValueError, match=r"s3://bucket/store alone has no catalog, which writers need; give postgresql://host/database.blobs=s3://bucket/store, or read it with read_only=True"):
-        holdfast.connect(address, blob_options=KEYS)
+
+
+def test_several_write_to_a_bucket_alone_and_its_records_keep_the_order(server: StubS3, tmp_path: Path) -> None:
+    """Each has a catalog of its own, in memory; of those who put a record under a number one wins, and the others read it first."""
+    address = f"s3://bucket/store?endpoint={server.endpoint}"
+    writers = [holdfast.connect(address, who=who, blob_options=KEYS, cache=tmp_path / who) for who in ("ann", "ben", "cy")]
+
+    def work(store: Store) -> list[int]:
+        numbers = []
+        for number in range(6):
+            version = store.save({"by": store.who, "number": number}, "m")
+            numbers.append(version.n)
+            with contextlib.suppress(holdfast.Conflict):  # somebody else moved it in between
+                store.alias("m@production", version, why=str(number))
+        return numbers
+
+    with ThreadPoolExecutor(3) as threads:
+        given = [n for numbers in threads.map(work, writers) for n in numbers]
+    assert sorted(given) == list(range(1, 19))
+    reader = holdfast.connect(address, read_only=True, blob_options=KEYS, cache=tmp_path / "reader")
+    assert [one.n for one in reader.versions("m")] == list(range(18, 0, -1))
+    assert sorted((reader.load(f"m:{n}")["by"], reader.load(f"m:{n}")["number"]) for n in given) == sorted((who, number) for who in ("ann", "ben", "cy") for number in range(6))
+    moves = reader.history("m@production")[::-1]
+    assert all(before.new == after.old for before, after in itertools.pairwise(moves))
+    with pytest.raises(Unavailable, match="a bucket without a database is not collected from"):
+        writers[0].admin.collect()
+
+
+def test_a_bucket_that_lets_several_win_is_not_written_to_alone(tmp_path: Path) -> None:
+    with stub(honours=False) as lying, pytest.raises(Unavailable, match="lets several writers win one conditional PUT"):
+        holdfast.connect(f"s3://bucket/store?endpoint={lying.endpoint}", blob_options=KEYS, cache=tmp_path)
 
 
 def test_a_file_in_a_bucket_is_loaded_by_its_address(server: StubS3, tmp_path: Path) -> None:

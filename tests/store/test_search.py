@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import holdfast
 from holdfast.errors import InvalidQuery
 from holdfast.store import catalog as c
-from holdfast.store.query import parse
+from holdfast.store.query import parse, parse_order
 from holdfast.store.store import Store, Version
 from holdfast.values import limits
 from tests.store.conftest import address
@@ -371,3 +373,46 @@ def test_questions_are_answered_by_indexes(tmp_path: Path) -> None:
     assert plans["rare tag"][0].startswith("SEARCH tag_1 USING COVERING INDEX ix_tag_key_value")
     assert plans["one model"][0] == "SEARCH version USING COVERING INDEX sqlite_autoindex_version_1 (model=?)"
     store.close()
+
+
+WORDS = ["metrics.auc", "metrics.stage", "tags.team", "tags.'a b'", "model", "n", "type", "who", "note", "at", "size", "alias", "parent", "and", "or", "not", "(", ")", ",", "=", "!=", "<", ">=", "in",
+         "like", "contains", "is", "null", "'risk'", "'latest'", "'2026-06-03'", "'1GB'", "'%a_'", "\"x\"", "3", "-2.5", "1e300", "99999999999999999999", "true", "''", "'\u00e9'", "'\U0001f600'"]  # fmt: skip
+FIELD = st.sampled_from(WORDS[:13])
+VALUE = st.sampled_from(WORDS[WORDS.index("'risk'") :])
+CONDITION = st.one_of(
+    st.builds("{} {} {}".format, FIELD, st.sampled_from(["=", "!=", "<", "<=", ">", ">="]), VALUE), st.builds("{} {} ({}, {})".format, FIELD, st.sampled_from(["in", "not in"]), VALUE, VALUE),
+    st.builds("{} {} {}".format, FIELD, st.sampled_from(["like", "contains", "not like"]), VALUE), st.builds("{} is {}null".format, FIELD, st.sampled_from(["", "not "])),
+)  # fmt: skip
+QUESTION = st.recursive(CONDITION, lambda of: st.one_of(st.builds("({} and {})".format, of, of), st.builds("({} or {})".format, of, of), st.builds("not {}".format, of)), max_leaves=5)
+ORDER = st.sampled_from(["at desc", "metrics.auc", "tags.team desc", "model", "size desc", "n", "type", "who desc", "metrics.stage"])
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(question=QUESTION, order=ORDER)
+def test_every_question_is_answered_or_refused_and_its_opposite_finds_the_rest(store: Store, question: str, order: str) -> None:
+    try:
+        found = store.search(question, order=order, limit=1000)
+    except InvalidQuery:
+        return
+    rest = store.search(f"not ({question})", order=order, limit=1000)
+    assert not names(found) & names(rest)
+    assert len(found) + len(rest) == len(everything(store)) == 60
+    again: list[Version] = []
+    after = None
+    while True:
+        page = store.search(question, order=order, limit=17, after=after)
+        again += page
+        if (after := page.after) is None:
+            break
+    assert [str(one) for one in again] == [str(one) for one in found]
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(text=st.one_of(st.lists(st.sampled_from(WORDS), max_size=12).map(" ".join), st.text(max_size=40)))
+def test_whatever_is_asked_is_a_question_or_refused(text: str) -> None:
+    for read in (parse, parse_order):
+        try:
+            read(text)
+        except InvalidQuery as error:
+            assert 0 <= error.place <= len(text)
+            assert str(error).count("\n") <= 3

@@ -27,7 +27,10 @@ class ModelPredictor:
         methods: what it can be asked, ``predict`` first.
         classes: labels in the order of the columns of ``predict_proba``, or None.
         signature: its named, typed inputs and outputs, or None when nothing is known.
+        predict_is: what ``predict`` asks of a model that has none of its own, such as ``transform``; None of all others.
     """
+
+    predict_is: str | None = None
 
     def __init__(self, model: Any, signature: Signature | None, file: str | None = None, ways: dict[str, Callable[[Any], Any]] | None = None) -> None:
         self.model = model
@@ -37,6 +40,7 @@ class ModelPredictor:
         if "predict" not in self._ways:
             instead = next((name for name in (*CALLS, "transform") if name in self._ways), None)
             if instead is not None:
+                self.predict_is = instead
                 self._ways = {"predict": self._ways[instead], **self._ways}
         if not self._ways:
             self._refuse(f"{type(model).__name__} has nothing to ask: no predict, transform or call")

@@ -6,6 +6,7 @@ import click
 
 from holdfast.cli.output import give, give_json, progress
 from holdfast.cli.stores import json_option, opened, plain, store_option, usage
+from holdfast.errors import quoted
 
 
 @click.command()
@@ -24,5 +25,5 @@ def command(full: bool, rebuild: bool, repair_from: str | None, dry_run: bool, s
     if as_json:
         give_json(plain(done))
     else:
-        give(str(done))
+        give("\n".join(quoted(line, 2000) for line in str(done).split("\n")))  # names of stray files come from whoever put them there
     return 0 if done.ok else 6

@@ -23,6 +23,7 @@ COMMANDS = {
     "du": "Say what the versions of a store really cost.",
     "export": "Translate a model to ONNX or PMML, replay it there, and write it with its proof.",
     "get": "Write a version of a store out as a file.",
+    "import-mlflow": "Bring the models of a registry of MLflow into a store.",
     "inspect": "Say what is in a file, without loading it.",
     "keep": "Take the old versions of a model out of a store, all but the last ones.",
     "log": "Say who changed what of a model, when and why.",
@@ -49,7 +50,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        found: Any = importlib.import_module(f"holdfast.cli.{cmd_name}").command
+        found: Any = importlib.import_module(f"holdfast.cli.{cmd_name.replace('-', '_')}").command
         return found  # type: ignore[no-any-return]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

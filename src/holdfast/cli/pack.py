@@ -6,8 +6,9 @@ import os
 
 import click
 
+from holdfast.cli.carrying import chosen
 from holdfast.cli.output import give, give_json, progress
-from holdfast.cli.stores import REF, chosen, json_option, opened, plain, store_option, usage
+from holdfast.cli.stores import REF, json_option, opened, plain, store_option, usage
 from holdfast.errors import AlreadyExists
 
 

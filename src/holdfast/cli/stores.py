@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 STORE = "HOLDFAST_STORE"
 WHO = "HOLDFAST_WHO"
-PAGE = 500
 
 
 class RefType(click.ParamType):  # type: ignore[type-arg]
@@ -78,58 +77,6 @@ def who_option(function: Any) -> Any:
 def json_option(function: Any) -> Any:
     """Add the option for JSON."""
     return click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON document.")(function)
-
-
-def carry_options(function: Any) -> Any:
-    """Add the options of a command that brings versions from one place to another."""
-    function = click.option("--dry-run", is_flag=True, help="Say which versions would travel, and change nothing.")(function)
-    function = click.option("--renumber", is_flag=True, help="Give a version whose number is taken there the next one; without it that is refused.")(function)
-    return click.option("--aliases", is_flag=True, help="Set the aliases of these versions there too.")(function)
-
-
-def carry_plan(source: str | None, target: str | None, refs: tuple[str, ...], as_json: bool) -> int:
-    """Say which versions would travel from one store to another."""
-    from holdfast.cli.output import give, give_json
-
-    with opened(source, read_only=True) as here:
-        versions = chosen(here, refs)
-        there: set[tuple[str, str]] = set()
-        with contextlib.suppress(NotFound), opened(target, read_only=True) as other:
-            for name in dict.fromkeys(one.model for one in versions):
-                with contextlib.suppress(NotFound):
-                    there |= {(str(one), one.artifact) for one in other.numbered(name, [one.n for one in versions if one.model == name])}
-    plan = [(one, (str(one), one.artifact) in there) for one in versions]
-    if as_json:
-        give_json({"versions": [{"ref": str(one), "there": known} for one, known in plan], "dry_run": True})
-    else:
-        give("\n".join(f"{one} {'is there' if known else 'would travel'}" for one, known in plan))
-    return 0
-
-
-def chosen(store: Store, refs: tuple[str, ...]) -> list[Version]:
-    """Return the versions that references name, a model being all of its versions; all of the store without any."""
-    from holdfast.values.reference import Reference, reference
-
-    found: dict[str, Version] = {}
-    for ref in refs or _names(store):
-        wanted = reference(ref)
-        for one in _all(store, wanted.model) if wanted == Reference(wanted.model) else [store.find(ref)]:
-            found[str(one)] = one
-    return list(found.values())
-
-
-def _names(store: Store) -> Iterator[str]:
-    after = None
-    while page := store.models(limit=PAGE, after=after):
-        yield from page
-        after = page[-1]
-
-
-def _all(store: Store, name: str) -> Iterator[Version]:
-    before = None
-    while page := store.versions(name, limit=PAGE, before=before):
-        yield from page
-        before = page[-1].n
 
 
 def duration(text: str) -> float:

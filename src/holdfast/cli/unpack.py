@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from holdfast.cli.carrying import carry_options, chosen
 from holdfast.cli.output import give, give_json, progress
-from holdfast.cli.stores import REF, carry_options, json_option, opened, plain, store_option, usage
+from holdfast.cli.stores import REF, json_option, opened, plain, store_option, usage
 
 
 @click.command()
@@ -19,7 +20,6 @@ from holdfast.cli.stores import REF, carry_options, json_option, opened, plain, 
 def command(file: str, refs: tuple[str, ...], exports_to: str | None, aliases: bool, renumber: bool, dry_run: bool, store: str | None, as_json: bool) -> int:
     """Bring the versions in FILE, which holdfast pack wrote, into the store, which is made where there is none. The file is compared with its digests first."""
     if dry_run:
-        from holdfast.cli.stores import chosen
         from holdfast.store.transfer import Transfer
 
         packed = Transfer.open_pack(file)

@@ -43,7 +43,7 @@ def _kind(a: Signature, b: Signature) -> Iterator[SignatureChange]:
 
 def _inputs(a: Signature, b: Signature) -> Iterator[SignatureChange]:
     if a.inputs and not b.inputs:
-        yield SignatureChange("input", "", _all(a.inputs), "not known", True, "nothing is known of what it takes")
+        yield SignatureChange("input", "", _all(a.inputs), "not known", True, "nothing is known of what it takes; save it with example=")
         return
     if not a.inputs:
         return

@@ -5,6 +5,7 @@ The one rule: nothing from a file reaches a terminal unescaped.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sized
 from typing import Any
 
@@ -71,6 +72,8 @@ def question(one: Answers) -> str:
     said = f"{share(one.agreement)} of {one.rows} rows agree"
     if one.labels:
         return f"{said}, {one.changed_labels} labels changed"
+    if one.quantiles and min(one.quantiles.values()) == math.inf:
+        return f"{said}; no answer can be set beside the other: they have other shapes, or one is no number"
     quantiles = ", ".join(f"{float(name):.0%} up to {value:.3g}" for name, value in one.quantiles.items())
     return f"{said}; deviation: {quantiles}" if one.worst else said
 

@@ -1,19 +1,18 @@
 """The language of `Store.search`: text to tree.
 
-Strategy. The text is cut into tokens by one expression, each with its place; a parser by recursive descent makes a tree of them, and counts levels and
-conditions on the way. What a field may be compared with is checked here, so that the database is asked nothing that makes no sense.
+Strategy. A parser by recursive descent makes a tree of the text's tokens, and counts levels and conditions on the way. What a field may be compared with is checked here, so that the database is asked nothing that makes no sense.
 
 The one rule: a text from outside becomes values and names of fields that are listed here, never a part of SQL.
 """
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from typing import NamedTuple
 
-from holdfast.errors import InvalidQuery, pointed
+from holdfast.errors import InvalidQuery
 from holdfast.store.times import Span, span_of
+from holdfast.store.tokens import Token, cut, wrong
 from holdfast.values import limits
 
 TEXTS = ("model", "type", "who", "note", "alias", "parent")
@@ -25,19 +24,6 @@ ALLOWED = (
     "Fields are metrics.KEY, tags.KEY, " + ", ".join(FIELDS) + '; a key of odd characters is quoted, as in metrics."val auc". '
     "They are compared by = != < <= > >=, in (...), like 'a%', contains 'text', is null, and joined by and, or, not and parentheses."
 )
-_TOKENS = re.compile(
-    r"""(?P<space>\s+) | (?P<keyed>(?:metrics|tags)\.(?:"(?:[^"]|"")*"|'(?:[^']|'')*'|[\w][\w.\-/]*)) | (?P<text>'(?:[^']|'')*'|"(?:[^"]|"")*")
-    | (?P<number>[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d+)?)(?!\w) | (?P<word>[^\W\d]\w*) | (?P<sign><=|>=|!=|==|[=<>(),])""",
-    re.VERBOSE | re.ASCII,
-)
-_HINTS = {
-    "'": "a text ends with the sign that it began with",
-    '"': "a text ends with the sign that it began with",
-    "!": "the opposite of = is !=, and of a condition it is not",
-    "&": "conditions are joined by and",
-    "|": "conditions are joined by or",
-    "%": "a pattern is a text, as in like 'a%'",
-}
 _COMPARED = ("=", "!=", "<", "<=", ">", ">=")
 
 Value = float | int | str | bool | Span
@@ -72,13 +58,6 @@ class Both(NamedTuple):
 
 
 Node = Condition | Not | Both
-
-
-class _Token(NamedTuple):
-    kind: str
-    text: str
-    begin: int
-    end: int
 
 
 def parse(text: str) -> Node | None:
@@ -133,33 +112,18 @@ class _Reader:
         if len(text) > limits.QUERY_CHARACTERS:
             raise InvalidQuery(f"the question has {len(text)} characters; {limits.QUERY_CHARACTERS} are allowed. Ask for less at a time.")
         self.text = text
-        self.tokens = list(self._cut())
+        self.tokens = cut(text, ALLOWED)
         self.place = 0
         self.conditions = 0
         self.values = 0
 
-    def _cut(self) -> list[_Token]:
-        found = []
-        end = 0
-        while (match := _TOKENS.match(self.text, end)) is not None:
-            assert match.lastgroup is not None
-            if match.lastgroup != "space":
-                found.append(_Token(match.lastgroup, match[match.lastgroup], end, match.end()))
-            end = match.end()
-        if end < len(self.text):
-            one = self.text[end]
-            why = f"{one!r} is not part of a question"
-            hint = _HINTS.get(one)
-            raise self.wrong(_Token("", one, end, end + 1), f"{why}: {hint}" if hint else why, ALLOWED)
-        return [*found, _Token("end", "", end, end + 1)]
-
     @property
-    def now(self) -> _Token:
+    def now(self) -> Token:
         return self.tokens[self.place]
 
-    def wrong(self, token: _Token, why: str, more: str = "") -> InvalidQuery:
+    def wrong(self, token: Token, why: str, more: str = "") -> InvalidQuery:
         """Return the error for a token."""
-        return InvalidQuery(pointed(self.text, token.begin, token.end, why, more), text=self.text, place=token.begin)
+        return wrong(self.text, token, why, more)
 
     def taken(self, word: str) -> bool:
         """Say whether this word or sign comes next, and go on behind it."""
@@ -270,7 +234,7 @@ class _Reader:
         self.place += 1
         return self.fitting(token, field, found)
 
-    def fitting(self, token: _Token, field: Field, value: Value) -> Value:
+    def fitting(self, token: Token, field: Field, value: Value) -> Value:
         kind = field.kind
         if kind == "metrics":
             return value
@@ -295,7 +259,7 @@ class _Reader:
         # names are kept in this form, so that however an accent was typed it is found
         return unicodedata.normalize("NFC", value) if kind in ("model", "alias", "parent") else value
 
-    def number(self, token: _Token) -> int | float:
+    def number(self, token: Token) -> int | float:
         found = float(token.text)
         if found in (float("inf"), float("-inf")):
             raise self.wrong(token, "this number is too large")
@@ -313,7 +277,7 @@ class _Reader:
             raise self.wrong(token, f"the pattern has more than {limits.QUERY_WILDCARDS} signs % (QUERY_WILDCARDS)")
         return found
 
-    def clean(self, token: _Token, text: str) -> str:
+    def clean(self, token: Token, text: str) -> str:
         """Refuse text that no database takes."""
         if "\0" in text or any("\ud800" <= one <= "\udfff" for one in text):
             raise self.wrong(token, "this text holds a NUL or half a character, and nothing in a store is called so")

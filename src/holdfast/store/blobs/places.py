@@ -52,10 +52,12 @@ def bucket(address: str, options: Mapping[str, Any] | None = None) -> RemoteBlob
     known = {*_OPTIONS[scheme], *_SECRETS[scheme], *_CLIENT, "credential_provider"}
     if unknown := sorted(given.keys() - known):
         raise ValueError(f"{shown(address)}: there is no option {quoted(unknown[0], 60)!r}; there are {', '.join(sorted(known))}")
+    if not callable(given.get("credential_provider", dict)):
+        raise ValueError(f"{shown(address)}: credential_provider is a callable, and stands in blob_options, not in the address")
     client = {key: given.pop(key) for key in _CLIENT if key in given}
     where = f"{scheme}://{name}/{prefix}" if prefix else f"{scheme}://{name}"
     try:
-        made, endpoint = _MAKERS[scheme](name, given, _TIMES | client if "proxy_url" in client else _TIMES | _NO_PROXY | client, where)
+        made, endpoint = _MAKERS[scheme](name, given, _TIMES | ({"proxy_excludes": ""} if "proxy_url" in client else _NO_PROXY) | client, where)
     except BaseError as error:
         said = quoted(str(error).partition("\n")[0], 200)
         raise EnvironmentMissing(f"obstore refuses these options ({said}); variables of the environment that begin with AWS_, GOOGLE_ or AZURE_ may be in its way: unset them", file=where) from None
