@@ -17,11 +17,7 @@ import sqlalchemy as sa
 import holdfast
 from holdfast.errors import Conflict, Corrupt, NotFound, Unavailable
 from holdfast.store import arriving, carrying
-<<<<<<< HEAD
-from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, read_layout, read_record, sealed, to_json
-=======
 from holdfast.store.objects import Layout, Record, artifact_name, blob_name, layout_name, read_layout, read_record, to_json
->>>>>>> s3
 from holdfast.store.store import Store
 
 BODY = np.random.default_rng(0).normal(size=200_000)  # 1.6 MB: a blob of its own
@@ -255,11 +251,7 @@ def test_objects_named_by_no_digest_are_refused(stores: tuple[Store, Store], blo
     with pytest.raises(Corrupt, match="is not the layout of that artifact"):
         there.transfer.pull(here)
     with pytest.raises(Corrupt, match="something that is no digest"):
-<<<<<<< HEAD
-        read_record(sealed(record), "log/m/000000000001.json", "")
-=======
         read_record(to_json(Record("m", 1, "version", 1.0, "", "", "", n=1, artifact="../../x")), "log/m/000000000001.json", "")
->>>>>>> s3
 
 
 def test_a_catalog_that_lies_about_names_is_refused(stores: tuple[Store, Store]) -> None:
