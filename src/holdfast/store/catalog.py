@@ -5,6 +5,7 @@ The one rule: nothing stands here alone; every row but those of sessions follows
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
@@ -150,6 +151,22 @@ def guard(on: Any, shared: bool) -> None:
     On SQLite a writer is alone anyway.
     """
     on.execute(sa.select(about.c.value).where(about.c.key == "format").with_for_update(read=shared))
+
+
+def these(model: Any, n: Any, wanted: Iterable[tuple[Any, int]]) -> Any:
+    """Return the condition that a row is of one of some versions.
+
+    Pairs are grouped by their models: SQLite looks through the whole table for pairs in a list, and in an index for numbers in one.
+
+    Args:
+        model: the column that says of which model.
+        n: the column of the number.
+        wanted: model and number of each.
+    """
+    groups: dict[Any, list[int]] = {}
+    for one, number in wanted:
+        groups.setdefault(one, []).append(number)
+    return sa.or_(sa.false(), *[sa.and_(model == one, n.in_(numbers)) for one, numbers in groups.items()])
 
 
 def insert_missing(on: Any, table: Any, key: str, rows: list[dict[str, Any]]) -> set[Any]:
