@@ -76,7 +76,7 @@ def test_a_change_is_found_although_the_blob_was_compared_before(tmp_path: Path)
     os.chmod(path, 0o644)
     with open(path, "r+b") as file:
         file.write(b"\xff")
-    with pytest.raises(Corrupt, match="does not match its digest; holdfast check --level full says what that hurts"):
+    with pytest.raises(Corrupt, match="does not match its digest; holdfast check --full says what that hurts"):
         store.load("m:1")
     assert store.load("m:1", digests="never")["body"][0] != BODY[0]
     with pytest.raises(ValueError, match="digests is once, all or never"):

@@ -51,7 +51,7 @@ class Verified:
         if source.size and digest_of(source.view(0, source.size)) != digest:
             name = source.name
             source.close()
-            raise Corrupt(f"the object {blob_name(digest)} does not match its digest; holdfast check --level full says what that hurts, and --repair-from heals it", file=name)
+            raise Corrupt(f"the object {blob_name(digest)} does not match its digest; holdfast check --full says what that hurts, and --repair-from heals it", file=name)
         if key is not None:
             self._seen.add(key)
             self._mark(key)
