@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
 # Real servers for the tests of buckets that are marked long. Each is started in the foreground and ends with this script.
 #   .ci/servers.sh install                      radosgw (Ceph) from Debian, s3rver and azurite from npm
-#   .ci/servers.sh radosgw|s3rver|azurite FOLDER PORT
+#   .ci/servers.sh radosgw|s3rver|azurite FOLDER PORT    (radosgw takes the next port too)
 # Keys: radosgw key/secretsecret; s3rver S3RVER/S3RVER; azurite has its well-known account. All listen on 127.0.0.1 alone.
 set -euo pipefail
 
 name=${1:?"say which server"}
 if [ "$name" = install ]; then
+    apt-get update -q
     apt-get install -y -q --no-install-recommends radosgw ceph-mon ceph-osd ceph-common
+    if ! command -v npm >/dev/null; then
+        echo "there is no npm, so the tests of s3rver and azurite will be skipped" >&2
+        exit
+    fi
     npm install --global --silent --no-fund --no-audit s3rver@3.7.1 azurite@3.37.0
     exit
 fi

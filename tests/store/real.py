@@ -10,6 +10,7 @@ import contextlib
 import datetime
 import hashlib
 import hmac
+import random
 import shutil
 import socket
 import subprocess
@@ -49,8 +50,7 @@ def running(name: str, folder: Path) -> Iterator[Real]:
     """Start a server, make a bucket, and end the server."""
     if shutil.which(PROGRAMS[name]) is None:
         pytest.skip(f"{name} is not installed; .ci/servers.sh install")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = _free()
     with (
         (folder / "said.txt").open("w+b") as said,
         subprocess.Popen([str(SCRIPT), name, str(folder / "data"), str(port)], stdin=subprocess.DEVNULL, stdout=said, stderr=said) as server,
@@ -68,6 +68,14 @@ def running(name: str, folder: Path) -> Iterator[Real]:
         finally:
             server.terminate()
             server.wait(30)
+
+
+def _free() -> int:
+    """Return a port that is free, and the next one too, which the monitor of Ceph takes; below those that the system gives to others."""
+    while True:
+        port = random.randrange(12_000, 30_000)
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)), socket.create_server(("127.0.0.1", port + 1)):
+            return port
 
 
 def _s3(endpoint: str, key: str, secret: str, make: bool) -> Real:

@@ -154,7 +154,7 @@ def run(command: dict[str, Any]) -> dict[str, Any]:
             if command.get("limit"):
                 resource.setrlimit(resource.RLIMIT_FSIZE, (command["limit"], command["limit"]))
             if command.get("armed"):
-                shim.shim_arm(command["root"].encode(), command.get("n", 0), MODES[command.get("mode", "")], command.get("errno", 0), log)
+                shim.shim_arm(command.get("watch", command["root"]).encode(), command.get("n", 0), MODES[command.get("mode", "")], command.get("errno", 0), log)
             try:
                 globals()[command["do"]](command["root"], said)
             except HoldfastError as error:

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 import holdfast
 from holdfast.errors import Conflict, Corrupt, NotFound, Unavailable
 from holdfast.store import arriving, carrying
-from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, read_layout, read_record, to_json
+from holdfast.store.objects import Layout, Record, artifact_name, blob_name, layout_name, read_layout, read_record, to_json
 from holdfast.store.store import Store
 
 BODY = np.random.default_rng(0).normal(size=200_000)  # 1.6 MB: a blob of its own
@@ -250,9 +250,8 @@ def test_objects_named_by_no_digest_are_refused(stores: tuple[Store, Store], blo
     here.blobs.put(name, [data], len(data))
     with pytest.raises(Corrupt, match="is not the layout of that artifact"):
         there.transfer.pull(here)
-    record = b'{"model":"m","seq":1,"kind":"version","at":1.0,"who":"","why":"","writer":"","n":1,"artifact":"../../x"}'
     with pytest.raises(Corrupt, match="something that is no digest"):
-        read_record(record, "log/m/000000000001.json", "")
+        read_record(to_json(Record("m", 1, "version", 1.0, "", "", "", n=1, artifact="../../x")), "log/m/000000000001.json", "")
 
 
 def test_a_catalog_that_lies_about_names_is_refused(stores: tuple[Store, Store]) -> None:
@@ -343,7 +342,6 @@ def test_a_store_open_for_reading_gives_and_does_not_take(stores: tuple[Store, S
 
 
 def test_cards_come_along(stores: tuple[Store, Store]) -> None:
-    from holdfast.store.objects import Record
     from holdfast.store.publish import Session
     from holdfast.values.digest import digest
 

@@ -34,6 +34,7 @@ table { border-collapse: collapse; width: 100%; margin: .25rem 0 .75rem; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .7rem .3rem 0; border-bottom: 1px solid var(--line); overflow-wrap: anywhere; }
 th { color: var(--quiet); font-weight: 500; white-space: nowrap; } td.number { font-variant-numeric: tabular-nums; white-space: nowrap; }
 code { font: .88em/1.4 ui-monospace, monospace; overflow-wrap: anywhere; }
+td:first-child { min-width: 2.8em; } td:nth-last-child(-n+3) { min-width: 5.5em; overflow-wrap: break-word; } td:nth-last-child(-n+3) code { overflow-wrap: break-word; }
 svg { display: block; width: 100%; height: auto; margin: .5rem 0 1rem; }
 svg text { fill: var(--text); font: 11px system-ui, sans-serif; text-anchor: middle; } svg .tick { fill: var(--quiet); } svg .name { text-anchor: end; } svg .amount { text-anchor: start; fill: var(--quiet); }
 svg .same { fill: var(--same); } svg .near { fill: var(--near); } svg .off { fill: var(--off); } svg .far { fill: var(--far); } svg .axis { stroke: var(--line); }

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from holdfast.errors import Corrupt
+from holdfast.errors import Corrupt, Unavailable
 from holdfast.store import catalog as c
 from holdfast.store.blobs import Object
+from holdfast.store.blobs.memory import MemoryBlobs
 from holdfast.store.database import now
 from holdfast.store.lines import adopt_all, lines
 from holdfast.store.objects import artifact_name, blob_name, digest_in, layout_name
@@ -88,6 +89,8 @@ def collect(store: Store, grace: float = GRACE, dry_run: bool = False) -> Collec
     """Delete what nobody needs; see `Admin.collect`."""
     if not grace >= 0:
         raise ValueError(f"grace is a number of seconds from 0 on, and not {grace!r}")
+    if store.database.alone and not isinstance(store.blobs, MemoryBlobs):
+        raise Unavailable("a bucket without a database is not collected from: nobody knows what others are about to save; connect with postgresql://host/database?blobs=...", file=store.shown)
     adopted = 0 if dry_run else _adopt(store)
     blobs, database = store.blobs, store.database
     moment = now()

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
+from holdfast.artifact.atomic import sync_folder, translate
 from holdfast.errors import Corrupt, FormatError, NotFound, Unavailable, UnsupportedVersion
 from holdfast.store.blobs import SCHEMES, Blobs
 from holdfast.store.blobs.filesystem import Claim, Found, look
-from holdfast.store.blobs.local import LocalBlobs
+from holdfast.store.blobs.local import LocalBlobs, made
 from holdfast.store.blobs.memory import MemoryBlobs
 from holdfast.store.blobs.wrapped import ReadOnlyBlobs, RetryingBlobs
 from holdfast.store.database import Database
@@ -66,9 +67,14 @@ def _parts(text: str, shown: str, read_only: bool, options: Mapping[str, Any] | 
         kept = "&".join(f"{key}={value}" for key, values in asked.items() if key != "blobs" for value in values)
         return blobs_at(place, read_only=read_only, options=options, cache=cache), f"postgresql+psycopg://{parts.netloc}{parts.path}{'?' + kept if kept else ''}", None
     if scheme in SCHEMES:
-        if not read_only:
-            raise ValueError(f"{shown} alone has no catalog, which writers need; give postgresql://host/database?blobs={shown}, or read it with read_only=True")
-        return blobs_at(text, read_only=True, options=options, cache=cache), None, None
+        blobs = blobs_at(text, read_only=read_only, options=options, cache=cache)
+        if read_only:
+            return blobs, None, None
+        if not blobs.creates:
+            raise Unavailable(
+                f"this bucket lets several writers win one conditional PUT, so that it cannot keep them apart by itself; give postgresql://host/database?blobs={shown}, or read it with read_only=True", file=shown
+            )
+        return blobs, IN_MEMORY, None  # the records keep the order: of those who put one under a number, one wins, and the others read it
     raise ValueError(f"{shown} is no address of a store; give a folder, or postgresql://host/database?blobs=s3://bucket/prefix")
 
 
@@ -78,7 +84,7 @@ def _catalog(blobs: Blobs, url: str | None, shown: str, read_only: bool, claim: 
     if url is None or (read_only and (url == IN_MEMORY or (file is not None and not os.path.exists(file)))):
         return snapshot(blobs, shown)
     if not read_only:
-        database = Database(url, shown, shared=claim is not None, on_close=None if claim is None else claim.release)
+        database = Database(url, shown, shared=claim is not None, on_close=None if claim is None else claim.release, alone=url == IN_MEMORY)
         try:
             database.make(lambda on: told(replay_all(on, Journal(blobs, database)), shown))
         except Unavailable as error:
@@ -131,7 +137,11 @@ def _folder(folder: str, read_only: bool) -> tuple[Blobs, Found | None]:
     """Return a folder as a place for objects, and what it stands on, if that can be tried."""
     if read_only:
         return ReadOnlyBlobs(LocalBlobs(folder)), None
-    os.makedirs(folder, exist_ok=True)
+    try:
+        for changed in made(os.path.abspath(folder)):
+            sync_folder(changed)  # or a power cut takes the whole store
+    except OSError as error:
+        raise translate(error, folder, "the folder of the store could not be made") from None
     found = look(folder)
     return LocalBlobs(folder, found.links), found
 

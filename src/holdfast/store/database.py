@@ -26,9 +26,19 @@ class Database:
         shown: how messages call it.
     """
 
-    def __init__(self, url: str, shown: str, read_only: bool = False, shared: bool = False, on_close: Callable[[], None] | None = None) -> None:
-        """Open a catalog; ``shared`` is for a file of SQLite on a file system of the network, ``on_close`` is called once it is closed."""
+    def __init__(self, url: str, shown: str, read_only: bool = False, shared: bool = False, on_close: Callable[[], None] | None = None, alone: bool = False) -> None:
+        """Open a catalog.
+
+        Args:
+            url: of SQLAlchemy's kind.
+            shown: how messages call it.
+            read_only: refuse to write.
+            shared: it is a file of SQLite on a file system of the network.
+            on_close: called once it is closed.
+            alone: it is of this connection alone, so that it holds nothing of what others rely on at this moment.
+        """
         self.shown = shown
+        self.alone = alone
         self._on_close = on_close
         self.read_only = read_only
         try:

@@ -129,8 +129,12 @@ _SEAL = b',"seal":"'
 
 
 def to_json(one: msgspec.Struct) -> bytes:
-    """Return the one JSON of an object; its last key is its seal, so that no byte of it can change unseen."""
-    body: bytes = _encode(one)
+    """Return the one JSON of an object, sealed."""
+    return sealed(_encode(one))
+
+
+def sealed(body: bytes) -> bytes:
+    """Return JSON with its seal as its last key, so that no byte of it can change unseen."""
     return body[:-1] + _SEAL + digest(body).encode() + b'"}'
 
 

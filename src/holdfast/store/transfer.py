@@ -130,12 +130,11 @@ class Transfer:
         return pack(self.store, path, refs, exports, on_bytes)
 
     @staticmethod
-    def open_pack(path: str | os.PathLike[str], *, compare: bool = True) -> Store:
+    def open_pack(path: str | os.PathLike[str]) -> Store:
         """Open a pack as a store for reading: its versions are loaded from where they lie in the file, mapped and not unpacked.
 
         Args:
             path: what `pack` wrote.
-            compare: compare a blob with its digest when it is opened first.
 
         Raises:
             FormatError: it is no pack, or damaged, or holds what a pack does not hold.
@@ -143,7 +142,7 @@ class Transfer:
         """
         from holdfast.store.oci.pack import Pack
 
-        return Pack(path, compare).store()
+        return Pack(path).store()
 
     def unpack(
         self,
@@ -174,7 +173,7 @@ class Transfer:
         """
         from holdfast.store.oci.pack import Pack
 
-        opened = Pack(path, compare=False)
+        opened = Pack(path)
         opened.check()
         done = carry(opened.store(), self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes, dry_run=dry_run)
         return done if exports_to is None or dry_run else done._replace(exports=tuple(opened.write_exports(exports_to)))

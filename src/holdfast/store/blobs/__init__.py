@@ -59,7 +59,7 @@ class Blobs(Protocol):
         """Return how many bytes an object has, or None when there is none."""
 
     def list(self, prefix: str) -> Iterator[Object]:
-        """Yield the objects below a prefix that ends with ``/``, in order of their names."""
+        """Yield the objects below a prefix that ends with ``/``, each once. In order of their names, but for servers that have another one."""
 
     def delete(self, name: str) -> None:
         """Take an object away, if it is there."""

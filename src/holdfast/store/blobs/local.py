@@ -27,6 +27,18 @@ CLAIM_SECONDS = 30.0
 """How long another writer of the same name is waited for, where there are no hard links."""
 
 
+def made(folder: str) -> set[str]:
+    """Make a folder and those above it; returns the folders in which one was made, which are to be flushed."""
+    missing = []
+    while not os.path.isdir(folder):
+        missing.append(folder)
+        folder = os.path.dirname(folder)
+    for part in reversed(missing):
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(part)
+    return {os.path.dirname(part) for part in missing}
+
+
 class LocalBlobs:
     """Objects in a folder."""
 
@@ -50,7 +62,7 @@ class LocalBlobs:
         with contextlib.ExitStack() as stack, self._translated():
             files = [(stack.enter_context(self._temporary(pieces, size)), self.path_of(name)) for name, pieces, size in objects]
             folders = {self.path_of(name.rpartition("/")[0]) for name, _, _ in objects}
-            changed = folders.union(*(self._make(folder) for folder in folders))
+            changed = folders.union(*(made(folder) for folder in folders))
             _each([partial(os.fsync, fd) for (fd, _), _ in files])
             for (_, temporary), path in files:
                 os.replace(temporary, path)
@@ -60,7 +72,7 @@ class LocalBlobs:
         """See `Blobs`. A hard link has one winner on every file system that has hard links; elsewhere a name is claimed by an exclusive create."""
         path = self.path_of(name)
         with self._translated(), self._temporary([data], len(data)) as (fd, temporary):
-            changed = {os.path.dirname(path), *self._make(os.path.dirname(path))}
+            changed = {os.path.dirname(path), *made(os.path.dirname(path))}
             os.fsync(fd)
             try:
                 if not self._links:
@@ -104,7 +116,7 @@ class LocalBlobs:
     @contextlib.contextmanager
     def _temporary(self, pieces: Iterable[Any], size: int) -> Iterator[tuple[int, str]]:
         """Give a written file that has no name yet, by descriptor and path; afterwards the path is gone."""
-        self._make(os.path.join(self.folder, TMP))
+        made(os.path.join(self.folder, TMP))
         temporary = os.path.join(self.folder, TMP, f"{os.getpid()}-{os.urandom(8).hex()}")
         fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o444)
         try:
@@ -127,17 +139,6 @@ class LocalBlobs:
             if isinstance(error, HoldfastError):
                 raise
             raise translate(error, self.shown, "the store could not be written") from None
-
-    def _make(self, folder: str) -> set[str]:
-        """Make a folder and those above it; returns the folders in which one was made, which are to be flushed."""
-        missing = []
-        while not os.path.isdir(folder):
-            missing.append(folder)
-            folder = os.path.dirname(folder)
-        for part in reversed(missing):
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(part)
-        return {os.path.dirname(part) for part in missing}
 
     def get(self, name: str) -> bytes:
         """See `Blobs`."""

@@ -186,14 +186,14 @@ class RetryingBlobs(Wrapped):
         return self.again(lambda: self.inner.size(name))
 
     def list(self, prefix: str) -> Iterator[Object]:
-        """See `Blobs`. A listing that breaks off is begun again, and goes on behind what was given already."""
-        last = ""
+        """See `Blobs`. A listing that breaks off is begun again, without what was given already: not every server has the same order twice."""
+        given: set[str] = set()
         failed = 0
         while True:
             try:
                 for one in self.inner.list(prefix):
-                    if one.name > last:
-                        last = one.name
+                    if one.name not in given:
+                        given.add(one.name)
                         failed = 0
                         yield one
                 return

@@ -75,12 +75,12 @@ def pack(
 class Pack:
     """A pack that was opened: its index and documents are compared, the bytes of models not yet."""
 
-    def __init__(self, path: str | os.PathLike[str], compare: bool) -> None:
+    def __init__(self, path: str | os.PathLike[str]) -> None:
         self.source = open_source(path)
         self.shown = os.fspath(path)
         self.exports: dict[tuple[str, int, str], d.Descriptor] = {}
         self.items: list[Carried] = []
-        self._shelf = Shelf(self.shown, self._layer, compare)
+        self._shelf = Shelf(self.shown, self._layer)
         # views and stores of a pack live as long as anybody holds them, and the descriptor with them
         self._closing = weakref.finalize(self.source, _close, self.source._fd)
         try:

@@ -108,7 +108,7 @@ class Registry:
             Conflict: another one has its number there.
         """
         try:
-            other = self._read(repo, str(one.n), Shelf(self.shown, self._no_layer, False))
+            other = self._read(repo, str(one.n), Shelf(self.shown, self._no_layer))
         except NotFound:
             return False
         if other.birth != one.birth:
@@ -155,7 +155,7 @@ class Registry:
         if refs is None:
             raise ValueError(f"say which versions of {self.shown}: a registry does not list its models; such as refs=['churn:7'], or 'churn' for all of its versions")
         fetched = Fetched(self.client, self.shown)
-        shelf = Shelf(self.shown, fetched.layer, False)
+        shelf = Shelf(self.shown, fetched.layer)
         found: dict[tuple[str, int], Carried] = {}
         for ref in [refs] if isinstance(refs, str) else refs:
             wanted = reference(ref)
