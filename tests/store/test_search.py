@@ -364,6 +364,7 @@ def test_questions_are_answered_by_indexes(tmp_path: Path) -> None:
     for name in ("two conditions, by metric", "two conditions, newest", "rare tag", "nothing", "nothing, by metric", "in production", "one model", "a day", "best of all", "not of a team"):
         assert not any(line.startswith("SCAN version") for line in plans[name]), (name, plans[name])
         assert "SEARCH" in plans[name][0] + plans[name][1], (name, plans[name])
+    assert "SEARCH version USING INDEX sqlite_autoindex_version_1 (model=? AND n=?)" in plans["rare tag or rare metric"], plans["rare tag or rare metric"]
     # along the order, and not sorted
     for name in ("newest page", "without a tag", "words in notes"):
         assert plans[name][0] == "SCAN version USING INDEX ix_version_at", (name, plans[name])

@@ -45,6 +45,8 @@ class Clauses:
         key: Any = None
         if not order.key:
             key = self._text(self._column(order.kind)) if order.kind in ("model", "type", "who") else self._column(order.kind)
+            if order.kind == "at" and first is not None:
+                key = key + 0.0  # no index is in this order, so that SQLite does not go along it after all
         elif absent:
             self.where.append(~self._value(order).exists())
         elif first is None:
@@ -108,6 +110,11 @@ class Clauses:
 
     def _begun(self, node: Node) -> Any:
         """Return a condition in a form that SQLite, which knows little of how many rows there are, begins with."""
+        if isinstance(node, Both):
+            # each version once, however many of the parts it fits
+            found = sa.union(*[indexed(one) for one in node.parts]).limit(-1).subquery()
+            self.source = self.source.join(found, sa.and_(found.c.model == c.version.c.model, found.c.n == c.version.c.n))
+            return sa.true()
         assert isinstance(node, Condition)
         if node.field.key:
             return self.keyed(self._join(_table(node.field), node.field.key), node)
@@ -181,6 +188,28 @@ class Clauses:
         if isinstance(value, str) and node.op != "=":
             return _COMPARE[node.op](self._text(column), value)
         return _COMPARE[node.op](column, value)
+
+
+_INDEXED = ("=", "<", "<=", ">", ">=", "in")
+
+
+def indexed(node: Node) -> Any:
+    """Return the SELECT of model and number of the versions that fit, where indexes have them; else None."""
+    if isinstance(node, Both):
+        parts = [found for one in node.parts if (found := indexed(one)) is not None]
+        return sa.union_all(*parts) if node.any and len(parts) == len(node.parts) else None
+    if not isinstance(node, Condition) or node.op not in _INDEXED:
+        return None
+    test = Clauses(True)
+    if node.field.key:
+        row = _table(node.field).c
+        return sa.select(row.model, row.n).where(row.key == node.field.key, test.keyed(row, node))
+    v = c.version.c
+    if node.field.kind == "alias" and node.op in ("=", "in") and LATEST not in node.values:
+        return sa.select(c.alias.c.model, c.alias.c.n).where(test.test(c.alias.c.name, node))
+    if node.field.kind == "model" and node.op in ("=", "in"):
+        return sa.select(v.model, v.n).where(v.model.in_(sa.select(c.model.c.id).where(test.test(c.model.c.name, node))))
+    return sa.select(v.model, v.n).where(test.test(v.at, node)) if node.field.kind == "at" else None
 
 
 def _table(field: Field) -> Any:

@@ -14,9 +14,8 @@ from typing import Any
 import sqlalchemy as sa
 
 from holdfast.store import catalog as c
-from holdfast.store.clauses import Clauses
-from holdfast.store.query import Condition, Field, Node
-from holdfast.values.reference import LATEST
+from holdfast.store.clauses import indexed
+from holdfast.store.query import Field, Node
 
 MANY = 20_000
 """Rows that are counted of one condition."""
@@ -24,7 +23,6 @@ CANDIDATES = 8
 """Conditions that are counted."""
 WALKED = ("at", "model", "metrics", "tags")
 """Orders that an index has."""
-_OPS = ("=", "<", "<=", ">", ">=", "in")
 
 
 def begin_with(on: Any, needed: Sequence[Node], order: Field, limit: int) -> int | None:
@@ -38,7 +36,7 @@ def begin_with(on: Any, needed: Sequence[Node], order: Field, limit: int) -> int
     """
     found: dict[int, int] = {}
     for place, one in enumerate(needed):
-        rows = _rows(one) if isinstance(one, Condition) and len(found) < CANDIDATES else None
+        rows = indexed(one) if len(found) < CANDIDATES else None
         if rows is not None:
             found[place] = on.scalar(sa.select(sa.func.count()).select_from(rows.limit(MANY + 1).subquery()))
     if not found:
@@ -52,20 +50,3 @@ def begin_with(on: Any, needed: Sequence[Node], order: Field, limit: int) -> int
     for count in found.values():
         passed *= max(1.0, total / max(1, count))
     return place if passed * limit > found[place] else None
-
-
-def _rows(one: Condition) -> Any:
-    """Return the SELECT of the rows that fit, where an index has them."""
-    if one.op not in _OPS:
-        return None
-    test = Clauses(True)
-    if one.field.key:
-        table = c.metric if one.field.kind == "metrics" else c.tag
-        return sa.select(table.c.n).where(table.c.key == one.field.key, test.keyed(table.c, one))
-    if one.field.kind == "alias" and one.op in ("=", "in") and LATEST not in one.values:
-        return sa.select(c.alias.c.n).where(test.test(c.alias.c.name, one))
-    if one.field.kind == "model" and one.op in ("=", "in"):
-        return sa.select(c.version.c.n).where(c.version.c.model.in_(sa.select(c.model.c.id).where(test.test(c.model.c.name, one))))
-    if one.field.kind == "at":
-        return sa.select(c.version.c.n).where(test.test(c.version.c.at, one))
-    return None
