@@ -96,14 +96,14 @@ def convert_stranger(stranger: Stranger, target: str, policy: Policy, durable: b
     model, dumped = stranger.built(reading, policy)
     digest = told_digest(dumped)
     extra = {"converted_from": reading.format, **reading.extra}
-    ready = _prepared(model, reading, extra)
+    ready = prepared(model, reading, extra)
     same_content: bool | None = None
     rows, same_answers = 0, None
     with replacing(target, durable) as sink:
         written = write_sections(sections(ready.content, ready.example, False), ready.manifest, sink.write_all)
         same_content = written.manifest.content.digest == digest
         with Opening.of_path(sink.path, shown=target) as opening:
-            rows, same_answers = _asked(model, opening.load(policy), reading.example)
+            rows, same_answers = asked(model, opening.load(policy), reading.example)
         if same_answers is False:
             raise ProofFailed(f"the new file answers differently to {rows} rows than the old one, so it was not kept", file=stranger.source.name)
     unproven = not same_content and same_answers is None
@@ -114,7 +114,7 @@ def convert_stranger(stranger: Stranger, target: str, policy: Policy, durable: b
     )  # fmt: skip
 
 
-def _prepared(model: Any, reading: Reading, extra: dict[str, Any]) -> saving.Prepared:
+def prepared(model: Any, reading: Reading, extra: dict[str, Any]) -> saving.Prepared:
     """Return what will be written; an example that the model cannot answer to is left behind, and not the model."""
     try:
         ready = saving.prepare(model, reading.example, None, extra)
@@ -154,7 +154,7 @@ def told_digest(dumped: Dumped) -> str:
     return content_digest(PREFIX + blake3(encode_tree(dumped.tree)).hexdigest(), tensors)
 
 
-def _asked(old: Any, new: Any, example: Any) -> tuple[int, bool | None]:
+def asked(old: Any, new: Any, example: Any) -> tuple[int, bool | None]:
     """Ask two models the same rows, and say how many and whether they answered alike."""
     rows = example
     if rows is None:

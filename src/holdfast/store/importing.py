@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from holdfast.artifact.convert import _asked as asked
-from holdfast.artifact.convert import _prepared as prepared
+from holdfast.artifact.convert import asked as asked
+from holdfast.artifact.convert import prepared as prepared
 from holdfast.artifact.convert import told_digest
 from holdfast.artifact.load import Opening
 from holdfast.artifact.mlflow import MlflowFolder
