@@ -133,3 +133,11 @@ def test_bytes_that_a_version_needs_cannot_be_deleted(catalog: Store) -> None:
     for line in ("DELETE FROM blob", *(f"DELETE FROM blob WHERE digest = '{one}'" for one in blobs), "DELETE FROM artifact"):
         with pytest.raises(Conflict), catalog.database.writing() as on:
             on.execute(sa.text(line))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_metric_has_a_place_in_an_order(catalog: Store, value: float) -> None:
+    catalog.save(LINEAR, "churn")
+    with pytest.raises(ValueError, match="no place in an order"):
+        catalog.metric("churn:1", auc=value)
+    assert catalog["churn:1"].metrics == {}

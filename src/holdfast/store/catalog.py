@@ -47,7 +47,7 @@ artifact = sa.Table(
     sa.Column("id", _DIGEST, primary_key=True),
     sa.Column("content", _DIGEST, nullable=False, index=True),
     sa.Column("type", sa.String(300), nullable=False),
-    sa.Column("size", _BIG, nullable=False),
+    sa.Column("size", _BIG, nullable=False, index=True),
 )  # fmt: skip
 
 artifact_blob = sa.Table(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -534,6 +535,9 @@ class Store:
 
     def metric(self, ref: str | Version, *, why: str = "", who: str | None = None, **metrics: float | int | str | None) -> Version:
         """Set metrics of a version, such as those of a later evaluation; None takes one away. The artifact keeps those of its save."""
+        for key, value in metrics.items():
+            if isinstance(value, float) and not math.isfinite(value):
+                raise ValueError(f"the metric {key!r} is {value}, which has no place in an order; give None to take it away, or text")
         return self._each(ref, "metric", metrics, why, who)
 
     def _each(self, ref: str | Version, kind: str, given: Mapping[str, Any], why: str, who: str | None) -> Version:

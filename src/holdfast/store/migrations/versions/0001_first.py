@@ -24,6 +24,7 @@ def upgrade() -> None:
     sa.PrimaryKeyConstraint('id', name=op.f('pk_artifact'))
     )
     op.create_index(op.f('ix_artifact_content'), 'artifact', ['content'], unique=False)
+    op.create_index(op.f('ix_artifact_size'), 'artifact', ['size'], unique=False)
     op.create_table('blob',
     sa.Column('digest', sa.String(length=80), nullable=False),
     sa.Column('size', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
