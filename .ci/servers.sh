@@ -69,7 +69,7 @@ CONF
     monmaptool --create --clobber --addv a "[v1:$monitor]" --fsid "$fsid" "$folder/monmap" >/dev/null
     ceph-mon -c "$conf" --mkfs -i a --monmap "$folder/monmap" --keyring "$folder/keyring"
     running=()
-    trap 'kill "${running[@]}" 2>/dev/null || true' EXIT
+    trap 'kill "${running[@]}" 2>/dev/null || true; wait' EXIT
     trap 'exit 143' TERM INT
     ceph-mon -c "$conf" -i a -f &
     running+=($!)
