@@ -170,12 +170,18 @@ def _unneeded() -> Any:
     )
 
 
+def _free(*conditions: Any) -> Any:
+    """Return the blobs of which some things hold and that nobody needs, but for those that somebody is about to pin: waiting for them could be for each other."""
+    return sa.select(c.blob.c.digest).where(*conditions, _unneeded()).order_by(c.blob.c.digest).with_for_update(skip_locked=True)
+
+
 def _condemn(moment: float) -> Any:
-    return sa.update(c.blob).where(c.blob.c.state == "live", _unneeded()).values(state="condemned", condemned=moment)
+    return sa.update(c.blob).where(c.blob.c.digest.in_(_free(c.blob.c.state == "live"))).values(state="condemned", condemned=moment)
 
 
 def _doom(before: float) -> Any:
-    return sa.update(c.blob).where(c.blob.c.state == "condemned", c.blob.c.condemned <= before, _unneeded()).values(state="deleting")
+    wanted = _free(c.blob.c.state == "condemned", c.blob.c.condemned <= before)
+    return sa.update(c.blob).where(c.blob.c.digest.in_(wanted)).values(state="deleting")
 
 
 def _held(on: Any, grace: float) -> tuple[Held, ...]:
