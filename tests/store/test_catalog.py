@@ -35,3 +35,20 @@ def test_what_was_opened_for_reading_is_not_written(tmp_path: Path) -> None:
     assert store.load("m@latest") == {"a": 1}
     with pytest.raises(holdfast.Unavailable, match="for reading alone"):
         store.save({"a": 2}, "m")
+
+
+def test_a_full_disk_under_the_catalog_is_said(tmp_path: Path) -> None:
+    store = holdfast.connect(tmp_path)
+    store.save({"a": 1}, "m")
+    with store.database.reading() as on:
+        pages = on.scalar(sa.text("PRAGMA page_count"))
+
+    def fill() -> None:
+        with store.database.writing() as on:
+            on.execute(sa.text(f"PRAGMA max_page_count = {pages}"))
+            on.execute(sa.text("INSERT INTO about VALUES ('x', :long)"), {"long": "y" * 3_000_000})
+
+    with pytest.raises(holdfast.NoSpace, match="the catalog is on is full"):
+        fill()
+    store.close()
+    assert holdfast.connect(tmp_path).load("m:1") == {"a": 1}

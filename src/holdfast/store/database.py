@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from holdfast.errors import Conflict, EnvironmentMissing, LibraryMissing, Unavailable, UnsupportedVersion, quoted
+from holdfast.errors import Conflict, EnvironmentMissing, LibraryMissing, NoSpace, Unavailable, UnsupportedVersion, quoted
 from holdfast.store import catalog
 
 BUSY_SECONDS = 60
@@ -108,6 +108,8 @@ class Database:
         except sa.exc.IntegrityError as error:
             raise Conflict(f"somebody else changed the store at the same time ({quoted(error.orig, 200)}); try again", file=self.shown) from error
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError) as error:
+            if "disk is full" in str(error.orig) or "No space left" in str(error.orig):
+                raise NoSpace("the disk that the catalog is on is full; nothing was changed: free space, and try again", file=self.shown) from error
             raise Unavailable(f"the catalog cannot be used: {quoted(error.orig or error, 300)}", file=self.shown) from error
 
     def close(self) -> None:
