@@ -219,7 +219,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     CONTENT: (LIMITS, CONTAINER, JSON, ARRAYS),
     "native/codec.py": (LIMITS, TREE),
     GRAPH: (LIMITS, TREE),
-    "values/dtypes.py": (LIMITS, ARRAYS),
+    "values/dtypes.py": (LIMITS, ARRAYS, "tests/foreign/test_dtypes.py"),
     "values/hashes.py": (TREE,),
     BUILD: (TREE, TYPES, TEXT, ARRAYS),
     BUILDING: (TREE, TYPES, TEXT, ARRAYS),
