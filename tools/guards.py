@@ -219,7 +219,7 @@ MODULES: dict[str, tuple[str, ...]] = {
     CONTENT: (LIMITS, CONTAINER, JSON, ARRAYS),
     "native/codec.py": (LIMITS, TREE),
     GRAPH: (LIMITS, TREE),
-    "values/dtypes.py": (LIMITS, ARRAYS),
+    "values/dtypes.py": (LIMITS, ARRAYS, "tests/foreign/test_dtypes.py"),
     "values/hashes.py": (TREE,),
     BUILD: (TREE, TYPES, TEXT, ARRAYS),
     BUILDING: (TREE, TYPES, TEXT, ARRAYS),
@@ -309,12 +309,14 @@ def copied(folder: str) -> Path:
 
 
 def run_tests(sources: Path, tests: list[str], first: bool = False) -> tuple[int, set[str], str]:
-    """Run tests against some sources; return the exit code, the node ids that failed, and the last lines. The code -1 is a run without end."""
+    """Run tests against some sources; return the exit code, the node ids that failed, and the last lines. The code -1 is a run without end, or one that a signal ended."""
     environment = dict(os.environ, PYTHONPATH=str(sources), PYTHONDONTWRITEBYTECODE="1", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=no", "-rfE", "-m", "not long", *(["-x"] if first else []), *tests]
     try:
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
     except subprocess.TimeoutExpired:
+        return -1, set(tests), ""
+    if done.returncode < 0:  # a missing guard may end the process, or hang it
         return -1, set(tests), ""
     lines = [line.split(" ", 1)[1] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
     return done.returncode, {line.partition(" - ")[0] for line in lines}, " / ".join((done.stdout + done.stderr).strip().splitlines()[-12:])

@@ -192,3 +192,18 @@ def test_a_lambda_is_refused_after_it_was_run_too(folder: Path) -> None:
     source.write_bytes(cloudpickle.dumps(FunctionTransformer(lambda rows: rows * 2)))
     with pytest.raises(HoldfastError, match=r"<lambda> cannot be found again.*holdfast\.expression"):
         holdfast.convert(source, folder / "lambda.safetensors", allow_pickle=True)
+
+
+def test_text_about_dill_makes_no_file_of_dills(folder: Path) -> None:
+    """Who wrote a pickle is said by the names in it, and not by what its texts say: joblib's arrays are nothing that dill reads."""
+    import collections
+
+    import joblib
+
+    source = folder / "about.joblib"
+    joblib.dump({"note": "not dill._dill", "mean": np.arange(3000.0), "kind": collections.UserDict(a=1)}, source)
+    with pytest.raises(HoldfastError):
+        holdfast.load(source)
+    done = holdfast.convert(source, folder / "about.safetensors", allow_pickle=True)
+    assert done.status == "converted"
+    assert done.ran["named"]

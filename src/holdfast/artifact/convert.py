@@ -131,7 +131,9 @@ def run_pickle(stranger: Stranger, target: str) -> Converted:
     """Convert a pickle by running it in a confined child; see `holdfast.artifact.unpickle`."""
     from holdfast.artifact.unpickle import convert
 
-    done = convert(stranger.source.name, target, stranger.kind)
+    # what the reading as data met says whose pickle it is; dill has names of its own for the builtins and for __main__
+    by_dill = stranger.kind == "pickle" and any(name.startswith("dill.") for name in stranger.names.found)
+    done = convert(stranger.source.name, target, "dill" if by_dill else stranger.kind)
     with Opening.of_path(target) as opening:
         assert opening.opened is not None
         type_ = opening.opened.manifest.type

@@ -41,7 +41,7 @@ def convert(path: str, target: str, kind: str = "pickle", seconds: int = SECONDS
     Args:
         path: the pickle, joblib or torch.save file.
         target: where to; a file of that name is replaced when everything went well.
-        kind: what its bytes say it is: ``pickle`` or ``torch``.
+        kind: whose reader it wants: ``pickle``, ``torch`` or ``dill``.
         seconds: processor time for the child.
         memory: bytes for the child.
 
@@ -97,7 +97,7 @@ def work(source: int, target: int, kind: str) -> list[str]:
 
     warnings.simplefilter("ignore")
     with open(source, "rb", closefd=False) as file:
-        model = _unpickled(source, file, kind)
+        model = _unpickled(file, kind)
     ready = prepare_save(model)
     made = sections(ready.content, None, False)
     with open(target, "wb", closefd=False) as out:
@@ -105,22 +105,15 @@ def work(source: int, target: int, kind: str) -> list[str]:
     return ready.needs_trust
 
 
-def _unpickled(source: int, file: Any, kind: str) -> Any:
+def _unpickled(file: Any, kind: str) -> Any:
     if kind == "torch":
         import torch
 
         return torch.load(file, weights_only=False, map_location="cpu")
-    if _names(source, b"dill._dill"):
+    if kind == "dill":
         import dill
 
         return dill.load(file)
     import joblib
 
     return joblib.load(file)
-
-
-def _names(source: int, text: bytes) -> bool:
-    import mmap
-
-    with mmap.mmap(source, 0, access=mmap.ACCESS_READ) as whole:
-        return whole.find(text) >= 0
