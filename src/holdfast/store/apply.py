@@ -24,31 +24,38 @@ class Parts(NamedTuple):
     blobs: dict[str, int]
 
 
-def apply(on: Any, record: Record, parts: Parts | None) -> None:
+# statements that are made once: making one anew costs more than SQLite needs to do it
+ROW = sa.select(c.model.c.id, c.model.c.seq, c.model.c.next_number, c.model.c.latest, c.model.c.versions).where(c.model.c.name == sa.bindparam("model"))
+_MOVE_ON = sa.update(c.model).where(c.model.c.id == sa.bindparam("moved"))
+_EVENT, _VERSION, _METRIC, _TAG, _PART = (sa.insert(table) for table in (c.event, c.version, c.metric, c.tag, c.artifact_blob))
+_IS_THERE = sa.select(c.version.c.n).where(c.version.c.model == sa.bindparam("model"), c.version.c.n == sa.bindparam("n"))
+
+
+def apply(on: Any, record: Record, parts: Parts | None, row: Any = None, pinned: bool = False) -> None:
     """Make the rows of a record, and move the model's line on.
 
     Args:
         on: a connection in a transaction that holds the model's row.
         record: whose ``seq`` is the model's next.
         parts: for a record of a version; of a card that is replayed, its blob.
+        row: of the model, as `ROW` gives it in this transaction.
+        pinned: a session relies on the blobs until this transaction ends, so they have rows and are live.
 
     Raises:
         Conflict: the record expects what is not so; nothing of it may count.
         NotFound: it is about a version that is not there.
     """
-    of = c.model.c
-    model = on.execute(sa.select(of.id, of.seq, of.next_number).where(of.name == record.model)).one()
-    if record.seq != model.seq + 1:
-        raise Conflict(f"the record {record.seq} of {record.model} does not follow {model.seq}")
-    changes: dict[str, Any] = {"seq": record.seq, "changed": record.at}
-    _KINDS[record.kind](on, model.id, record, parts, changes)
-    on.execute(
-        sa.insert(c.event).values(
-            model=model.id, seq=record.seq, kind=record.kind, at=record.at, who=record.who, why=record.why, n=record.n, alias=record.alias, old=record.old,
-            new=record.new, key=record.key, value=value_text(record),
-        )
-    )  # fmt: skip
-    on.execute(sa.update(c.model).where(of.id == model.id).values(**changes))
+    row = on.execute(ROW, {"model": record.model}).one() if row is None else row
+    if record.seq != row.seq + 1:
+        raise Conflict(f"the record {record.seq} of {record.model} does not follow {row.seq}")
+    changes = {"seq": record.seq, "changed": record.at, "next_number": row.next_number, "latest": row.latest, "versions": row.versions}
+    if record.kind == "version":
+        _version(on, row.id, record, parts, changes, pinned)
+    else:
+        _KINDS[record.kind](on, row.id, record, parts, changes)
+    said = {name: getattr(record, name) for name in ("seq", "kind", "at", "who", "why", "n", "alias", "old", "new", "key")}
+    on.execute(_EVENT, {"model": row.id, **said, "value": value_text(record)})
+    on.execute(_MOVE_ON, {"moved": row.id, **changes})
 
 
 def value_text(record: Record) -> str | None:
@@ -58,30 +65,26 @@ def value_text(record: Record) -> str | None:
     return None if record.value is None else json.dumps(record.value)
 
 
-def _version(on: Any, model: int, record: Record, parts: Parts | None, changes: dict[str, Any]) -> None:
+def _version(on: Any, model: int, record: Record, parts: Parts | None, changes: dict[str, Any], pinned: bool) -> None:
     assert parts is not None
     assert record.n is not None
-    c.insert_missing(on, c.blob, "digest", _live(parts))
     digests = list(parts.blobs)
-    for start in range(0, len(digests), 500):
-        chosen = c.blob.c.digest.in_(digests[start : start + 500])
-        on.execute(sa.update(c.blob).where(chosen, c.blob.c.state != "live").values(state="live", condemned=None))
+    if not pinned:
+        c.insert_missing(on, c.blob, "digest", _live(parts))
+        for start in range(0, len(digests), 500):
+            chosen = c.blob.c.digest.in_(digests[start : start + 500])
+            on.execute(sa.update(c.blob).where(chosen, c.blob.c.state != "live").values(state="live", condemned=None))
     new = c.insert_missing(on, c.artifact, "id", [{"id": record.artifact, "content": parts.content, "type": parts.type[:300], "size": parts.size}])
     if new and digests:
-        on.execute(sa.insert(c.artifact_blob), [{"artifact": record.artifact, "blob": digest} for digest in parts.blobs])
-    on.execute(
-        sa.insert(c.version).values(
-            model=model, n=record.n, artifact=record.artifact, at=record.at, who=record.who, note=record.text or "", parent=record.parent,
-            data=json.dumps(record.data, sort_keys=True), code=json.dumps(record.code, sort_keys=True), origin=json.dumps(record.origin, sort_keys=True),
-        )
-    )  # fmt: skip
-    for key, value in record.metrics.items():
-        on.execute(sa.insert(c.metric).values(model=model, n=record.n, key=key, **_metric(value)))
+        on.execute(_PART, [{"artifact": record.artifact, "blob": digest} for digest in parts.blobs])
+    whole = {name: json.dumps(getattr(record, name), sort_keys=True) for name in ("data", "code", "origin")}
+    said = {"artifact": record.artifact, "at": record.at, "who": record.who, "note": record.text or "", "parent": record.parent}
+    on.execute(_VERSION, {"model": model, "n": record.n, **said, **whole})
+    if record.metrics:
+        on.execute(_METRIC, [{"model": model, "n": record.n, "key": key, **_metric(value)} for key, value in record.metrics.items()])
     if record.tags:
-        on.execute(sa.insert(c.tag), [{"model": model, "n": record.n, "key": key, "value": value} for key, value in record.tags.items()])
-    of = c.model.c
-    changes.update(next_number=sa.case((of.next_number > record.n, of.next_number), else_=record.n + 1), versions=of.versions + 1)
-    changes.update(latest=sa.case((of.latest > record.n, of.latest), else_=record.n))
+        on.execute(_TAG, [{"model": model, "n": record.n, "key": key, "value": value} for key, value in record.tags.items()])
+    changes.update(next_number=max(changes["next_number"], record.n + 1), versions=changes["versions"] + 1, latest=max(changes["latest"] or 0, record.n))
 
 
 def _live(parts: Parts) -> list[dict[str, Any]]:
@@ -97,8 +100,7 @@ def _metric(value: Any) -> dict[str, Any]:
 
 
 def _there(on: Any, model: int, record: Record) -> None:
-    where = (c.version.c.model == model, c.version.c.n == record.n)
-    if on.scalar(sa.select(c.version.c.n).where(*where)) is None:
+    if on.scalar(_IS_THERE, {"model": model, "n": record.n}) is None:
         raise NotFound(f"there is no version {record.model}:{record.n}")
 
 
@@ -156,8 +158,7 @@ def _delete(on: Any, model: int, record: Record, parts: Parts | None, changes: d
     on.execute(sa.delete(c.version).where(*mine))
     if on.scalar(sa.select(sa.func.count()).select_from(c.version).where(c.version.c.artifact == id_)) == 0:
         on.execute(sa.delete(c.artifact).where(c.artifact.c.id == id_))
-    last = sa.select(sa.func.max(c.version.c.n)).where(c.version.c.model == model).scalar_subquery()
-    changes.update(latest=last, versions=c.model.c.versions - 1)
+    changes.update(latest=on.scalar(sa.select(sa.func.max(c.version.c.n)).where(c.version.c.model == model)), versions=changes["versions"] - 1)
 
 
-_KINDS = {"version": _version, "alias": _alias, "rollback": _alias, "tag": _tag, "metric": _set_metric, "note": _note, "card": _card, "delete": _delete}
+_KINDS = {"alias": _alias, "rollback": _alias, "tag": _tag, "metric": _set_metric, "note": _note, "card": _card, "delete": _delete}

@@ -176,7 +176,7 @@ def _artifacts(source: Store, target: Store, session: Session, places: list[Plac
     count, nbytes = copy_blobs(source.blobs, target.blobs, wanted, new, lambda: session.pin({}), on_bytes)
     parts = {}
     for id_, (raw, manifest, where) in read.items():
-        session.claim(id_)
+        session.pin({}, id_)
         own = {blob: wanted[blob] for blob, _, _ in where.pieces}
         check_sections(target.blobs, raw, manifest, where, own)
         _keep(target, id_, raw, where)

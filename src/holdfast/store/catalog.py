@@ -6,6 +6,7 @@ The one rule: nothing stands here alone; every row but those of sessions follows
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -150,7 +151,8 @@ def guard(on: Any, shared: bool) -> None:
 
     On SQLite a writer is alone anyway.
     """
-    on.execute(sa.select(about.c.value).where(about.c.key == "format").with_for_update(read=shared))
+    if on.engine.dialect.name != "sqlite":
+        on.execute(sa.select(about.c.value).where(about.c.key == "format").with_for_update(read=shared))
 
 
 def these(model: Any, n: Any, wanted: Iterable[tuple[Any, int]]) -> Any:
@@ -174,9 +176,10 @@ def insert_missing(on: Any, table: Any, key: str, rows: list[dict[str, Any]]) ->
 
     What an ``INSERT`` counts is not asked: a driver may not know it.
     """
-    insert = getattr(dialects, on.engine.dialect.name).insert
-    new: set[Any] = set()
-    for start in range(0, len(rows), 200):
-        wanted = insert(table).values(rows[start : start + 200]).on_conflict_do_nothing(index_elements=[key]).returning(table.c[key])
-        new.update(on.scalars(wanted))
-    return new
+    return set(on.scalars(_insert_missing(on.engine.dialect.name, table.name, key), rows)) if rows else set()
+
+
+@cache
+def _insert_missing(dialect: str, table: str, key: str) -> Any:
+    insert = getattr(dialects, dialect).insert(tables.tables[table])
+    return insert.on_conflict_do_nothing(index_elements=[key]).returning(insert.table.c[key])

@@ -147,7 +147,10 @@ def _begin_sqlite(connection: Any) -> None:
     if options.get("holdfast_reads"):
         connection.exec_driver_sql("BEGIN")
         return
-    connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if options.get('holdfast_durable', True) else 'NORMAL'}")
+    wanted = "FULL" if options.get("holdfast_durable", True) else "NORMAL"
+    if connection.info.get("synchronous") != wanted:
+        connection.exec_driver_sql(f"PRAGMA synchronous={wanted}")
+        connection.info["synchronous"] = wanted
     # IMMEDIATE: whoever reads first and writes later would otherwise be refused when somebody wrote in between
     connection.exec_driver_sql("BEGIN IMMEDIATE")
 

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 from holdfast.errors import Conflict, Corrupt, NotFound, Unavailable
 from holdfast.native.container import logical_bytes
 from holdfast.store import catalog as c
-from holdfast.store.apply import Parts, apply
+from holdfast.store.apply import ROW, Parts, apply
 from holdfast.store.blobs import Blobs
 from holdfast.store.database import Database, now
 from holdfast.store.objects import Record, artifact_name, blob_name, blobs_of, layout_name, read_layout, read_record, record_name, to_json
@@ -28,6 +28,9 @@ from holdfast.values.manifest import read_manifest
 
 TRIES = 1000
 """Records of others that a writer makes rows of before it gives up."""
+
+
+_LOCKED = ROW.with_for_update()
 
 
 class _Taken(Exception):
@@ -48,7 +51,7 @@ class Journal:
             make: given a connection and the model's row (id, seq, next_number), the record, with ``seq`` still open; raises to change nothing.
             model: its name.
             parts: for a version.
-            before: done in the same transaction.
+            before: lets go of what a session relies on, in the same transaction.
 
         Returns:
             The record as it was written.
@@ -62,7 +65,7 @@ class Journal:
                 # rows first, not committed yet: what they refuse must not have a record in the line
                 if before is not None:
                     before(on)
-                apply(on, record, parts)
+                apply(on, record, parts, row, pinned=before is not None)
                 name = record_name(model, record.seq)
                 if not self.blobs.put_new(name, to_json(record)) and not self._is_ours(name, writer):
                     raise _Taken
@@ -78,12 +81,10 @@ class Journal:
             return False
 
     def _locked(self, on: Any, model: str) -> Any:
-        of = c.model.c
-        wanted = sa.select(of.id, of.seq, of.next_number).where(of.name == model).with_for_update()
-        row = on.execute(wanted).one_or_none()
+        row = on.execute(_LOCKED, {"model": model}).one_or_none()
         if row is None:
             c.insert_missing(on, c.model, "name", [{"name": model, "seq": 0, "next_number": 1, "versions": 0, "changed": now()}])
-            row = on.execute(wanted).one()
+            row = on.execute(_LOCKED, {"model": model}).one()
         return row
 
     def adopt(self, model: str) -> int:

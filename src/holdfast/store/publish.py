@@ -36,6 +36,15 @@ WAIT = 60.0
 """Seconds that a save waits for a blob that is being deleted."""
 
 
+# statements that are made once: making one anew costs more than SQLite needs to do it
+_BEGIN, _PIN, _CLAIM = (sa.insert(table) for table in (c.session, c.session_blob, c.session_artifact))
+_MOVE_ON = sa.update(c.session).where(c.session.c.id == sa.bindparam("moved"))
+_END = sa.delete(c.session).where(c.session.c.id == sa.bindparam("ended"))
+_HELD = sa.select(c.session_blob.c.blob).where(c.session_blob.c.session == sa.bindparam("session"))
+_CLAIMED = sa.select(c.session_artifact.c.artifact).where(c.session_artifact.c.session == sa.bindparam("session"), c.session_artifact.c.artifact == sa.bindparam("artifact"))
+_STATES = sa.select(c.blob.c.digest, c.blob.c.state).where(c.blob.c.digest.in_(sa.bindparam("digests", expanding=True))).order_by(c.blob.c.digest).with_for_update()
+
+
 class Put(NamedTuple):
     """An artifact that is in the store, and that no version names yet."""
 
@@ -77,9 +86,7 @@ class Session:
         """
         if not self.begun:
             return
-        on.execute(sa.delete(c.session_blob).where(c.session_blob.c.session == self.id))
-        on.execute(sa.delete(c.session_artifact).where(c.session_artifact.c.session == self.id))
-        if not on.execute(sa.delete(c.session).where(c.session.c.id == self.id)).rowcount:
+        if not on.execute(_END, {"ended": self.id}).rowcount:  # what it relied on goes with it
             raise self._ended()
 
     @contextlib.contextmanager
@@ -89,7 +96,7 @@ class Session:
             if self.begun:
                 self.move_on(on)
             else:
-                on.execute(sa.insert(c.session).values(id=self.id, kind=self.kind, began=now(), ends=now() + LEASE))
+                on.execute(_BEGIN, {"id": self.id, "kind": self.kind, "began": now(), "ends": now() + LEASE})
             yield on
         self.begun = True
         self._moved = time.monotonic()
@@ -100,7 +107,7 @@ class Session:
         Raises:
             Unavailable: the session has ended.
         """
-        if not on.execute(sa.update(c.session).where(c.session.c.id == self.id).values(ends=now() + LEASE)).rowcount:
+        if not on.execute(_MOVE_ON, {"moved": self.id, "ends": now() + LEASE}).rowcount:
             raise self._ended()
         self._moved = time.monotonic()
 
@@ -116,16 +123,12 @@ class Session:
                 with self.database.writing(durable=False) as on:
                     self.move_on(on)
 
-    def claim(self, artifact: str) -> None:
-        """Rely on the layout and the manifest of an artifact, before they are looked for or written."""
-        with self._relying() as on:
-            c.guard(on, shared=True)
-            mine = (c.session_artifact.c.session == self.id, c.session_artifact.c.artifact == artifact)
-            if on.scalar(sa.select(c.session_artifact.c.artifact).where(*mine)) is None:
-                on.execute(sa.insert(c.session_artifact).values(session=self.id, artifact=artifact))
+    def pin(self, blobs: dict[str, int], artifact: str | None = None) -> set[str]:
+        """Rely on blobs; returns those that the catalog did not know: their bytes have to be written.
 
-    def pin(self, blobs: dict[str, int]) -> set[str]:
-        """Rely on blobs; returns those that the catalog did not know, or that were going: their bytes have to be written.
+        Args:
+            blobs: digest -> bytes.
+            artifact: whose layout and manifest are relied on too, before they are looked for or written.
 
         Raises:
             Unavailable: a blob is being deleted, and this does not end.
@@ -133,12 +136,20 @@ class Session:
         deadline = time.monotonic() + WAIT
         while True:
             with self._relying() as on:
-                new = self._pinned(on, blobs)
+                if artifact is not None:
+                    self._claim(on, artifact)
+                new = self._pinned(on, blobs) if blobs else set()
             if new is not None:
                 return new
             if time.monotonic() > deadline:
                 raise Unavailable("a part of this model is just being deleted, and this does not end; run holdfast collect, and try again", file=self.database.shown)
             time.sleep(0.05)
+
+    def _claim(self, on: Any, artifact: str) -> None:
+        c.guard(on, shared=True)
+        mine = {"session": self.id, "artifact": artifact}
+        if on.scalar(_CLAIMED, mine) is None:
+            on.execute(_CLAIM, mine)
 
     def _pinned(self, on: Any, blobs: dict[str, int]) -> set[str] | None:
         """Pin blobs unless one is being deleted; returns those that the catalog did not know."""
@@ -155,16 +166,16 @@ class Session:
         back = [digest for digest, state in states.items() if state == "condemned"]
         for start in range(0, len(back), 500):
             on.execute(sa.update(c.blob).where(c.blob.c.digest.in_(back[start : start + 500])).values(state="live", condemned=None))
-        held = set(on.scalars(sa.select(c.session_blob.c.blob).where(c.session_blob.c.session == self.id)))
+        held = set(on.scalars(_HELD, {"session": self.id})) if self.begun else set()
         if fresh := [digest for digest in blobs if digest not in held]:
-            on.execute(sa.insert(c.session_blob), [{"session": self.id, "blob": digest} for digest in fresh])
+            on.execute(_PIN, [{"session": self.id, "blob": digest} for digest in fresh])
         return new
 
     @staticmethod
     def _states(on: Any, digests: list[str]) -> dict[str, str]:
         found: dict[str, str] = {}
         for start in range(0, len(digests), 500):
-            rows = on.execute(sa.select(c.blob.c.digest, c.blob.c.state).where(c.blob.c.digest.in_(digests[start : start + 500])).order_by(c.blob.c.digest).with_for_update())
+            rows = on.execute(_STATES, {"digests": digests[start : start + 500]})
             found.update({row.digest: row.state for row in rows})
         return found
 
@@ -199,8 +210,7 @@ def put(blobs: Blobs, session: Session, ready: Prepared, on_bytes: Callable[[int
     id_ = artifact_id(raw)
     digests = [found[id(one)] for one in planned]
     sizes = {digest: one.nbytes for digest, one in zip(digests, planned, strict=True)}
-    new = session.pin({found[id(one)]: one.nbytes for one in small})
-    session.claim(id_)
+    new = session.pin({found[id(one)]: one.nbytes for one in small}, id_)
     layout = _layout(id_, made, planned, digests)
     objects: list[tuple[str, Any, int]] = [
         (blob_name(found[id(one)]), one.pieces(), one.nbytes) for one in small if found[id(one)] in new or blobs.size(blob_name(found[id(one)])) != one.nbytes

@@ -11,8 +11,8 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache, partial
 from typing import Any
 
 from holdfast.artifact.atomic import Sink, sync_folder, translate
@@ -214,6 +214,20 @@ def _each(flushes: list[Callable[[], Any]]) -> None:
     if len(flushes) == 1:
         flushes[0]()
         return
-    with ThreadPoolExecutor(len(flushes[:16]), "holdfast-flush") as pool:
-        for done in [pool.submit(one) for one in flushes]:
-            done.result()
+    waited = [_pool().submit(one) for one in flushes[1:]]
+    try:
+        flushes[0]()
+    finally:
+        wait(waited)  # whoever gives up now would close and delete files that are being flushed
+    for done in waited:
+        done.result()
+
+
+@cache
+def _pool() -> ThreadPoolExecutor:
+    """Return the threads that flush, which are kept: to begin one takes longer than many a flush."""
+    return ThreadPoolExecutor(16, "holdfast-flush")
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_pool.cache_clear)  # threads do not come along
