@@ -21,8 +21,8 @@ from holdfast.store import collecting
 from holdfast.store.blobs.memory import MemoryBlobs
 from holdfast.store.mirror import contents
 from holdfast.store.objects import FORMAT_NAME, artifact_name, blob_name, layout_name, record_name
-from holdfast.store.publish import Session
 from holdfast.store.replaying import snapshot
+from holdfast.store.sessions import Session
 from holdfast.store.store import Store
 
 BODY = np.random.default_rng(0).normal(size=200_000)
@@ -141,7 +141,7 @@ def test_what_a_session_relies_on_stays_until_the_session_ends(store: Store, fol
         sizes = {row.digest: row.size for row in on.execute(sa.select(c.blob.c.digest, c.blob.c.size))}
     with Session.opened(store.database) as session:
         assert session.pin(sizes) == set()
-        session.claim(artifact)
+        session.pin({}, artifact)
         store.delete("m:1")
         for _ in range(2):
             done = store.admin.collect(grace=0)
@@ -192,7 +192,7 @@ def test_blobs_that_the_catalog_does_not_know_go_when_they_are_old(store: Store,
     assert store.admin.collect().unknown == 0
     os.utime(stranger, (1, 1))
     with Session.opened(store.database) as session:
-        session.claim("blake3:" + "2" * 64)
+        session.pin({}, "blake3:" + "2" * 64)
         with store.database.writing() as on:
             on.execute(sa.update(c.session).values(began=0.5))
         assert store.admin.collect().unknown == 0, "it may be part of what goes on"
@@ -224,7 +224,7 @@ def test_a_collect_that_was_stopped_is_ended_by_the_next(store: Store, monkeypat
         store.admin.collect(grace=0)
     assert set(blob_states(store)) == {"deleting"}
     monkeypatch.setattr(type(store.blobs), "delete", delete)
-    monkeypatch.setattr("holdfast.store.publish.WAIT", 0.1)
+    monkeypatch.setattr("holdfast.store.sessions.WAIT", 0.1)
     with pytest.raises(Unavailable, match="is just being deleted"):
         store.save(model(1), "m")
     assert store.admin.collect(grace=0).blobs == 2

@@ -342,7 +342,7 @@ def test_a_store_open_for_reading_gives_and_does_not_take(stores: tuple[Store, S
 
 
 def test_cards_come_along(stores: tuple[Store, Store]) -> None:
-    from holdfast.store.publish import Session
+    from holdfast.store.sessions import Session
     from holdfast.values.digest import digest
 
     here, there = stores

@@ -6,6 +6,7 @@ The one rule: arrays of one table are either all pooled or all on their own, so 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from holdfast.values.dtypes import SAFETENSORS, padding, parse_dtype
 POOL_FROM = 16
 """Small arrays of one table from which a pool pays; fewer keep their own names, for other tools to read."""
 POOL_STEP = PIECE // (16 * 1024)
-"""Arrays of a pool that are written as one piece; a store cuts a pool between pieces."""
+"""Arrays of a pool that are written as one piece."""
 
 
 class Place(NamedTuple):
@@ -51,7 +52,7 @@ def place_arrays(groups: list[Any], names: TensorNames) -> Placed:
             total = sum(array.nbytes for array in group.rows)
             item = parse_dtype(dtype).itemsize if stored else 1
             name = names.unused(f"{names.prefix}~pool{pools}")
-            tensors.append(t.Tensor(name, stored or "U8", (total // item,), total, _pool(group.rows, dtype)))
+            tensors.append(t.Tensor(name, stored or "U8", (total // item,), total, _pool(group.rows, dtype), partial(_sizes, group.rows)))
             pools += 1
             continue
         for node, array in zip(group.nodes, group.rows, strict=True):
@@ -62,6 +63,10 @@ def place_arrays(groups: list[Any], names: TensorNames) -> Placed:
 
 def _single(array: Any) -> Callable[[], Iterator[Any]]:
     return lambda: pieces(array)
+
+
+def _sizes(arrays: list[Any]) -> list[int]:
+    return [array.nbytes for array in arrays]
 
 
 def _pool(arrays: list[Any], dtype: str) -> Callable[[], Iterator[Any]]:

@@ -44,6 +44,7 @@ class Section(NamedTuple):
         pieces: () -> buffers to write.
         slot: where the digest of the raw bytes goes: part ("content" or "example") and position; -1 is the tree.
         raw: () -> buffers to digest, when they are not those that are written.
+        items: () -> bytes of each array, when it is a pool of arrays.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Section(NamedTuple):
     pieces: Callable[[], Iterator[Any]] | None
     slot: tuple[str, int] | None
     raw: Callable[[], Iterator[Any]] | None = None
+    items: Callable[[], list[int]] | None = None
 
 
 def sections_of(part: str, tree: bytes, tensors: list[Tensor]) -> list[Section]:
@@ -60,7 +62,7 @@ def sections_of(part: str, tree: bytes, tensors: list[Tensor]) -> list[Section]:
     name = TREE if part == "content" else EXAMPLE
     return [
         Section(name, "U8", (len(tree),), len(tree), lambda: iter((tree,)), (part, -1)),
-        *(Section(one.name, one.dtype, one.shape, one.nbytes, one.pieces, (part, i)) for i, one in enumerate(tensors)),
+        *(Section(one.name, one.dtype, one.shape, one.nbytes, one.pieces, (part, i), None, one.items) for i, one in enumerate(tensors)),
     ]
 
 

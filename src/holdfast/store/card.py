@@ -19,7 +19,7 @@ from holdfast.store.database import now
 from holdfast.store.journal import Trial
 from holdfast.store.lineage import ancestors
 from holdfast.store.objects import Record, blob_name
-from holdfast.store.publish import Session
+from holdfast.store.sessions import Session
 from holdfast.store.times import shown_time
 from holdfast.values import limits
 from holdfast.values.digest import digest

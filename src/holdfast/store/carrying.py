@@ -22,7 +22,7 @@ from holdfast.store.coming import Coming, Known, Place, known_of, parent_of, pla
 from holdfast.store.database import now
 from holdfast.store.journal import nbytes_of
 from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, to_json
-from holdfast.store.publish import Session
+from holdfast.store.sessions import Session
 from holdfast.values.manifest import Manifest
 
 if TYPE_CHECKING:

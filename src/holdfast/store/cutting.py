@@ -48,8 +48,10 @@ def cut(made: list[Section]) -> list[Blob]:
         if section.nbytes < ALONE:
             riders.append(number)
             continue
-        items = list(section.pieces())
-        for block in _blocks(items) if len(items) > 1 else [items]:
+        if section.items is None:
+            blobs.append(Blob(section.nbytes, section.pieces, [(number, 0, section.nbytes)]))
+            continue
+        for block in _blocks(section.pieces(), section.items()):
             size = sum(map(len, block))
             blobs.append(Blob(size, lambda block=block: iter(block), [(number, 0, size)]))  # type: ignore[misc]
     if riders:
@@ -57,15 +59,23 @@ def cut(made: list[Section]) -> list[Blob]:
     return blobs
 
 
-def _blocks(items: list[Any]) -> Iterator[list[Any]]:
+def _blocks(pieces: Iterator[Any], items: list[int]) -> Iterator[list[Any]]:
+    """Yield the blocks of a pool: after `LEAST` bytes, one ends with an item whose digest says so."""
     block: list[Any] = []
-    size = 0
-    for item in items:
-        block.append(item)
-        size += len(item)
-        if size >= MOST or (size >= LEAST and not blake3(item).digest()[0] & MEAN_ITEMS_MASK):
-            yield block
-            block, size = [], 0
+    size = 0  # of the block
+    wanted = iter(items)
+    for piece in pieces:
+        view = memoryview(piece).cast("B")
+        begin = end = 0  # of what belongs to the block and is not in it yet
+        while end < len(view):
+            item = next(wanted)
+            end += item
+            size += item
+            if size >= MOST or (size >= LEAST and not blake3(view[end - item : end]).digest()[0] & MEAN_ITEMS_MASK):
+                yield [*block, view[begin:end]]
+                block, size, begin = [], 0, end
+        if end > begin:
+            block.append(view[begin:end])
     if block:
         yield block
 
@@ -89,9 +99,31 @@ def _together(made: list[Section], riders: list[int]) -> Blob:
     return Blob(at, pieces, holds)
 
 
-def digest_of(blob: Blob) -> str:
-    """Return the digest of a blob's bytes."""
-    hasher = blake3()
+def hashed(made: list[Section], blob: Blob, begun: dict[int, Any]) -> tuple[str, dict[int, str]]:
+    """Return the digest of a blob's bytes, and those of the sections that end in it.
+
+    Args:
+        made: sections of the artifact.
+        blob: the next one, in the order of `cut`.
+        begun: hashes of sections of which earlier blobs held a part; changed.
+    """
+    digest = _digest(blob.pieces())
+    if len(blob.holds) > 1:
+        return digest, {number: _digest(made[number].pieces()) for number, _, _ in blob.holds}  # type: ignore[misc]
+    ((number, _, length),) = blob.holds
+    if length == made[number].nbytes:
+        return digest, {number: digest}
+    hasher, left = begun.pop(number, None) or (blake3(), made[number].nbytes)
     for piece in blob.pieces():
+        hasher.update(piece)
+    if left > length:
+        begun[number] = hasher, left - length
+        return digest, {}
+    return digest, {number: PREFIX + hasher.hexdigest()}
+
+
+def _digest(pieces: Iterator[Any]) -> str:
+    hasher = blake3()
+    for piece in pieces:
         hasher.update(piece)
     return PREFIX + hasher.hexdigest()

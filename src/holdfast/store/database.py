@@ -6,6 +6,7 @@ The one rule: whoever writes holds the lock of the row of the model, or on SQLit
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -40,6 +41,8 @@ class Database:
         self.shown = shown
         self.alone = alone
         self._on_close = on_close
+        # a catalog in memory has one connection, which takes part in one transaction
+        self._turn: Any = threading.RLock() if ":memory:" in url else contextlib.nullcontext()
         self.read_only = read_only
         try:
             self.engine = sa.create_engine(url, **_options(url))
@@ -86,7 +89,7 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Any]:
         """Give a connection that sees one state of the catalog."""
-        with self._translated(), self.engine.connect().execution_options(holdfast_reads=True) as on:
+        with self._turn, self._translated(), self.engine.connect().execution_options(holdfast_reads=True) as on:
             yield on
 
     @contextlib.contextmanager
@@ -98,7 +101,7 @@ class Database:
         """
         if self.read_only:
             raise Unavailable("this store was opened for reading alone", file=self.shown)
-        with self._translated(), self.engine.connect().execution_options(holdfast_durable=durable) as on, on.begin():
+        with self._turn, self._translated(), self.engine.connect().execution_options(holdfast_durable=durable) as on, on.begin():
             yield on
 
     @contextlib.contextmanager

@@ -16,7 +16,6 @@ from holdfast.artifact.pack import BATCH, Encoded
 from holdfast.artifact.save import Prepared
 from holdfast.artifact.shards import KEY
 from holdfast.errors import FormatError, UnsupportedModel, UnsupportedTarget
-from holdfast.frameworks.places import POOL_STEP
 from holdfast.frameworks.walk import Dumped
 from holdfast.native.container import PartPlaces
 from holdfast.store.cutting import ALONE
@@ -46,29 +45,27 @@ def prepared(opening: Opening) -> Prepared:
 def _encoded(opening: Opening, places: PartPlaces) -> Encoded:
     tree = bytes(opening.source.private(opening.header.data_start + places.tree.start, places.tree.nbytes))
     items = _items(opening, places)
-    tensors = [Tensor(one.name, one.dtype, tuple(one.shape), one.raw_bytes, partial(_pieces, opening, places, at, items.get(at))) for at, one in enumerate(places.tensors)]
+    tensors = [
+        Tensor(one.name, one.dtype, tuple(one.shape), one.raw_bytes, partial(_pieces, opening, places, at), items.get(at)) for at, one in enumerate(places.tensors)
+    ]
     return Encoded(Dumped(None, tensors, [], []), tree)  # type: ignore[arg-type]
 
 
-def _items(opening: Opening, places: PartPlaces) -> dict[int, list[int]]:
-    """Return the bytes of the pieces of each large pool, so that it is cut where a save cuts it, and shares blocks with what was saved from memory."""
-    found = {}
+def _items(opening: Opening, places: PartPlaces) -> dict[int, Callable[[], list[int]]]:
+    """Return what gives the bytes of the arrays of each large pool, so that it is cut where a save cuts it, and shares blocks with what was saved from memory."""
+    found: dict[int, Callable[[], list[int]]] = {}
     for table in opening.graph(places).tables:
         if type(table) is Arrays and table.pooled and places.tensors[table.tensor].raw_bytes >= ALONE:
             size = parse_dtype(table.dtype).itemsize
             sizes = [count * size for count in elements(table, table.rows)]
             if sum(sizes) == places.tensors[table.tensor].raw_bytes:  # a load refuses the others
-                found[table.tensor] = [sum(sizes[start : start + POOL_STEP]) for start in range(0, len(sizes), POOL_STEP)]
+                found[table.tensor] = lambda sizes=sizes: sizes  # type: ignore[misc]
     return found
 
 
-def _pieces(opening: Opening, places: PartPlaces, tensor: int, items: list[int] | None) -> Iterator[Any]:
+def _pieces(opening: Opening, places: PartPlaces, tensor: int) -> Iterator[Any]:
     # tensors of their own each time: one that is stored compressed would otherwise stay in memory until the last is done
-    whole = opening.tensors(places, False).buffer(tensor)
-    start = 0
-    for size in [len(whole)] if items is None else items:
-        yield whole[start : start + size]
-        start += size
+    yield opening.tensors(places, False).buffer(tensor)
 
 
 def write_out(opening: Opening, path: str | os.PathLike[str], durable: bool, on_bytes: Callable[[int], None] | None) -> int:

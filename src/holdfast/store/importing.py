@@ -23,7 +23,8 @@ from holdfast.store.coming import Coming, known_of, place_of
 from holdfast.store.mlflow_registry import Registered, database_of, folder_of, registered
 from holdfast.store.objects import blob_name
 from holdfast.store.pieces import as_file
-from holdfast.store.publish import Put, Session, put
+from holdfast.store.publish import Put, put
+from holdfast.store.sessions import Session
 from holdfast.trust.policy import Policy, policy
 
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 
 from holdfast.errors import Conflict, Corrupt, NotFound, Unavailable
 from holdfast.native.container import logical_bytes

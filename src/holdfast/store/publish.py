@@ -5,44 +5,27 @@ The one rule: what a version will need is pinned to a session before it is relie
 
 from __future__ import annotations
 
-import contextlib
-import time
-import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import sqlalchemy as sa
-from blake3 import blake3
-
 from holdfast.artifact.pack import closed, sections
 from holdfast.artifact.save import Prepared
-from holdfast.errors import Corrupt, NotFound, Unavailable
+from holdfast.errors import Corrupt, NotFound
 from holdfast.native.container import Section
-from holdfast.store import catalog as c
 from holdfast.store.apply import Parts
 from holdfast.store.blobs import Blobs, put_all
-from holdfast.store.cutting import Blob, cut, digest_of
-from holdfast.store.database import Database, now
+from holdfast.store.cutting import Blob, cut, hashed
 from holdfast.store.objects import Layout, artifact_name, blob_name, blobs_of, layout_name, read_layout, to_json
-from holdfast.values.digest import PREFIX
+from holdfast.store.sessions import Session
+from holdfast.values.digest import digest as digest_of
 from holdfast.values.manifest import Manifest, artifact_id, manifest_bytes
 
-LEASE = 3600.0
-"""Seconds that a session lives without a sign of life."""
-LARGE = 4 * 1024 * 1024
-"""Bytes from which a blob is hashed and written by itself; smaller ones are written together."""
-WAIT = 60.0
-"""Seconds that a save waits for a blob that is being deleted."""
-
-
-# statements that are made once: making one anew costs more than SQLite needs to do it
-_BEGIN, _PIN, _CLAIM = (sa.insert(table) for table in (c.session, c.session_blob, c.session_artifact))
-_MOVE_ON = sa.update(c.session).where(c.session.c.id == sa.bindparam("moved"))
-_END = sa.delete(c.session).where(c.session.c.id == sa.bindparam("ended"))
-_HELD = sa.select(c.session_blob.c.blob).where(c.session_blob.c.session == sa.bindparam("session"))
-_CLAIMED = sa.select(c.session_artifact.c.artifact).where(c.session_artifact.c.session == sa.bindparam("session"), c.session_artifact.c.artifact == sa.bindparam("artifact"))
-_STATES = sa.select(c.blob.c.digest, c.blob.c.state).where(c.blob.c.digest.in_(sa.bindparam("digests", expanding=True))).order_by(c.blob.c.digest).with_for_update()
+_EMPTY = digest_of(b"")
+BATCH = 64 * 1024 * 1024
+"""Bytes of blobs that are written together, while the next are hashed."""
+MANY = 128
+"""Blobs of one batch: each is an open file on its way."""
 
 
 class Put(NamedTuple):
@@ -56,130 +39,6 @@ class Put(NamedTuple):
     written: int
 
 
-class Session:
-    """Blobs that somebody relies on and no version needs yet."""
-
-    def __init__(self, database: Database, kind: str = "save") -> None:
-        self.database = database
-        self.kind = kind
-        self.id = uuid.uuid4().hex
-        self.begun = False
-        self._moved = 0.0
-
-    @classmethod
-    @contextlib.contextmanager
-    def opened(cls, database: Database, kind: str = "save") -> Iterator[Session]:
-        """Give a session, which begins with the first thing that it relies on, and end it when the block fails."""
-        session = cls(database, kind)
-        try:
-            yield session
-        except BaseException:
-            with contextlib.suppress(Exception), database.writing(durable=False) as on:
-                session.end(on)
-            raise
-
-    def end(self, on: Any) -> None:
-        """Let go of its blobs, in the transaction that names them.
-
-        Raises:
-            Unavailable: the session had ended already, so that what it relies on may be gone.
-        """
-        if not self.begun:
-            return
-        if not on.execute(_END, {"ended": self.id}).rowcount:  # what it relied on goes with it
-            raise self._ended()
-
-    @contextlib.contextmanager
-    def _relying(self) -> Iterator[Any]:
-        """Give a transaction of this session, which begins with it or gives a sign of life."""
-        with self.database.writing(durable=False) as on:
-            if self.begun:
-                self.move_on(on)
-            else:
-                on.execute(_BEGIN, {"id": self.id, "kind": self.kind, "began": now(), "ends": now() + LEASE})
-            yield on
-        self.begun = True
-        self._moved = time.monotonic()
-
-    def move_on(self, on: Any) -> None:
-        """Give a sign of life.
-
-        Raises:
-            Unavailable: the session has ended.
-        """
-        if not on.execute(_MOVE_ON, {"moved": self.id, "ends": now() + LEASE}).rowcount:
-            raise self._ended()
-        self._moved = time.monotonic()
-
-    def _ended(self) -> Unavailable:
-        said = f"this save gave no sign of life for {LEASE / 3600:g} h, or a clock was put forward, so what it relied on may be collected"
-        return Unavailable(f"{said}; nothing was changed, save again", file=self.database.shown)
-
-    def alive(self, pieces: Iterable[Any]) -> Iterator[Any]:
-        """Give pieces on, and signs of life while they travel."""
-        for piece in pieces:
-            yield piece
-            if time.monotonic() - self._moved > LEASE / 10:
-                with self.database.writing(durable=False) as on:
-                    self.move_on(on)
-
-    def pin(self, blobs: dict[str, int], artifact: str | None = None) -> set[str]:
-        """Rely on blobs; returns those that the catalog did not know: their bytes have to be written.
-
-        Args:
-            blobs: digest -> bytes.
-            artifact: whose layout and manifest are relied on too, before they are looked for or written.
-
-        Raises:
-            Unavailable: a blob is being deleted, and this does not end.
-        """
-        deadline = time.monotonic() + WAIT
-        while True:
-            with self._relying() as on:
-                if artifact is not None:
-                    self._claim(on, artifact)
-                new = self._pinned(on, blobs) if blobs else set()
-            if new is not None:
-                return new
-            if time.monotonic() > deadline:
-                raise Unavailable("a part of this model is just being deleted, and this does not end; run holdfast collect, and try again", file=self.database.shown)
-            time.sleep(0.05)
-
-    def _claim(self, on: Any, artifact: str) -> None:
-        c.guard(on, shared=True)
-        mine = {"session": self.id, "artifact": artifact}
-        if on.scalar(_CLAIMED, mine) is None:
-            on.execute(_CLAIM, mine)
-
-    def _pinned(self, on: Any, blobs: dict[str, int]) -> set[str] | None:
-        """Pin blobs unless one is being deleted; returns those that the catalog did not know."""
-        blobs = dict(sorted(blobs.items()))  # two that lock the same rows do so in one order
-        states = self._states(on, list(blobs))
-        if "deleting" in states.values():
-            return None
-        absent = [digest for digest in blobs if digest not in states]
-        new: set[str] = c.insert_missing(on, c.blob, "digest", [{"digest": digest, "size": blobs[digest], "state": "live", "condemned": None} for digest in absent])
-        if others := [digest for digest in absent if digest not in new]:  # somebody who saves the same was quicker
-            states.update(self._states(on, others))
-            if "deleting" in states.values():
-                return None
-        back = [digest for digest, state in states.items() if state == "condemned"]
-        for start in range(0, len(back), 500):
-            on.execute(sa.update(c.blob).where(c.blob.c.digest.in_(back[start : start + 500])).values(state="live", condemned=None))
-        held = set(on.scalars(_HELD, {"session": self.id})) if self.begun else set()
-        if fresh := [digest for digest in blobs if digest not in held]:
-            on.execute(_PIN, [{"session": self.id, "blob": digest} for digest in fresh])
-        return new
-
-    @staticmethod
-    def _states(on: Any, digests: list[str]) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for start in range(0, len(digests), 500):
-            rows = on.execute(_STATES, {"digests": digests[start : start + 500]})
-            found.update({row.digest: row.state for row in rows})
-        return found
-
-
 def put(blobs: Blobs, session: Session, ready: Prepared, on_bytes: Callable[[int], None] | None = None) -> Put:
     """Put an artifact into a store.
 
@@ -191,39 +50,72 @@ def put(blobs: Blobs, session: Session, ready: Prepared, on_bytes: Callable[[int
     """
     made = sections(ready.content, ready.example, False)
     planned = cut(made)
-    large = [one for one in planned if one.nbytes >= LARGE]
-    small = [one for one in planned if one.nbytes < LARGE]
-    found: dict[int, str] = {id(one): digest_of(one) for one in small}
+    digests: list[str] = []
+    slots = dict.fromkeys(range(len(made)), _EMPTY)
     written = 0
-    with ThreadPoolExecutor(1, "holdfast-digest") as ahead:  # the next blob is hashed while this one is written
-        futures = [(one, ahead.submit(digest_of, one)) for one in large]
-        slots = ahead.submit(_slots, made) if large else None
-        for one, future in futures:
-            digest = found[id(one)] = future.result()
-            if session.pin({digest: one.nbytes}) or blobs.size(blob_name(digest)) != one.nbytes:
-                blobs.put(blob_name(digest), session.alive(one.pieces()), one.nbytes)
-                written += one.nbytes
-            if on_bytes is not None:
-                on_bytes(one.nbytes)
-        manifest = closed(ready.manifest, _slots(made) if slots is None else slots.result())
+    *first, last = _batches(planned)
+    for batch, found in _hashed(made, [*first, last]):
+        for digest, ended in found:
+            digests.append(digest)
+            slots.update(ended)
+        if batch is not last:
+            written += _write(blobs, session, batch, digests[-len(batch) :], None, [], on_bytes)
+    manifest = closed(ready.manifest, {made[number].slot: digest for number, digest in slots.items()})  # type: ignore[misc]
     raw = manifest_bytes(manifest)
     id_ = artifact_id(raw)
-    digests = [found[id(one)] for one in planned]
-    sizes = {digest: one.nbytes for digest, one in zip(digests, planned, strict=True)}
-    new = session.pin({found[id(one)]: one.nbytes for one in small}, id_)
     layout = _layout(id_, made, planned, digests)
-    objects: list[tuple[str, Any, int]] = [
-        (blob_name(found[id(one)]), one.pieces(), one.nbytes) for one in small if found[id(one)] in new or blobs.size(blob_name(found[id(one)])) != one.nbytes
-    ]
-    written += sum(size for _, _, size in objects)
-    if blobs.size(layout_name(id_)) is None:  # whoever else writes it at this moment writes the same
-        placed = to_json(layout)
-        objects.append((layout_name(id_), [placed], len(placed)))
-    else:
+    sizes = {digest: one.nbytes for digest, one in zip(digests, planned, strict=True)}
+    stands = blobs.size(layout_name(id_)) is not None
+    beside = [] if stands else [(layout_name(id_), to_json(layout))]  # whoever else writes it at this moment writes the same
+    written += _write(blobs, session, last, digests[-len(last) :], id_, [*beside, (artifact_name(id_), raw)], on_bytes)
+    if stands:
         layout, sizes = put_layout(blobs, session, layout, sizes)
-    put_all(blobs, [*objects, (artifact_name(id_), [raw], len(raw))])
     parts = Parts(manifest.content.digest, manifest.type, sum(one.nbytes for one in made), sizes)
     return Put(id_, manifest, raw, layout, parts, written)
+
+
+def _batches(planned: list[Blob]) -> Iterator[list[Blob]]:
+    batch: list[Blob] = []
+    size = 0
+    for one in planned:
+        if batch and (size + one.nbytes > BATCH or len(batch) == MANY):
+            yield batch
+            batch, size = [], 0
+        batch.append(one)
+        size += one.nbytes
+    yield batch
+
+
+def _hashed(made: list[Section], batches: list[list[Blob]]) -> Iterator[tuple[list[Blob], list[tuple[str, dict[int, str]]]]]:
+    """Yield each batch with its digests; the next is hashed while this one is written."""
+    begun: dict[int, Any] = {}
+
+    def work(batch: list[Blob]) -> list[tuple[str, dict[int, str]]]:
+        return [hashed(made, one, begun) for one in batch]
+
+    if len(batches) == 1:
+        yield batches[0], work(batches[0])
+        return
+    with ThreadPoolExecutor(1, "holdfast-digest") as ahead:
+        waiting = [(batch, ahead.submit(work, batch)) for batch in batches]
+        try:
+            for batch, future in waiting:
+                yield batch, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+def _write(blobs: Blobs, session: Session, batch: list[Blob], digests: list[str], artifact: str | None, beside: list[tuple[str, bytes]], on_bytes: Callable[[int], None] | None) -> int:
+    """Write the blobs of a batch that are not there, and what belongs beside the last; returns bytes of the blobs that were written."""
+    wanted = dict(zip(digests, batch, strict=True))
+    new = session.pin({digest: one.nbytes for digest, one in wanted.items()}, artifact)
+    absent = {digest: one for digest, one in wanted.items() if digest in new or blobs.size(blob_name(digest)) != one.nbytes}
+    objects: list[tuple[str, Any, int]] = [(blob_name(digest), session.alive(one.pieces()), one.nbytes) for digest, one in absent.items()]
+    put_all(blobs, [*objects, *((name, [data], len(data)) for name, data in beside)])
+    if on_bytes is not None:
+        on_bytes(sum(one.nbytes for one in batch))
+    return sum(one.nbytes for one in absent.values())
 
 
 def put_layout(blobs: Blobs, session: Session, layout: Layout, sizes: dict[str, int]) -> tuple[Layout, dict[str, int]]:
@@ -255,17 +147,6 @@ def put_layout(blobs: Blobs, session: Session, layout: Layout, sizes: dict[str, 
     return layout, sizes
 
 
-def _slots(made: list[Section]) -> dict[tuple[str, int], str]:
-    """Return the digest of every section."""
-    found = {}
-    for section in made:
-        hasher = blake3()
-        for piece in section.pieces():  # type: ignore[misc]
-            hasher.update(piece)
-        found[section.slot] = PREFIX + hasher.hexdigest()
-    return found  # type: ignore[return-value]
-
-
 def _layout(id_: str, made: list[Section], planned: list[Blob], digests: list[str]) -> Layout:
     held: list[list[tuple[str, int, int]]] = [[] for _ in made]
     for one, digest in zip(planned, digests, strict=True):
@@ -273,5 +154,3 @@ def _layout(id_: str, made: list[Section], planned: list[Blob], digests: list[st
             held[number].append((digest, offset, length))
     trees = [section.nbytes for section in made if section.slot is not None and section.slot[1] < 0]
     return Layout(id_, trees, [piece for pieces in held for piece in pieces], [len(pieces) for pieces in held])
-
-

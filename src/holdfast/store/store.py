@@ -26,7 +26,8 @@ from holdfast.store.keeping import Deleted, keep, pointing
 from holdfast.store.lineage import code_state, data_digests, parent_text
 from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout
 from holdfast.store.pieces import as_file
-from holdfast.store.publish import Put, Session, put
+from holdfast.store.publish import Put, put
+from holdfast.store.sessions import Session
 from holdfast.store.verified import Verified
 from holdfast.trust.policy import Policy, policy
 from holdfast.values.digest import digest

@@ -265,6 +265,7 @@ class Tensor(msgspec.Struct, frozen=True):
         shape: lengths as stored, C order (an array in Fortran order is stored transposed).
         nbytes: raw bytes.
         pieces: contiguous buffers whose bytes, one after the other, are the tensor; for writers only.
+        items: of a pool, gives the bytes of each array in it; no array lies in two pieces. For writers only.
     """
 
     name: str
@@ -272,3 +273,4 @@ class Tensor(msgspec.Struct, frozen=True):
     shape: tuple[int, ...]
     nbytes: int
     pieces: Any = None
+    items: Any = None

@@ -6,6 +6,7 @@ The one rule: an object is whole or absent, and `put_new` has one winner, or the
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, Protocol
 
 SCHEMES = ("s3", "gs", "az")
@@ -76,5 +77,10 @@ def put_all(blobs: Blobs, objects: list[tuple[str, Iterable[Any], int]]) -> None
     if together is not None and len(objects) > 1:
         together(objects)
         return
-    for one in objects:
-        blobs.put(*one)
+    if len(objects) < 2:
+        for one in objects:
+            blobs.put(*one)
+        return
+    with ThreadPoolExecutor(min(8, len(objects)), "holdfast-put") as pool:
+        for done in [pool.submit(blobs.put, *one) for one in objects]:
+            done.result()
