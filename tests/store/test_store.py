@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +143,32 @@ def test_a_metric_has_a_place_in_an_order(catalog: Store, value: float) -> None:
     with pytest.raises(ValueError, match="no place in an order"):
         catalog.metric("churn:1", auc=value)
     assert catalog["churn:1"].metrics == {}
+
+
+MANY_BLOBS = """
+import os, resource, sys
+import numpy as np
+import holdfast
+from holdfast.artifact import source
+from holdfast.store import cutting
+cutting.ALONE, source.SMALL_FILE = 8_000, 4_000  # blobs and mappings of small arrays, as if they were large
+folder, count = sys.argv[1], 600
+store = holdfast.connect(folder)
+store.save({f"a{i}": np.full(10_000 + i, float(i)) for i in range(count)}, "m")
+resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+for digests in ("once", "all", "never"):
+    before = len(os.listdir("/proc/self/fd"))
+    model = store.load("m:1", digests=digests)
+    mapped = sum("/blobs/" in line for line in open("/proc/self/maps"))
+    assert all(model[f"a{i}"].shape == (10_000 + i,) and model[f"a{i}"][-1] == i for i in range(count))
+    assert len(os.listdir("/proc/self/fd")) == before, "a loaded model holds descriptors"
+    assert mapped >= count, f"{mapped} blobs are mapped in place"
+    del model
+    assert not any("/blobs/" in line for line in open("/proc/self/maps")), "a model that is gone holds memory"
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="there is no /proc here")
+def test_a_model_of_more_blobs_than_descriptors_is_mapped_in_place(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", MANY_BLOBS, str(tmp_path / "m")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

@@ -5,10 +5,14 @@ The one rule: only regular files are opened, by descriptor, and what is checked 
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import mmap
 import os
 import stat
+import sys
+import weakref
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +50,7 @@ class Source:
 
     def private(self, start: int, length: int) -> Any:
         """Return a copy of bytes that nobody else can change."""
-        if self.whole or self._fd < 0:
+        if self.whole:
             return self.view(start, length)
         out = np.empty(length, np.uint8)
         self.read_into(start, memoryview(out))  # type: ignore[arg-type]
@@ -56,6 +60,9 @@ class Source:
         """Fill a buffer from the file."""
         done = 0
         length = len(out)
+        if self._fd < 0:
+            out[:] = self.view(start, length)
+            return
         while done < length:
             count = (
                 os.preadv(self._fd, [out[done : done + (1 << 30)]], start + done)
@@ -79,6 +86,11 @@ class Source:
         """Return what the system says of the file, or None of what is none or is closed."""
         return os.fstat(self._fd) if self._fd >= 0 else None
 
+    def release(self) -> None:
+        """Give the descriptor back, and stay readable: what is not in memory yet is mapped."""
+        self.view(0, self.size)
+        self.close()
+
     def close(self) -> None:
         """Give the descriptor back; views stay valid."""
         if self._fd >= 0:
@@ -95,9 +107,32 @@ class Source:
 def _map(fd: int, size: int, name: str) -> memoryview:
     try:
         # private and writeable: a model can be changed in memory, and never writes back to its file
-        return memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_COPY))
+        if sys.version_info >= (3, 13):
+            return memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_COPY, trackfd=False))
+        return memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_COPY)) if os.name == "nt" else _map_alone(fd, size)
     except (OSError, ValueError) as error:
         raise Unavailable(f"the file cannot be mapped into memory ({error}); free memory, or load it elsewhere", file=name) from None
+
+
+def _map_alone(fd: int, size: int) -> memoryview:
+    """Map a file without a descriptor of its own, which Python's `mmap` keeps for each mapping before 3.13: a model in a store may lie in thousands of files."""
+    system = _system()
+    address = system.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE, fd, 0)
+    if address is None or address == ctypes.c_void_p(-1).value:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
+    held = (ctypes.c_ubyte * size).from_address(address)
+    weakref.finalize(held, system.munmap, address, size).atexit = False  # arrays may outlive what runs at the end
+    return memoryview(held).cast("B")
+
+
+@cache
+def _system() -> Any:
+    system = ctypes.CDLL(None, use_errno=True)
+    system.mmap.restype = ctypes.c_void_p
+    system.mmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_long)
+    system.munmap.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+    return system
 
 
 def open_source(path: str | os.PathLike[str]) -> Source:

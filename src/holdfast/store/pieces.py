@@ -17,6 +17,9 @@ from holdfast.store.objects import Layout
 from holdfast.values.manifest import Manifest, Part
 from holdfast.values.tree import Tensor
 
+KEPT = 32
+"""Blobs of a model whose descriptors are kept while it is loaded."""
+
 Open = Callable[[str], Source]
 
 
@@ -39,6 +42,8 @@ class PiecesSource(Source):
         found = self._opened.get(digest)
         if found is None:
             found = self._opened[digest] = self._open(digest)
+            if len(self._opened) > KEPT:  # a process has few descriptors, and a model may lie in thousands of blobs
+                found.release()
         return found
 
     def _parts(self, start: int, length: int) -> list[tuple[Any, int, int]]:

@@ -24,7 +24,7 @@ from holdfast.values.manifest import Manifest, artifact_id, manifest_bytes
 _EMPTY = digest_of(b"")
 BATCH = 64 * 1024 * 1024
 """Bytes of blobs that are written together, while the next are hashed."""
-MANY = 128
+MANY = 32
 """Blobs of one batch: each is an open file on its way."""
 
 
