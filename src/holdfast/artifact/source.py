@@ -33,8 +33,9 @@ class Source:
         whole: whether everything is in private memory already.
     """
 
-    def __init__(self, name: str, size: int, memory: memoryview | None, fd: int = -1) -> None:
+    def __init__(self, name: str, size: int, memory: memoryview | None, fd: int = -1, one_of_many: bool = False) -> None:
         self.name = name
+        self._one_of_many = one_of_many
         self.size = size
         self.whole = memory is not None and fd < 0
         self._memory = memory
@@ -45,7 +46,7 @@ class Source:
         if start < 0 or length < 0 or start + length > self.size:
             raise Truncated(f"bytes {start}..{start + length} were wanted, and there are {self.size}", file=self.name)
         if self._memory is None:
-            self._memory = _map(self._fd, self.size, self.name)
+            self._memory = _map(self._fd, self.size, self.name, self._one_of_many)
         return self._memory[start : start + length]
 
     def private(self, start: int, length: int) -> Any:
@@ -88,8 +89,9 @@ class Source:
 
     def release(self) -> None:
         """Give the descriptor back, and stay readable: what is not in memory yet is mapped."""
-        self.view(0, self.size)
-        self.close()
+        if self._fd >= 0:
+            self.view(0, self.size)
+            self.close()
 
     def close(self) -> None:
         """Give the descriptor back; views stay valid."""
@@ -104,18 +106,18 @@ class Source:
         self.close()
 
 
-def _map(fd: int, size: int, name: str) -> memoryview:
+def _map(fd: int, size: int, name: str, one_of_many: bool) -> memoryview:
     try:
         # private and writeable: a model can be changed in memory, and never writes back to its file
         if sys.version_info >= (3, 13):
             return memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_COPY, trackfd=False))
-        return memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_COPY)) if os.name == "nt" else _map_alone(fd, size)
+        return _map_alone(fd, size) if one_of_many and os.name != "nt" else memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_COPY))
     except (OSError, ValueError) as error:
         raise Unavailable(f"the file cannot be mapped into memory ({error}); free memory, or load it elsewhere", file=name) from None
 
 
 def _map_alone(fd: int, size: int) -> memoryview:
-    """Map a file without a descriptor of its own, which Python's `mmap` keeps for each mapping before 3.13: a model in a store may lie in thousands of files."""
+    """Map a file without the descriptor of its own that Python's `mmap` keeps for each mapping before 3.13."""
     system = _system()
     address = system.mmap(None, size, mmap.PROT_READ | mmap.PROT_WRITE, mmap.MAP_PRIVATE, fd, 0)
     if address is None or address == ctypes.c_void_p(-1).value:
@@ -135,8 +137,12 @@ def _system() -> Any:
     return system
 
 
-def open_source(path: str | os.PathLike[str]) -> Source:
+def open_source(path: str | os.PathLike[str], one_of_many: bool = False) -> Source:
     """Open a file for reading.
+
+    Args:
+        path: of the file.
+        one_of_many: a model may lie in thousands of such files, so what is mapped holds no descriptor.
 
     Raises:
         NotFound: there is no such file.
@@ -159,7 +165,7 @@ def open_source(path: str | os.PathLike[str]) -> Source:
             kind = "a folder" if stat.S_ISDIR(status.st_mode) else "a device, a pipe or a socket"
             raise FormatError(f"this is {kind} and not a regular file; nothing was read", file=name)
         if status.st_size > SMALL_FILE or status.st_size == 0:
-            return Source(name, status.st_size, memoryview(b"") if status.st_size == 0 else None, fd)
+            return Source(name, status.st_size, memoryview(b"") if status.st_size == 0 else None, fd, one_of_many)
         memory = aligned(status.st_size)
         source = Source(name, status.st_size, memory, fd)
         source.read_into(0, memory)

@@ -105,7 +105,7 @@ class CachedBlobs(Wrapped):
         """Return the file of the cache, if it is as it was when it was compared, or else compare it."""
         path = self._path(name)
         try:
-            source = open_source(path)
+            source = open_source(path, one_of_many=True)
         except (NotFound, FormatError):
             return None
         status = source.status()  # of the open file; a small one is in memory already, and compared each time
@@ -138,7 +138,7 @@ class CachedBlobs(Wrapped):
             os.makedirs(os.path.dirname(path), 0o700, exist_ok=True)
             os.replace(temporary, path)
             self._trust(path, os.stat(path))
-            return open_source(path)
+            return open_source(path, one_of_many=True)
         except OSError as error:
             if isinstance(error, StoreError):
                 raise

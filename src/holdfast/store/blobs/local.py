@@ -148,7 +148,7 @@ class LocalBlobs:
     def open(self, name: str) -> Source:
         """See `Blobs`."""
         try:
-            return open_source(self.path_of(name))
+            return open_source(self.path_of(name), one_of_many=True)
         except (NotFound, FormatError):
             raise NotFound(f"the object {name} is not there; holdfast check names the versions that this hurts", file=self.shown) from None
 
