@@ -1,4 +1,4 @@
-"""Cutting an artifact into blobs: large sections alone, pools at the ends of items, the small ones together.
+"""Cutting an artifact into blobs: large sections alone, pools and small sections in blocks of whole items.
 
 The one rule: where a cut is made follows from the bytes beside it, so that what did not change is cut as before.
 """
@@ -15,10 +15,12 @@ from holdfast.values.digest import PREFIX
 
 ALONE = 1024 * 1024
 """Bytes from which a section is a blob of its own, or several."""
-LEAST, MOST = 256 * 1024, 4 * 1024 * 1024
-"""Bytes of a block of a pool."""
-MEAN_ITEMS_MASK = 0x0F
-"""A block may end after an item whose digest has these bits zero: one in sixteen."""
+LEAST, MOST = 256 * 1024, 2 * 1024 * 1024
+"""From how many bytes on a block of items ends where an item says so: of a small model and of a large one."""
+BLOCKS = 128
+"""Blocks that a large model should not have many more of: each is a file to flush."""
+FULL = 16
+"""How many times as much as the least a block may hold."""
 ALIGN = 64
 
 
@@ -41,26 +43,51 @@ def cut(made: list[Section]) -> list[Blob]:
     """
     blobs: list[Blob] = []
     riders: list[int] = []
+    least = _least(sum(section.nbytes for section in made if section.nbytes < ALONE))
+    size = 0  # of the riders
     for number, section in enumerate(made):
         assert section.pieces is not None
         if not section.nbytes:
             continue
         if section.nbytes < ALONE:
             riders.append(number)
-            continue
-        if section.items is None:
+            size += section.nbytes
+            if _ends(size, least, section.nbytes, section.pieces):
+                blobs.append(_together(made, riders))
+                riders, size = [], 0
+        elif section.items is None:
             blobs.append(Blob(section.nbytes, section.pieces, [(number, 0, section.nbytes)]))
-            continue
-        for block in _blocks(section.pieces(), section.items()):
-            size = sum(map(len, block))
-            blobs.append(Blob(size, lambda block=block: iter(block), [(number, 0, size)]))  # type: ignore[misc]
+        else:
+            for block in _blocks(section.pieces(), section.items(), _least(section.nbytes)):
+                length = sum(map(len, block))
+                blobs.append(Blob(length, lambda block=block: iter(block), [(number, 0, length)]))  # type: ignore[misc]
     if riders:
         blobs.append(_together(made, riders))
     return blobs
 
 
-def _blocks(pieces: Iterator[Any], items: list[int]) -> Iterator[list[Any]]:
-    """Yield the blocks of a pool: after `LEAST` bytes, one ends with an item whose digest says so."""
+def _least(total: int) -> int:
+    """Return from how many bytes on a block ends, of so many bytes in all: in steps, so that what grows is seldom cut otherwise."""
+    least = LEAST
+    while least < MOST and 2 * least * BLOCKS <= total:
+        least *= 2
+    return least
+
+
+def _ends(size: int, least: int, nbytes: int, pieces: Callable[[], Iterator[Any]]) -> bool:
+    """Say whether a block of so many bytes ends with its last item: about one in ``least`` bytes does, by what it holds, so blocks are alike whatever the items are."""
+    if size < least:
+        return False
+    if size >= FULL * least:
+        return True
+    hasher = blake3()
+    for piece in pieces():
+        hasher.update(piece)
+    return int.from_bytes(hasher.digest()[:4], "little") * least < nbytes << 32
+
+
+def _blocks(pieces: Iterator[Any], items: list[int], least: int) -> Iterator[list[Any]]:
+    """Yield the blocks of a pool."""
     block: list[Any] = []
     size = 0  # of the block
     wanted = iter(items)
@@ -71,7 +98,7 @@ def _blocks(pieces: Iterator[Any], items: list[int]) -> Iterator[list[Any]]:
             item = next(wanted)
             end += item
             size += item
-            if size >= MOST or (size >= LEAST and not blake3(view[end - item : end]).digest()[0] & MEAN_ITEMS_MASK):
+            if _ends(size, least, item, lambda end=end, item=item: iter((view[end - item : end],))):  # type: ignore[misc]
                 yield [*block, view[begin:end]]
                 block, size, begin = [], 0, end
         if end > begin:
