@@ -98,7 +98,7 @@ def _blocks(pieces: Iterator[Any], items: list[int], least: int) -> Iterator[lis
             item = next(wanted)
             end += item
             size += item
-            if _ends(size, least, item, lambda end=end, item=item: iter((view[end - item : end],))):  # type: ignore[misc]
+            if _ends(size, least, item, lambda view=view, end=end, item=item: iter((view[end - item : end],))):  # type: ignore[misc]
                 yield [*block, view[begin:end]]
                 block, size, begin = [], 0, end
         if end > begin:
