@@ -12,7 +12,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from holdfast.errors import Conflict, EnvironmentMissing, LibraryMissing, NoSpace, Unavailable, UnsupportedVersion, quoted
+from holdfast.errors import Conflict, Corrupt, EnvironmentMissing, LibraryMissing, NoSpace, Unavailable, UnsupportedVersion, quoted
 from holdfast.store import catalog
 
 BUSY_SECONDS = 60
@@ -24,6 +24,7 @@ class Database:
 
     Attributes:
         shown: how messages call it.
+        refused: why nothing is written, as long as that is so.
     """
 
     def __init__(self, url: str, shown: str, read_only: bool = False, shared: bool = False, on_close: Callable[[], None] | None = None, alone: bool = False) -> None:
@@ -39,6 +40,7 @@ class Database:
         """
         self.shown = shown
         self.alone = alone
+        self.refused: str | None = None
         self._on_close = on_close
         self.read_only = read_only
         try:
@@ -98,6 +100,8 @@ class Database:
         """
         if self.read_only:
             raise Unavailable("this store was opened for reading alone", file=self.shown)
+        if self.refused is not None:
+            raise Corrupt(self.refused, file=self.shown)
         with self._translated(), self.engine.connect().execution_options(holdfast_durable=durable) as on, on.begin():
             yield on
 
