@@ -156,6 +156,9 @@ class LocalBlobs:
         except OSError as error:
             if isinstance(error, HoldfastError):
                 raise
+            if error.errno == errno.ENOENT:
+                said = f"a file on its way is gone from {TMP}/: somebody took it away, or swept it with a clock that is ahead by a day; nothing was changed, try again"
+                raise Unavailable(said, file=self.shown) from None
             told = translate(error, self.shown, "the store could not be written")
             if isinstance(told, NoSpace):
                 told.message += f"; what was to be written needs {needed} bytes{self._room(error)}"
