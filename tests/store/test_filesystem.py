@@ -209,6 +209,22 @@ def test_the_claim_of_a_process_that_is_gone_is_taken_over(tmp_path: Path) -> No
     assert os.listdir(tmp_path) == [CLAIM]
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/ns/pid"), reason="only Linux says when a process began")
+@pytest.mark.parametrize(("changed", "taken"), [("start", True), ("boot", False), ("numbers", False), ("host", False), (None, False)])
+def test_a_process_that_has_the_number_of_one_that_is_gone_is_told_from_it(tmp_path: Path, changed: str | None, taken: bool) -> None:
+    first = Claim(str(tmp_path), "why")
+    told = json.loads((tmp_path / CLAIM).read_text())
+    assert told.keys() == {"at", "host", "pid", "boot", "numbers", "start", "claim"}
+    first.release()
+    (tmp_path / CLAIM).write_text(json.dumps({**told, **({} if changed is None else {changed: "another"})}))
+    if not taken:
+        with pytest.raises(Unavailable, match=f"process {os.getpid()} on .* writes to this store"):
+            Claim(str(tmp_path), "why")
+        return
+    Claim(str(tmp_path), "why").release()
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_folder_that_cannot_be_claimed_is_told(tmp_path: Path) -> None:
     with pytest.raises(Unavailable, match=r"the folder cannot be claimed for writing .*connect with read_only=True"):
         Claim(str(tmp_path / "nothing"), "why")
