@@ -87,9 +87,10 @@ class Driver:
             shutil.copytree(self.folder / begin.beside, self.beside, ignore=shutil.ignore_patterns("catalog*") if command == "repair" else None)
         if command == "repair":
             large = next(one for one in (self.root / "blobs").rglob("*") if one.is_file() and one.stat().st_size > 1_000_000)
-            os.chmod(large, 0o644)
-            with open(large, "r+b") as file:
-                file.write(b"\xff")
+            for damaged in (large, self.root / "format.json"):
+                os.chmod(damaged, 0o644)
+                with open(damaged, "r+b") as file:
+                    file.write(b"\xff")
 
     def run(self, command: str, n: int = 0, mode: str = "", **more: Any) -> dict[str, Any]:
         """Run a command whose n-th call ends badly."""
