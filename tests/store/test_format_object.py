@@ -99,6 +99,14 @@ def test_what_somebody_else_healed_counts(hurt: Store, folder: Path) -> None:
     assert hurt.save({"w": 2.0}, "churn").n == 2
 
 
+def test_what_a_newer_holdfast_put_there_is_not_written_to(hurt: Store, folder: Path) -> None:
+    (folder / FORMAT_NAME).unlink(missing_ok=True)
+    (folder / FORMAT_NAME).write_bytes(to_json(Format("store", 2, "0" * 32)))
+    assert hurt.admin.check().damaged == ()
+    with pytest.raises(Corrupt):
+        hurt.save({"w": 2.0}, "churn")
+
+
 def test_a_copy_of_a_newer_format_heals_nothing(hurt: Store, folder: Path) -> None:
     copy = folder.parent / "copy" / FORMAT_NAME
     replaced(copy, to_json(Format("store", 2, "0" * 32)))

@@ -19,7 +19,7 @@ from holdfast.store.blobs import Blobs, Object
 from holdfast.store.hurt import Hurt, hurt_by
 from holdfast.store.lines import adopt_all, lines
 from holdfast.store.mirror import unlike
-from holdfast.store.objects import FORMAT_NAME, artifact_name, blob_name, digest_in, layout_name, place_in_log
+from holdfast.store.objects import FORMAT, FORMAT_NAME, artifact_name, blob_name, digest_in, layout_name, place_in_log, read_format
 from holdfast.store.repairing import fault, put_aside, repaired
 from holdfast.store.replaying import rebuild as rebuilt
 from holdfast.values.reference import key_of
@@ -136,8 +136,9 @@ def _format(store: Store, other: Store | None) -> tuple[dict[str, str], dict[str
         What is wrong with it, and what was done about that.
     """
     what = fault(store.blobs, FORMAT_NAME)
-    if what is None:
-        store.database.refused = None
+    if what is None:  # what somebody else healed counts, unless it is of a newer format
+        if store.database.refused is not None and read_format(store.blobs.get(FORMAT_NAME), store.shown).format <= FORMAT:
+            store.database.refused = None
         return {}, {}
     if other is None or store.database.read_only or not repaired(store, other, FORMAT_NAME):
         return {FORMAT_NAME: what}, {}
