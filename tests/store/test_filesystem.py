@@ -6,6 +6,7 @@ import ctypes
 import errno
 import json
 import os
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -103,20 +104,55 @@ def test_a_full_disk_is_no_file_system_without_links(tmp_path: Path, monkeypatch
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_claim_on_a_name_that_is_left_behind_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(*_: Any) -> None:
-        raise OSError(errno.EPERM, "Operation not permitted")
+_HOLDER = """
+import os, sys
+from holdfast.store.blobs.local import LocalBlobs
+place = LocalBlobs(sys.argv[1], links=False)
+os.replace = lambda *_: (print("held", flush=True), sys.stdin.read())
+place.put_new("log/1.json", b"1")
+"""
+"""Stops between the moment when it may give a name, and the name."""
 
-    monkeypatch.setattr(os, "link", none)
-    monkeypatch.setattr(local, "CLAIM_SECONDS", 0.05)
-    place = LocalBlobs(str(tmp_path))
-    (tmp_path / "log").mkdir()
-    (tmp_path / "log" / "1.json.claim").touch()
-    with pytest.raises(Unavailable, match=r"somebody began to write 1.json and does not end; .* delete the file .*1\.json\.claim"):
-        place.put_new("log/1.json", b"1")
-    assert list(place.list("log/")) == []
-    (tmp_path / "log" / "1.json").write_bytes(b"0")
-    assert not place.put_new("log/1.json", b"1")
+
+@pytest.mark.skipif(os.name == "nt", reason="a rename has one winner there, and nobody waits")
+def test_a_writer_who_is_killed_while_it_gives_a_name_stops_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "TURN_SECONDS", 0.05)
+    place = LocalBlobs(str(tmp_path), links=False)
+    with subprocess.Popen([sys.executable, "-c", _HOLDER, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(Unavailable, match=r"another process has held names.lock for 0.05 s: it was stopped while it wrote, or hangs; end it, and try again"):
+            place.put_new("log/1.json", b"2")
+        assert place.size("log/1.json") is None
+        holder.kill()
+    assert place.put_new("log/1.json", b"3")
+    assert not place.put_new("log/1.json", b"4")
+    assert place.get("log/1.json") == b"3"
+    assert [one.name for one in place.list("log/")] == ["log/1.json"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_fork_that_lives_on_does_not_keep_others_from_giving_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(local, "TURN_SECONDS", 0.05)
+    place = LocalBlobs(str(tmp_path), links=False)
+    real, children = os.replace, []
+
+    def forked(old: str, new: str) -> None:
+        real(old, new)
+        if child := os.fork():
+            children.append(child)
+        else:
+            signal.pause()
+
+    monkeypatch.setattr(os, "replace", forked)
+    place.put_new("log/1.json", b"1")
+    monkeypatch.undo()
+    monkeypatch.setattr(local, "TURN_SECONDS", 0.05)
+    try:
+        assert place.put_new("log/2.json", b"2")
+    finally:
+        os.kill(children[0], signal.SIGKILL)
+        os.waitpid(children[0], 0)
 
 
 def _on_the_network(monkeypatch: pytest.MonkeyPatch, locks: bool = True) -> None:
@@ -171,6 +207,22 @@ def test_the_claim_of_a_process_that_is_gone_is_taken_over(tmp_path: Path) -> No
     with pytest.raises(Unavailable, match="on another machine writes to this store"):
         Claim(str(tmp_path), "why")
     assert os.listdir(tmp_path) == [CLAIM]
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/ns/pid"), reason="only Linux says when a process began")
+@pytest.mark.parametrize(("changed", "taken"), [("start", True), ("boot", False), ("numbers", False), ("host", False), (None, False)])
+def test_a_process_that_has_the_number_of_one_that_is_gone_is_told_from_it(tmp_path: Path, changed: str | None, taken: bool) -> None:
+    first = Claim(str(tmp_path), "why")
+    told = json.loads((tmp_path / CLAIM).read_text())
+    assert told.keys() == {"at", "host", "pid", "boot", "numbers", "start", "claim"}
+    first.release()
+    (tmp_path / CLAIM).write_text(json.dumps({**told, **({} if changed is None else {changed: "another"})}))
+    if not taken:
+        with pytest.raises(Unavailable, match=f"process {os.getpid()} on .* writes to this store"):
+            Claim(str(tmp_path), "why")
+        return
+    Claim(str(tmp_path), "why").release()
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_folder_that_cannot_be_claimed_is_told(tmp_path: Path) -> None:

@@ -143,7 +143,7 @@ def _check_there(url: str) -> None:
         connect(url, read_only=True).close()
     elif not os.path.exists(folder):
         raise NotFound("there is no store here; the first one who saves makes it: holdfast save FILE NAME --store URL", file=folder)
-    elif os.path.isdir(folder) and not os.path.exists(os.path.join(folder, "format.json")):
+    elif os.path.isdir(folder) and not any(os.path.exists(os.path.join(folder, name)) for name in ("format.json", "log")):
         raise NotFound("this folder is no store; the first one who saves makes one: holdfast save FILE NAME --store URL", file=folder)
 
 

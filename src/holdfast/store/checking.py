@@ -14,13 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from holdfast.errors import HoldfastError
 from holdfast.store import catalog as c
 from holdfast.store.blobs import Blobs, Object
 from holdfast.store.hurt import Hurt, hurt_by
 from holdfast.store.lines import adopt_all, lines
 from holdfast.store.mirror import unlike
-from holdfast.store.objects import FORMAT_NAME, artifact_name, blob_name, digest_in, layout_name, place_in_log, read_format
+from holdfast.store.objects import FORMAT, FORMAT_NAME, artifact_name, blob_name, digest_in, layout_name, place_in_log, read_format
 from holdfast.store.repairing import fault, put_aside, repaired
 from holdfast.store.replaying import rebuild as rebuilt
 from holdfast.values.reference import key_of
@@ -90,8 +89,8 @@ def check(store: Store, level: str = "quick", rebuild: bool = False, repair_from
     """Look whether a store holds what it should; see `Admin.check`."""
     if level not in LEVELS:
         raise ValueError(f"level is one of {', '.join(LEVELS)}, and not {level!r}")
-    writes = not store.database.read_only
-    wrong: dict[str, str] = {}
+    wrong, first = _format(store, repair_from)
+    writes = not store.database.read_only and store.database.refused is None
     adopted = 0
     if rebuild:
         wrong.update(rebuilt(store.journal).damaged)
@@ -101,7 +100,6 @@ def check(store: Store, level: str = "quick", rebuild: bool = False, repair_from
         adopted, _ = adopt_all(store.journal, there)  # what stood in the way is found below
     listed = {one.name: one for prefix in ("blobs/", "artifacts/", "layouts/") for one in store.blobs.list(prefix)}
     with store.database.reading() as on:
-        wrong.update(_format(store.blobs))
         wrong.update(_absent(on, listed))
         wrong.update(_gaps(on, there, writes))
     objects = len(listed) + sum(map(len, there.values())) + 1
@@ -114,7 +112,7 @@ def check(store: Store, level: str = "quick", rebuild: bool = False, repair_from
         if not wrong:
             wrong.update(unlike(store))
     hurts = hurt_by(store, wrong)
-    damaged = [_healed(store, repair_from, name, what, hurts[name], writes) for name, what in sorted(wrong.items())]
+    damaged = [_healed(store, repair_from, name, what, hurts[name], writes, first.get(name, "")) for name, what in sorted(wrong.items())]
     if any(one.done == "repaired" and place_in_log(one.object) for one in damaged):
         more, refused = adopt_all(store.journal, lines(store.blobs))
         adopted += more
@@ -122,9 +120,8 @@ def check(store: Store, level: str = "quick", rebuild: bool = False, repair_from
     return Checked(all(one.done == "repaired" for one in damaged), tuple(damaged), adopted, rebuild, objects, size, level)
 
 
-def _healed(store: Store, other: Store | None, name: str, what: str, hurt: Hurt, writes: bool) -> Damage:
-    done = ""
-    if writes and name != "catalog":
+def _healed(store: Store, other: Store | None, name: str, what: str, hurt: Hurt, writes: bool, done: str) -> Damage:
+    if not done and writes and name != "catalog":
         if other is not None and repaired(store, other, name):
             done = "repaired"
         elif digest_in(name) is not None and put_aside(store.blobs, name):
@@ -132,12 +129,21 @@ def _healed(store: Store, other: Store | None, name: str, what: str, hurt: Hurt,
     return Damage(name, what, hurt.versions, hurt.aliases, done)
 
 
-def _format(blobs: Blobs) -> dict[str, str]:
-    try:
-        read_format(blobs.get(FORMAT_NAME), blobs.shown)
-    except HoldfastError as error:
-        return {FORMAT_NAME: error.message}
-    return {}
+def _format(store: Store, other: Store | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Look at what the store says about itself, and heal it before anything else: nothing may be written as long as it cannot be read.
+
+    Returns:
+        What is wrong with it, and what was done about that.
+    """
+    what = fault(store.blobs, FORMAT_NAME)
+    if what is None:  # what somebody else healed counts, unless it is of a newer format
+        if store.database.refused is not None and read_format(store.blobs.get(FORMAT_NAME), store.shown).format <= FORMAT:
+            store.database.refused = None
+        return {}, {}
+    if other is None or store.database.read_only or not repaired(store, other, FORMAT_NAME):
+        return {FORMAT_NAME: what}, {}
+    store.database.refused = None
+    return {FORMAT_NAME: what}, {FORMAT_NAME: "repaired"}
 
 
 def _absent(on: Any, listed: dict[str, Object]) -> dict[str, str]:

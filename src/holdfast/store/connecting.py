@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import os
 import uuid
+import warnings
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 from holdfast.artifact.atomic import sync_folder, translate
-from holdfast.errors import Corrupt, FormatError, NotFound, Unavailable, UnsupportedVersion
+from holdfast.errors import Corrupt, FormatError, HoldfastWarning, NotFound, Unavailable, UnsupportedVersion
 from holdfast.store.blobs import SCHEMES, Blobs
 from holdfast.store.blobs.filesystem import Claim, Found, look
 from holdfast.store.blobs.local import LocalBlobs, made
@@ -39,8 +40,12 @@ def connect(
     blobs, catalog, found = _parts(text, shown, read_only, blob_options, cache)
     claim = _claimed(found, blobs, read_only)
     try:
-        _check_format(blobs, read_only)
-        return Store(blobs, _catalog(blobs, catalog, shown, read_only, claim), shown, who)
+        damaged = _check_format(blobs, read_only)
+        database = _catalog(blobs, catalog, shown, read_only, claim)
+        if damaged is not None:
+            database.refused = f"{damaged}; nothing is written before it is healed: holdfast check --repair-from URL takes it from a copy of this store"
+            warnings.warn(f"{shown}: {damaged}; the store is read, and not written to", HoldfastWarning, stacklevel=3)
+        return Store(blobs, database, shown, who)
     except BaseException:
         if claim is not None:
             claim.release()
@@ -163,17 +168,25 @@ def _claimed(found: Found | None, blobs: Blobs, read_only: bool) -> Claim | None
     return Claim(os.path.abspath(blobs.shown), f"a lock on {found.shared} is not seen by every machine")
 
 
-def _check_format(blobs: Any, read_only: bool) -> None:
-    if not read_only and blobs.size(FORMAT_NAME) is None:
+def _check_format(blobs: Any, read_only: bool) -> str | None:
+    """Make sure that this is a store of a format that we know; says what is wrong when that cannot be told, and it is a store all the same."""
+    there = blobs.size(FORMAT_NAME) is not None
+    records = not there and next(blobs.list("log/"), None) is not None
+    if records and blobs.size(FORMAT_NAME) is None:  # it comes before the first record, so it was there
+        return f"the object {FORMAT_NAME} is not there, and there are records"
+    if not (there or read_only or records):
         blobs.put_new(FORMAT_NAME, to_json(Format("store", FORMAT, uuid.uuid4().hex)))
     try:
         found = read_format(blobs.get(FORMAT_NAME), blobs.shown)
     except NotFound:
         raise NotFound("there is no store here; correct the address, or connect without read_only=True to make one", file=blobs.shown) from None
+    except Corrupt as error:
+        return error.message
     if found.holdfast != "store":
         raise Corrupt(f"the object {FORMAT_NAME} is not that of a store", file=blobs.shown)
     if found.format > FORMAT and not read_only:
         raise UnsupportedVersion(f"the store has format {found.format}, and this holdfast writes {FORMAT}; upgrade with: pip install -U holdfast, or connect with read_only=True", file=blobs.shown)
+    return None
 
 
 def _shown(url: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from holdfast.errors import Conflict, EnvironmentMissing, LibraryMissing, NoSpace, Unavailable, UnsupportedVersion, quoted
+from holdfast.errors import Conflict, Corrupt, EnvironmentMissing, LibraryMissing, NoSpace, Unavailable, UnsupportedVersion, quoted
 from holdfast.store import catalog
 
 BUSY_SECONDS = 60
@@ -25,6 +25,7 @@ class Database:
 
     Attributes:
         shown: how messages call it.
+        refused: why nothing is written, as long as that is so.
     """
 
     def __init__(self, url: str, shown: str, read_only: bool = False, shared: bool = False, on_close: Callable[[], None] | None = None, alone: bool = False) -> None:
@@ -40,6 +41,7 @@ class Database:
         """
         self.shown = shown
         self.alone = alone
+        self.refused: str | None = None
         self._on_close = on_close
         # a catalog in memory has one connection, which takes part in one transaction
         self._turn: Any = threading.RLock() if ":memory:" in url else contextlib.nullcontext()
@@ -101,6 +103,8 @@ class Database:
         """
         if self.read_only:
             raise Unavailable("this store was opened for reading alone", file=self.shown)
+        if self.refused is not None:
+            raise Corrupt(self.refused, file=self.shown)
         with self._turn, self._translated(), self.engine.connect().execution_options(holdfast_durable=durable) as on, on.begin():
             yield on
 

@@ -16,7 +16,8 @@ from holdfast.store import catalog as c
 from holdfast.store.apply import value_text
 from holdfast.store.blobs import Blobs
 from holdfast.store.blobs.wrapped import opened_there
-from holdfast.store.objects import FORMAT_NAME, blobs_of, digest_in, place_in_log, read_format, read_layout, read_record
+from holdfast.store.lines import lines
+from holdfast.store.objects import FORMAT, FORMAT_NAME, blobs_of, digest_in, place_in_log, read_format, read_layout, read_record
 from holdfast.values.digest import PREFIX
 
 if TYPE_CHECKING:
@@ -36,7 +37,9 @@ def fault(blobs: Blobs, name: str) -> str | None:
     """Say what is wrong with the bytes of an object, or None."""
     try:
         digest = digest_in(name)
-        if place_in_log(name) is not None:
+        if name == FORMAT_NAME:
+            read_format(blobs.get(name), blobs.shown)
+        elif place_in_log(name) is not None:
             read_record(blobs.get(name), name, blobs.shown)
         elif digest is not None and name.startswith("layouts/"):
             read_layout(blobs.get(name), digest, blobs.shown)
@@ -94,6 +97,8 @@ def repaired(store: Store, other: Store, name: str) -> bool:
 
 def _fits(store: Store, other: Store, name: str) -> bool:
     """Say whether what another store calls so is the same: two stores may lay an artifact out differently, and count their own records."""
+    if name == FORMAT_NAME:
+        return read_format(other.blobs.get(name), other.shown).format <= FORMAT and _shares_records(store.blobs, other.blobs)
     digest = digest_in(name)
     if digest is not None and not name.startswith("layouts/"):
         return True
@@ -113,5 +118,18 @@ def _fits(store: Store, other: Store, name: str) -> bool:
     if row is not None:
         return tuple(row) == (record.kind, record.at, record.who, record.why, record.n, record.alias, record.old, record.new, record.key, value_text(record))
     # no rows to compare it with: it counts if the other store is a copy of this one
+    if fault(other.blobs, FORMAT_NAME) is not None:
+        return False
     ours, theirs_ = (read_format(one.blobs.get(FORMAT_NAME), one.shown) for one in (store, other))
     return ours.store == theirs_.store
+
+
+def _shares_records(ours: Blobs, theirs: Blobs) -> bool:
+    """Say whether one store is a copy of another, where the id of one is lost: each record holds a number that its writer drew, so no two stores have one in common."""
+    there = lines(theirs)
+    for key, numbers in lines(ours).items():
+        for seq in numbers.keys() & there.get(key, {}).keys():
+            name = numbers[seq].name
+            if fault(ours, name) is None and ours.get(name) == theirs.get(name):
+                return True
+    return False

@@ -145,7 +145,7 @@ class Claim:
             Unavailable: somebody else writes there.
         """
         self._path = os.path.join(folder, CLAIM)
-        self._told = json.dumps({"at": time.time(), "host": socket.gethostname(), "pid": os.getpid(), "claim": os.urandom(16).hex()})
+        self._told = json.dumps({"at": time.time(), "host": socket.gethostname(), "pid": os.getpid(), **_life(os.getpid()), "claim": os.urandom(16).hex()})
         for _ in range(2):
             try:
                 _create(self._path, self._told.encode(), flush=True)
@@ -153,7 +153,7 @@ class Claim:
                 return
             except FileExistsError:
                 holder = self._holder()
-                if holder.get("host") != socket.gethostname() or _lives(holder.get("pid")):
+                if holder.get("host") != socket.gethostname() or _lives(holder):
                     break
                 self._take_away(holder)
             except OSError as error:
@@ -192,7 +192,9 @@ class Claim:
                 os.unlink(self._path)
 
 
-def _lives(pid: object) -> bool:
+def _lives(holder: dict[str, object]) -> bool:
+    """Say whether a process of this machine may be alive; where that cannot be told, it is."""
+    pid = holder.get("pid")
     if not isinstance(pid, int) or pid <= 0 or os.name == "nt":
         return True
     try:
@@ -200,5 +202,17 @@ def _lives(pid: object) -> bool:
     except ProcessLookupError:
         return False
     except OSError:
-        return True
-    return True
+        pass
+    # a number is given again: the same start of the machine, the same numbers, and another start of the process are another process
+    now = _life(pid)
+    return not now or any(holder.get(key) != now[key] for key in ("boot", "numbers")) or holder.get("start") == now["start"]
+
+
+def _life(pid: int) -> dict[str, str]:
+    """Return what tells a process from others that have had its number: which start of the machine, whose numbers, and when it began; nothing where Linux does not say it."""
+    try:
+        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as boot, open(f"/proc/{pid}/stat", "rb") as stat:
+            # the second field is the name of the program, in parentheses and with anything in it
+            return {"boot": boot.read().strip(), "numbers": os.readlink("/proc/self/ns/pid"), "start": stat.read().rpartition(b")")[2].split()[19].decode()}
+    except (OSError, IndexError):
+        return {}

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -17,14 +18,15 @@ from typing import Any
 
 from holdfast.artifact.atomic import Sink, sync_folder, translate
 from holdfast.artifact.source import Source, open_source
-from holdfast.errors import FormatError, HoldfastError, NotFound, Unavailable
+from holdfast.errors import FormatError, HoldfastError, NoSpace, NotFound, Unavailable
 from holdfast.store.blobs import Object
 
 TMP = "tmp"
 NO_LINKS = {errno.EPERM, errno.EACCES, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL}
 """What file systems without hard links say."""
-CLAIM_SECONDS = 30.0
-"""How long another writer of the same name is waited for, where there are no hard links."""
+TURN = "names.lock"
+TURN_SECONDS = 30.0
+"""How long another writer is waited for who gives an object its name, where there are no hard links."""
 
 
 def made(folder: str) -> set[str]:
@@ -59,7 +61,7 @@ class LocalBlobs:
 
     def put_all(self, objects: list[tuple[str, Iterable[Any], int]]) -> None:
         """Write several objects; their flushes wait for the disk together. See `holdfast.store.blobs.put_all`."""
-        with contextlib.ExitStack() as stack, self._translated():
+        with self._translated(sum(size for _, _, size in objects)), contextlib.ExitStack() as stack:
             files = [(stack.enter_context(self._temporary(pieces, size)), self.path_of(name)) for name, pieces, size in objects]
             folders = {self.path_of(name.rpartition("/")[0]) for name, _, _ in objects}
             changed = folders.union(*(made(folder) for folder in folders))
@@ -69,14 +71,14 @@ class LocalBlobs:
             _each([partial(sync_folder, folder) for folder in changed])
 
     def put_new(self, name: str, data: bytes) -> bool:
-        """See `Blobs`. A hard link has one winner on every file system that has hard links; elsewhere a name is claimed by an exclusive create."""
+        """See `Blobs`. A hard link has one winner on every file system that has hard links; elsewhere writers give names one after another."""
         path = self.path_of(name)
-        with self._translated(), self._temporary([data], len(data)) as (fd, temporary):
+        with self._translated(len(data)), self._temporary([data], len(data)) as (fd, temporary):
             changed = {os.path.dirname(path), *made(os.path.dirname(path))}
             os.fsync(fd)
             try:
                 if not self._links:
-                    if not self._claimed(temporary, path):
+                    if not self._named(temporary, path):
                         return False
                 else:
                     os.link(temporary, path)
@@ -87,31 +89,47 @@ class LocalBlobs:
             except OSError as error:
                 if error.errno not in NO_LINKS:
                     raise
-                if not self._claimed(temporary, path):
+                if not self._named(temporary, path):
                     return False
             _each([partial(sync_folder, folder) for folder in changed])
             return True
 
-    def _claimed(self, temporary: str, path: str) -> bool:
-        claim = path + ".claim"
-        deadline = time.monotonic() + CLAIM_SECONDS
-        while True:
+    def _named(self, temporary: str, path: str) -> bool:
+        """Give a file its name without a hard link; says whether there was none of that name."""
+        if os.name == "nt":
             try:
-                os.close(os.open(claim, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o444))
-                break
+                os.rename(temporary, path)  # refuses there what it does elsewhere: to take the place of another file
             except FileExistsError:
-                if os.path.lexists(path):
-                    return False
-                if time.monotonic() > deadline:
-                    raise Unavailable(f"somebody began to write {os.path.basename(path)} and does not end; if no process writes to this store, delete the file {claim}", file=self.shown) from None
-                time.sleep(0.01)
-        try:
+                return False
+            return True
+        with self._turn():
             if os.path.lexists(path):
                 return False
             os.replace(temporary, path)
             return True
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Be the only one here who gives names. The system lets go of the lock of a process that dies, so nobody has to find out who lives."""
+        import fcntl
+
+        fd = os.open(os.path.join(self.folder, TURN), os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0), 0o666)
+        try:
+            deadline = time.monotonic() + TURN_SECONDS
+            while True:
+                try:
+                    fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise Unavailable(f"another process has held {TURN} for {TURN_SECONDS:g} s: it was stopped while it wrote, or hangs; end it, and try again", file=self.shown) from None
+                    time.sleep(0.01)
+            try:
+                yield
+            finally:
+                fcntl.flock(fd, fcntl.LOCK_UN)  # and not only closed: a fork of this process has the file open, too
         finally:
-            os.unlink(claim)
+            os.close(fd)
 
     @contextlib.contextmanager
     def _temporary(self, pieces: Iterable[Any], size: int) -> Iterator[tuple[int, str]]:
@@ -132,13 +150,28 @@ class LocalBlobs:
                 os.unlink(temporary)
 
     @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translated(self, needed: int) -> Iterator[None]:
         try:
             yield
         except OSError as error:
             if isinstance(error, HoldfastError):
                 raise
-            raise translate(error, self.shown, "the store could not be written") from None
+            if error.errno == errno.ENOENT:
+                said = f"a file on its way is gone from {TMP}/: somebody took it away, or swept it with a clock that is ahead by a day; nothing was changed, try again"
+                raise Unavailable(said, file=self.shown) from None
+            told = translate(error, self.shown, "the store could not be written")
+            if isinstance(told, NoSpace):
+                told.message += f"; what was to be written needs {needed} bytes{self._room(error)}"
+            raise told from None
+
+    def _room(self, error: OSError) -> str:
+        """Say what the disk has, where it is the disk that is full, and not a quota or a limit of this process."""
+        if error.errno != errno.ENOSPC:
+            return ""
+        try:
+            return f", and the disk has {shutil.disk_usage(self.folder).free}"
+        except OSError:
+            return ""
 
     def get(self, name: str) -> bytes:
         """See `Blobs`."""
@@ -174,7 +207,7 @@ class LocalBlobs:
                 continue
             try:
                 with os.scandir(folder) as entries:
-                    inside = [self._listed(entry, name) for entry in entries if not entry.name.endswith(".claim")]
+                    inside = [self._listed(entry, name) for entry in entries]
             except FileNotFoundError:
                 continue
             except OSError as error:
