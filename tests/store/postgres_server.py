@@ -29,8 +29,12 @@ def postgres_programs() -> str | None:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """Give the address of a server without databases of anybody's: ``postgresql://holdfast@127.0.0.1:PORT``."""
+def postgres(flushes: bool = False) -> Iterator[str]:
+    """Give the address of a server without databases of anybody's: ``postgresql://holdfast@127.0.0.1:PORT``.
+
+    Args:
+        flushes: write to the disk what was committed; for figures, and not for tests, in which nobody takes the server's power away.
+    """
     programs = postgres_programs()
     assert programs is not None
     folder = tempfile.mkdtemp(prefix="holdfast-postgres-")
@@ -46,7 +50,7 @@ def postgres() -> Iterator[str]:
 
     try:
         run("initdb", "-D", data, "-U", "holdfast", "--auth=trust", "--encoding=UTF8", "--no-sync")
-        run("pg_ctl", "-D", data, "-w", "-l", os.path.join(folder, "log"), "-o", f"-p {port} -h 127.0.0.1 -k {folder} -c max_connections=200", "start")
+        run("pg_ctl", "-D", data, "-w", "-l", os.path.join(folder, "log"), "-o", f"-p {port} -h 127.0.0.1 -k {folder} -c max_connections=200 -c fsync={'on' if flushes else 'off'}", "start")
         yield f"postgresql://holdfast@127.0.0.1:{port}"
     finally:
         subprocess.run([os.path.join(programs, "pg_ctl"), "-D", data, "-m", "immediate", "stop"], check=False, capture_output=True, cwd=folder, **as_user)  # type: ignore[call-overload]
