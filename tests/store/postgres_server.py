@@ -9,8 +9,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+import sqlalchemy as sa
 
 
 def free_port() -> int:
@@ -26,8 +29,12 @@ def postgres_programs() -> str | None:
 
 
 @contextmanager
-def postgres() -> Iterator[str]:
-    """Give the address of a server without databases of anybody's: ``postgresql://holdfast@127.0.0.1:PORT``."""
+def postgres(flushes: bool = False) -> Iterator[str]:
+    """Give the address of a server without databases of anybody's: ``postgresql://holdfast@127.0.0.1:PORT``.
+
+    Args:
+        flushes: write to the disk what was committed; for figures, and not for tests, in which nobody takes the server's power away.
+    """
     programs = postgres_programs()
     assert programs is not None
     folder = tempfile.mkdtemp(prefix="holdfast-postgres-")
@@ -43,8 +50,32 @@ def postgres() -> Iterator[str]:
 
     try:
         run("initdb", "-D", data, "-U", "holdfast", "--auth=trust", "--encoding=UTF8", "--no-sync")
-        run("pg_ctl", "-D", data, "-w", "-l", os.path.join(folder, "log"), "-o", f"-p {port} -h 127.0.0.1 -k {folder} -c max_connections=200", "start")
+        run("pg_ctl", "-D", data, "-w", "-l", os.path.join(folder, "log"), "-o", f"-p {port} -h 127.0.0.1 -k {folder} -c max_connections=200 -c fsync={'on' if flushes else 'off'}", "start")
         yield f"postgresql://holdfast@127.0.0.1:{port}"
     finally:
         subprocess.run([os.path.join(programs, "pg_ctl"), "-D", data, "-m", "immediate", "stop"], check=False, capture_output=True, cwd=folder, **as_user)  # type: ignore[call-overload]
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def made(server: str, name: str | None = None, template: str | None = None) -> str:
+    """Make a database; returns its address.
+
+    Args:
+        server: what `postgres` gave.
+        name: of the database; a new one unless told.
+        template: the database that it is a copy of, which nobody may be connected to.
+    """
+    name = name or f"store_{uuid.uuid4().hex}"
+    _tell(server, f"CREATE DATABASE {name}" + (f" TEMPLATE {template}" if template else ""))
+    return f"{server}/{name}"
+
+
+def dropped(server: str, address: str) -> None:
+    """Take a database away, whoever is connected to it."""
+    _tell(server, f"DROP DATABASE {address.rpartition('/')[2]} WITH (FORCE)")
+
+
+def _tell(server: str, line: str) -> None:
+    engine = sa.create_engine(server.replace("postgresql://", "postgresql+psycopg://") + "/postgres", isolation_level="AUTOCOMMIT", poolclass=sa.pool.NullPool)
+    with engine.connect() as on:
+        on.execute(sa.text(line))

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import importlib.util
 import os
-import shutil
-import socket
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
@@ -30,53 +22,12 @@ from holdfast.store.blobs.memory import MemoryBlobs
 from holdfast.store.blobs.places import bucket
 from holdfast.store.blobs.probe import probe
 from holdfast.store.blobs.wrapped import ReadOnlyBlobs, RetryingBlobs
-from tests.store.real import CREATES, Real, running
+from tests.store.conftest import KEYS
+from tests.store.real import CREATES
 from tests.store.servers import stub
 
-KEYS = {"access_key_id": "key", "secret_access_key": "secret"}
 QUICK = ["memory", "folder", "folder without links", "s3", "lying s3", "moto", "cached folder", "cached s3", "retrying memory"]
 PLACES = [*QUICK, *(pytest.param(name, marks=pytest.mark.long) for name in CREATES)]
-
-
-@pytest.fixture(scope="session")
-def moto() -> Iterator[str]:
-    """The endpoint of a server of moto, with a bucket."""
-    program = shutil.which("moto_server") or shutil.which("moto_server", path=os.path.dirname(sys.executable))
-    if program is None:
-        if importlib.util.find_spec("moto") is None:
-            pytest.skip("moto is not installed; it is in requirements-libraries.txt")
-        pytest.fail("moto is installed without its server")
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
-        try:
-            endpoint = f"http://127.0.0.1:{port}"
-            ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open
-            for _ in range(150):
-                try:
-                    ask(urllib.request.Request(f"{endpoint}/bucket", method="PUT"), timeout=5).close()
-                    break
-                except OSError:
-                    time.sleep(0.2)
-            else:
-                pytest.fail("moto did not start")
-            yield endpoint
-        finally:
-            server.terminate()
-
-
-@pytest.fixture(scope="session")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Real]]:
-    """Starts a real server when it is first asked for, and gives it."""
-    with contextlib.ExitStack() as ended:
-        started: dict[str, Real] = {}
-
-        def start(name: str) -> Real:
-            if name not in started:
-                started[name] = ended.enter_context(running(name, tmp_path_factory.mktemp(name)))
-            return started[name]
-
-        yield start
 
 
 @pytest.fixture(params=PLACES)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 import holdfast
 from holdfast.errors import UnsupportedVersion
 from holdfast.store.migrating import differences
+from tests.store.conftest import At
 
 
 def test_the_steps_make_the_tables_that_the_code_says(catalog: Any) -> None:
@@ -52,3 +53,22 @@ def test_a_full_disk_under_the_catalog_is_said(tmp_path: Path) -> None:
         fill()
     store.close()
     assert holdfast.connect(tmp_path).load("m:1") == {"a": 1}
+
+
+@pytest.mark.parametrize("at", ["sqlite", "postgresql"], indirect=True)
+def test_a_reader_sees_one_state(at: At, tmp_path: Path) -> None:
+    """What is put together of several questions is not of two states."""
+    store, other = holdfast.connect(at(tmp_path)), holdfast.connect(at(tmp_path))
+    store.save({"a": 1}, "m")
+    asked = sa.text("SELECT count(*) FROM version")
+    with store.database.reading() as on:
+        assert on.scalar(asked) == 1
+        other.save({"a": 2}, "m")
+        assert on.scalar(asked) == 1
+        if "postgresql" in store.shown:
+            with pytest.raises(sa.exc.DBAPIError, match="read-only transaction"):
+                on.execute(sa.text("DELETE FROM alias"))
+    assert [one.n for one in store.versions("m")] == [2, 1]
+    assert store.save({"a": 3}, "m").n == 3
+    for one in (store, other):
+        one.close()

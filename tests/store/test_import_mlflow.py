@@ -18,6 +18,7 @@ import holdfast
 from holdfast.errors import FormatError, NotFound, UnsupportedModel
 from holdfast.store.mlflow_registry import folder_of
 from holdfast.store.store import Store
+from tests.store.conftest import At
 
 pytest.importorskip("yaml")
 
@@ -71,8 +72,8 @@ def registry(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Any:
-    with_store = holdfast.connect(tmp_path / "models")
+def store(tmp_path: Path, at: At) -> Any:
+    with_store = holdfast.connect(at(tmp_path / "models"))
     yield with_store
     with_store.close()
 

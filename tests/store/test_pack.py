@@ -24,6 +24,7 @@ from holdfast.store.oci import documents, tar
 from holdfast.store.store import Store
 from holdfast.store.transfer import Transfer
 from holdfast.values import limits
+from tests.store.conftest import At
 
 BODY = np.random.default_rng(0).normal(size=200_000)
 
@@ -33,8 +34,8 @@ def net(seed: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Any:
-    with_store = holdfast.connect(tmp_path / "here", who="ann")
+def store(tmp_path: Path, at: At) -> Any:
+    with_store = holdfast.connect(at(tmp_path / "here"), who="ann")
     with_store.save(net(1), "churn", note="first", metrics={"auc": 0.9}, tags={"team": "risk"})
     with_store.save(net(2), "churn", parent="churn:1", alias="production")
     with_store.save({"w": [1.5]}, "Größe")
@@ -49,8 +50,8 @@ def packed(store: Store, tmp_path: Path) -> Path:
     return tmp_path / "all.tar"
 
 
-def test_a_pack_is_taken_into_an_empty_store(store: Store, packed: Path, tmp_path: Path) -> None:
-    there = holdfast.connect(tmp_path / "there")
+def test_a_pack_is_taken_into_an_empty_store(store: Store, packed: Path, tmp_path: Path, at: At) -> None:
+    there = holdfast.connect(at(tmp_path / "there"))
     done = there.transfer.unpack(packed, aliases=True, exports_to=tmp_path / "out")
     assert [one.ref for one in done.versions] == ["Größe:1", "churn:1", "churn:2"]
     for one in done.versions:
@@ -61,6 +62,7 @@ def test_a_pack_is_taken_into_an_empty_store(store: Store, packed: Path, tmp_pat
     assert [one.new for one in there.transfer.unpack(packed).versions] == [False, False, False]
     # and they are the versions that they were
     assert [one.new for one in there.transfer.pull(store).versions] == [False, False, False]
+    there.close()
 
 
 def test_a_pack_is_read_where_it_lies(store: Store, packed: Path) -> None:
@@ -113,21 +115,24 @@ def test_documents_say_what_modelpack_asks_for(packed: Path) -> None:
     assert (config["descriptor"]["name"], config["descriptor"]["authors"]) == ("churn", ["ann"])
 
 
-def test_a_number_that_is_taken_is_refused_and_then_counted_on(packed: Path, tmp_path: Path) -> None:
-    there = holdfast.connect(tmp_path / "there")
+def test_a_number_that_is_taken_is_refused_and_then_counted_on(packed: Path, tmp_path: Path, at: At) -> None:
+    there = holdfast.connect(at(tmp_path / "there"))
     there.save({"other": 1}, "churn")
     with pytest.raises(Conflict, match="churn:1 is another version there"):
         there.transfer.unpack(packed)
     assert there.models() == ["churn"]
     assert [one.ref for one in there.transfer.unpack(packed, "churn:1", renumber=True).versions] == ["churn:2"]
+    there.close()
 
 
-def test_what_cannot_be_packed_is_refused(store: Store, tmp_path: Path) -> None:
+def test_what_cannot_be_packed_is_refused(store: Store, tmp_path: Path, at: At) -> None:
+    empty = holdfast.connect(at(tmp_path / "empty"))
     target = tmp_path / "x.tar"
     with pytest.raises(NotFound, match="there is no version churn:9"):
         store.transfer.pack(target, "churn:9")
     with pytest.raises(NotFound, match="no version to pack"):
-        holdfast.connect(tmp_path / "empty").transfer.pack(target)
+        empty.transfer.pack(target)
+    empty.close()
     (tmp_path / "a b.onnx").write_bytes(b"x")
     (tmp_path / "c.onnx").write_bytes(b"x")
     with pytest.raises(ValueError, match="cannot go along"):
@@ -146,7 +151,7 @@ def test_what_cannot_be_packed_is_refused(store: Store, tmp_path: Path) -> None:
     assert [one.name for one in tmp_path.iterdir() if one.name.endswith(".tmp")] == []
 
 
-def test_more_blobs_than_layers_are_joined(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_blobs_than_layers_are_joined(store: Store, tmp_path: Path, at: At, monkeypatch: pytest.MonkeyPatch) -> None:
     store.save({f"w{i}": BODY + i for i in range(8)}, "many")
     monkeypatch.setattr(documents, "LAYERS", 9)
     store.transfer.pack(tmp_path / "x.tar", "many")
@@ -154,10 +159,11 @@ def test_more_blobs_than_layers_are_joined(store: Store, tmp_path: Path, monkeyp
     with tarfile.open(tmp_path / "x.tar") as opened:
         assert len(opened.getmembers()) == 8 + 4  # there is no card; config, manifest, index, oci-layout
     view = Transfer.open_pack(tmp_path / "x.tar")
-    there = holdfast.connect(tmp_path / "there")
+    there = holdfast.connect(at(tmp_path / "there"))
     there.transfer.unpack(tmp_path / "x.tar")
     for one in (view, there):
         np.testing.assert_array_equal(one.load("many:1")["w7"], BODY + 7)
+    there.close()
 
 
 # -- what comes from elsewhere --------------------------------------------------------------------------------------------

@@ -19,6 +19,7 @@ from holdfast.errors import Conflict, Corrupt, NotFound, Unavailable
 from holdfast.store import arriving, carrying
 from holdfast.store.objects import Layout, Record, artifact_name, blob_name, layout_name, read_layout, read_record, to_json
 from holdfast.store.store import Store
+from tests.store.conftest import At
 
 BODY = np.random.default_rng(0).normal(size=200_000)  # 1.6 MB: a blob of its own
 
@@ -28,8 +29,8 @@ def net(seed: int) -> dict[str, Any]:
 
 
 @pytest.fixture
-def stores(tmp_path: Path) -> Any:
-    both = holdfast.connect(tmp_path / "here", who="ann"), holdfast.connect(tmp_path / "there", who="ben")
+def stores(tmp_path: Path, at: At) -> Any:
+    both = holdfast.connect(at(tmp_path / "here"), who="ann"), holdfast.connect(at(tmp_path / "there"), who="ben")
     yield both
     for one in both:
         one.close()
@@ -71,12 +72,12 @@ def test_what_is_there_does_not_travel_again(stores: tuple[Store, Store]) -> Non
     assert [one.n for one in here.versions("churn")] == [2, 1]
 
 
-def test_where_a_version_was_born_stays_with_it(stores: tuple[Store, Store], tmp_path: Path) -> None:
+def test_where_a_version_was_born_stays_with_it(stores: tuple[Store, Store], tmp_path: Path, at: At) -> None:
     here, there = stores
     here.save(net(1), "churn")
     there.save({"other": 1}, "churn")
     there.transfer.pull(here, renumber=True)
-    third = holdfast.connect(tmp_path / "third")
+    third = holdfast.connect(at(tmp_path / "third"))
     third.transfer.pull(there, "churn:2")
     assert [one.new for one in third.transfer.pull(here).versions] == [False]
     born = here.blobs.get("format.json")
@@ -85,6 +86,7 @@ def test_where_a_version_was_born_stays_with_it(stores: tuple[Store, Store], tmp
     assert record.origin["store"].encode() in born
     assert (record.origin["model"], record.origin["n"], record.n) == ("churn", 1, 2)
     assert record.origin["from"].encode() in there.blobs.get("format.json")
+    third.close()
 
 
 def test_a_taken_number_is_refused_before_anything_travels_or_gets_the_next(stores: tuple[Store, Store]) -> None:
@@ -273,14 +275,15 @@ def test_a_catalog_that_lies_about_names_is_refused(stores: tuple[Store, Store])
     assert there.models() == []
 
 
-def test_text_of_every_kind_comes_along(stores: tuple[Store, Store], tmp_path: Path) -> None:
+def test_text_of_every_kind_comes_along(stores: tuple[Store, Store], tmp_path: Path, at: At) -> None:
     here, there = stores
-    here.save(net(1), "churn", tags={"a:b/c": "x" * 5000, "": "\u202e"}, metrics={"auc (test)": 0.5}, note="\n\x1b[31m" * 9, who="é" * 190)
+    here.save(net(1), "churn", tags={"a:b/c": "x" * 1000, "": "\u202e"}, metrics={"auc (test)": 0.5}, note="\n\x1b[31m" * 9, who="é" * 190)
     here.transfer.pack(tmp_path / "x.tar")
-    third = holdfast.connect(tmp_path / "third")
+    third = holdfast.connect(at(tmp_path / "third"))
     third.transfer.unpack(tmp_path / "x.tar")
     there.transfer.pull(here)
     assert here["churn:1"]._replace(proof=None) == there["churn:1"] == third["churn:1"]
+    third.close()
 
 
 def test_a_manifest_that_is_another_is_refused(stores: tuple[Store, Store]) -> None:
@@ -332,13 +335,14 @@ def test_a_layout_left_behind_does_not_count(stores: tuple[Store, Store]) -> Non
     np.testing.assert_array_equal(there.load("churn:1")["body"], BODY)
 
 
-def test_a_store_open_for_reading_gives_and_does_not_take(stores: tuple[Store, Store], tmp_path: Path) -> None:
+def test_a_store_open_for_reading_gives_and_does_not_take(stores: tuple[Store, Store], tmp_path: Path, at: At) -> None:
     here, there = stores
     here.save(net(1), "churn")
-    reading = holdfast.connect(tmp_path / "here", read_only=True)
+    reading = holdfast.connect(at(tmp_path / "here"), read_only=True)
     assert there.transfer.pull(reading).versions[0].new
     with pytest.raises(Unavailable, match="opened for reading alone"):
         there.transfer.push(reading)
+    reading.close()
 
 
 def test_cards_come_along(stores: tuple[Store, Store]) -> None:
@@ -378,14 +382,14 @@ def test_versions_come_in_batches(stores: tuple[Store, Store], monkeypatch: pyte
     assert there["churn:5"].parent == "churn:4"
 
 
-def test_two_that_pull_at_once_take_each_version_in_once(stores: tuple[Store, Store], tmp_path: Path) -> None:
+def test_two_that_pull_at_once_take_each_version_in_once(stores: tuple[Store, Store], tmp_path: Path, at: At) -> None:
     here, there = stores
     for seed in range(4):
         here.save(net(seed), "churn")
 
     def pull(number: int) -> list[str]:
-        mine = holdfast.connect(tmp_path / "there")
-        other = holdfast.connect(tmp_path / "here", read_only=True)
+        mine = holdfast.connect(at(tmp_path / "there"))
+        other = holdfast.connect(at(tmp_path / "here"), read_only=True)
         done = [one.ref for one in mine.transfer.pull(other, renumber=number % 2 == 1).versions]
         mine.close()
         other.close()
@@ -419,21 +423,21 @@ print(int(sys.argv[3]) - left[0])
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGKILL")
-def test_a_pull_that_is_killed_leaves_whole_versions(stores: tuple[Store, Store], tmp_path: Path) -> None:
+def test_a_pull_that_is_killed_leaves_whole_versions(stores: tuple[Store, Store], tmp_path: Path, at: At) -> None:
     """Killed before each of its writes; the next one brings the rest."""
     here, _ = stores
     for seed in range(2):
         here.save(net(seed), "churn")
 
     def run(target: Path, steps: int) -> subprocess.CompletedProcess[str]:
-        return subprocess.run([sys.executable, "-c", KILLED, str(tmp_path / "here"), str(target), str(steps)], capture_output=True, text=True)
+        return subprocess.run([sys.executable, "-c", KILLED, at(tmp_path / "here"), at(target), str(steps)], capture_output=True, text=True)
 
     steps = int(run(tmp_path / "whole", 1000).stdout)
     assert steps == 3 + 2 * 2 + 2  # blobs, layouts and manifests, records
     for n in range(0, steps, 2):
         target = tmp_path / f"killed{n}"
         assert run(target, n).returncode == -9
-        there = holdfast.connect(target)
+        there = holdfast.connect(at(target))
         for name in there.models():
             for version in there.versions(name):
                 np.testing.assert_array_equal(there.load(version)["head"], net(version.n - 1)["head"])

@@ -16,6 +16,8 @@ from blake3 import blake3
 from holdfast.artifact.load import Opening
 from holdfast.errors import Corrupt, LimitExceeded, NotFound, quoted
 from holdfast.store.blobs import Blobs
+from holdfast.store.blobs.ranges import pieces_of
+from holdfast.store.blobs.wrapped import opened_once
 from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, read_layout
 from holdfast.store.pieces import as_file
 from holdfast.values import limits
@@ -64,7 +66,7 @@ def copy_blobs(source: Blobs, target: Blobs, wanted: dict[str, int], new: set[st
         if digest_ not in new and target.size(name) == size:
             told(size)
             return 0
-        with source.open(name) as given:
+        with opened_once(source, name) as given:
             if given.size != size:
                 raise Corrupt(f"the object {name} has {given.size} bytes and not {size}; run holdfast check there", file=source.shown)
             target.put(name, given_up(compared(given, digest_, told), size), size)
@@ -111,11 +113,12 @@ def compared(given: Any, digest_: str, told: Callable[[int], None]) -> Iterator[
     hasher = blake3()
     if not given.size and digest(b"") != digest_:
         raise Corrupt(f"the object {blob_name(digest_)} is empty; run holdfast check there", file=given.name)
-    for start in range(0, given.size, CHUNK):
-        # a copy: a file that is changed meanwhile must not be hashed as one thing and written as another
-        piece = given.private(start, min(CHUNK, given.size - start))
+    at = 0
+    # copies: a file that is changed meanwhile must not be hashed as one thing and written as another
+    for piece in pieces_of(given, CHUNK):
         hasher.update(piece)
-        if start + CHUNK >= given.size and PREFIX + hasher.hexdigest() != digest_:
+        at += len(piece)
+        if at == given.size and PREFIX + hasher.hexdigest() != digest_:
             raise Corrupt(f"the bytes of {blob_name(digest_)} do not match their digest: damaged there, or on the way; nothing of them was kept", file=given.name)
         yield piece
         told(len(piece))

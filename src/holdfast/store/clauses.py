@@ -106,6 +106,12 @@ class Clauses:
         mine = (table.c.model == c.version.c.model, table.c.n == c.version.c.n)
         return sa.exists(sa.select(table.c.n).where(*mine, *where).correlate(c.version))
 
+    def _absent(self, table: Any, *where: Any) -> Any:
+        """Return the condition that a version has no such row, of which there is one at most."""
+        found = self._exists(table, *where)
+        # PostgreSQL takes the other form for a join, of which it believes that next to nothing comes out, and so makes all of it
+        return ~found if self.sqlite else sa.select(table.c.n).where(table.c.model == c.version.c.model, table.c.n == c.version.c.n, *where).correlate(c.version).scalar_subquery().is_(None)
+
     # -- conditions -----------------------------------------------------------------------------------------------------
 
     def _begun(self, node: Node) -> Any:
@@ -136,7 +142,7 @@ class Clauses:
             table = _table(node.field)
             tests = [table.c.key == node.field.key]
             if node.op == "null":
-                return ~self._exists(table, *tests, *([sa.or_(table.c.number.is_not(None), table.c.text.is_not(None))] if kind == "metrics" else []))
+                return self._absent(table, *tests, *([sa.or_(table.c.number.is_not(None), table.c.text.is_not(None))] if kind == "metrics" else []))
             return self._exists(table, *tests, self.keyed(table.c, node))
         if kind == "alias":
             return self._alias(node)

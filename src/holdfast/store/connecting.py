@@ -92,8 +92,9 @@ def _catalog(blobs: Blobs, url: str | None, shown: str, read_only: bool, claim: 
         database = Database(url, shown, shared=claim is not None, on_close=None if claim is None else claim.release, alone=url == IN_MEMORY)
         try:
             database.make(lambda on: told(replay_all(on, Journal(blobs, database)), shown))
-        except Unavailable as error:
-            if file is not None and ("malformed" in error.message or "not a database" in error.message):
+        except BaseException as error:
+            database.engine.dispose()  # whoever asked for the store gets none that could be closed
+            if isinstance(error, Unavailable) and file is not None and ("malformed" in error.message or "not a database" in error.message):
                 raise Unavailable(f"{error.message}; move {CATALOG} away and connect again: it is made anew from the records", file=shown) from None
             raise
         return database
@@ -101,6 +102,7 @@ def _catalog(blobs: Blobs, url: str | None, shown: str, read_only: bool, claim: 
     try:
         database.format()
     except Unavailable:
+        database.close()
         if file is None:
             raise
         return snapshot(blobs, shown)  # damaged, or on a disk that does not let SQLite have its lock beside it

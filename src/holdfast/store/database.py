@@ -52,6 +52,10 @@ class Database:
             raise LibraryMissing(f"this catalog needs {error.name}; install it with: pip install 'holdfast[postgres]'", file=shown) from None
         except sa.exc.ArgumentError as error:
             raise EnvironmentMissing(f"this is no address of a database ({quoted(error, 120)})", file=shown) from None
+        self._reads: dict[str, Any] = {"holdfast_reads": True}
+        if self.engine.dialect.name == "postgresql":
+            # each question would see what was committed last; SQLite shows a reader one state anyway
+            self._reads |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
         if self.engine.dialect.name == "sqlite":
             sa.event.listen(self.engine, "connect", lambda connection, _: _prepare_sqlite(connection, shared, read_only))
             sa.event.listen(self.engine, "begin", _begin_sqlite)
@@ -91,7 +95,7 @@ class Database:
     @contextlib.contextmanager
     def reading(self) -> Iterator[Any]:
         """Give a connection that sees one state of the catalog."""
-        with self._turn, self._translated(), self.engine.connect().execution_options(holdfast_reads=True) as on:
+        with self._turn, self._translated(), self.engine.connect().execution_options(**self._reads) as on:
             yield on
 
     @contextlib.contextmanager

@@ -11,8 +11,6 @@ import stat
 import tempfile
 import threading
 import time
-from collections import deque
-from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from blake3 import blake3
@@ -21,8 +19,8 @@ from holdfast.artifact.atomic import Sink, translate
 from holdfast.artifact.source import Source, buffer_source, open_source
 from holdfast.errors import Corrupt, FormatError, NotFound, StoreError, Unavailable
 from holdfast.store.blobs import Blobs
-from holdfast.store.blobs.remote import AT_ONCE, RANGE
-from holdfast.store.blobs.wrapped import Wrapped
+from holdfast.store.blobs.ranges import pieces_of
+from holdfast.store.blobs.wrapped import Wrapped, opened_once
 
 SIZE = 20 << 30
 """Bytes of the cache, unless told."""
@@ -97,6 +95,15 @@ class CachedBlobs(Wrapped):
                 with self.inner.open(name) as source:
                     return self._fetched(name, source)
         return found
+
+    def open_once(self, name: str) -> Any:
+        """See `Wrapped`: what is not kept here is not kept for one reading either."""
+        if name.startswith(DIGESTED):
+            with self._locks[hash(name) % LOCKS]:
+                found = self._trusted(name)
+            if found is not None:
+                return found
+        return opened_once(self.inner, name)
 
     def _path(self, name: str) -> str:
         return os.path.join(self.folder, *name.split("/"))
@@ -215,26 +222,8 @@ def _transfer(source: Source, sink: Sink) -> str:
     Not through a mapping: a full disk would end the process there, instead of raising.
     """
     hasher = blake3()
-
-    def fetch(at: int) -> Any:
-        length = min(RANGE, source.size - at)
-        if source.whole:
-            return source.view(at, length)
-        part = memoryview(bytearray(length))
-        source.read_into(at, part)
-        return part
-
-    waiting: deque[Future[Any]] = deque()
-    with ThreadPoolExecutor(AT_ONCE, "holdfast-fetch") as threads:
-        try:
-            for at in range(0, source.size + AT_ONCE * RANGE, RANGE):
-                if at < source.size:
-                    waiting.append(threads.submit(fetch, at))
-                if waiting and (len(waiting) > AT_ONCE or at >= source.size):
-                    part = waiting.popleft().result()
-                    sink.write(part)
-                    hasher.update(part)
-        except BaseException:
-            threads.shutdown(wait=True, cancel_futures=True)
-            raise
+    with contextlib.closing(pieces_of(source)) as pieces:
+        for part in pieces:
+            sink.write(part)
+            hasher.update(part)
     return hasher.hexdigest()

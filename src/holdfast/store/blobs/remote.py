@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import obstore
@@ -18,16 +17,13 @@ from obstore import exceptions as failures
 from holdfast.artifact.source import Source, aligned
 from holdfast.errors import HoldfastError, NotFound, Truncated, Unavailable, quoted
 from holdfast.store.blobs import Object
+from holdfast.store.blobs.ranges import AT_ONCE, fill
 
 ONE_PUT = 16 << 20
 """Bytes up to which an object goes in one request, so that no upload is left half done."""
 PART = 16 << 20
 """Bytes of one part of a larger one, at least: S3 takes 10,000 parts."""
 PARTS = 9_000
-RANGE = 8 << 20
-"""Bytes of one ranged GET."""
-AT_ONCE = 8
-"""Requests under way at once for one object."""
 
 _STATUS = re.compile(r"status code: (\d{3})")
 
@@ -207,22 +203,6 @@ class RemoteSource(Source):
             raise Truncated(f"bytes {start}..{start + len(out)} were wanted, and there are {self.size}", file=self.name)
         else:
             fill(out, lambda at, part: self._blobs.read_into(self._object, start + at, part))
-
-
-def fill(out: memoryview, read: Any) -> None:
-    """Fill a buffer by ranges, several at once; ``read`` takes a start and a part of the buffer."""
-    ranges = [(at, out[at : at + RANGE]) for at in range(0, len(out), RANGE)]
-    if len(ranges) < 2:
-        for at, part in ranges:
-            read(at, part)
-        return
-    with ThreadPoolExecutor(min(AT_ONCE, len(ranges)), "holdfast-fetch") as threads:
-        try:
-            for _ in threads.map(lambda one: read(*one), ranges):
-                pass
-        except BaseException:
-            threads.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def _gone(name: str, shown: str) -> NotFound:

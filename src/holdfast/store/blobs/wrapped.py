@@ -36,6 +36,19 @@ def opened_there(blobs: Blobs, name: str) -> Any:
     return blobs.open_there(name) if isinstance(blobs, Wrapped) else blobs.open(name)
 
 
+def opened_once(blobs: Blobs, name: str) -> Any:
+    """Open an object for whoever reads it once and keeps it elsewhere: from what is kept here, or else where it lies, and then nothing is kept here.
+
+    Args:
+        blobs: a place, with or without wrappers.
+        name: of the object.
+
+    Raises:
+        NotFound: there is none.
+    """
+    return blobs.open_once(name) if isinstance(blobs, Wrapped) else blobs.open(name)
+
+
 class Wrapped:
     """A place that hands everything on to another."""
 
@@ -71,6 +84,10 @@ class Wrapped:
     def open_there(self, name: str) -> Any:
         """Open an object where it lies, and not a copy of it that was kept on the way; see `opened_there`."""
         return opened_there(self.inner, name)
+
+    def open_once(self, name: str) -> Any:
+        """Open an object that is read once; see `opened_once`."""
+        return opened_once(self.inner, name)
 
     def size(self, name: str) -> int | None:
         """See `Blobs`."""
@@ -177,6 +194,10 @@ class RetryingBlobs(Wrapped):
     def open_there(self, name: str) -> Any:
         """See `Wrapped`."""
         return self._retrying(self.again(lambda: opened_there(self.inner, name)))
+
+    def open_once(self, name: str) -> Any:
+        """See `Wrapped`."""
+        return self._retrying(self.again(lambda: opened_once(self.inner, name)))
 
     def _retrying(self, source: Source) -> Source:
         return source if source.whole else _RetryingSource(source, self.again)
