@@ -31,6 +31,7 @@ from holdfast.store.verified import Verified
 from holdfast.trust.policy import Policy, policy
 from holdfast.values.digest import digest
 from holdfast.values.manifest import read_manifest
+from holdfast.values.measured import checked_metrics
 from holdfast.values.reference import LATEST, Reference, checked_name, reference
 
 if TYPE_CHECKING:
@@ -227,13 +228,14 @@ class Store:
         if alias is not None:
             alias = checked_name(alias, "alias")
         tags = _tags(tags)
-        return self._publish(saving.prepare(model, example, metrics, extra), name, None, tags, note, parent, data, code, alias, who, on_bytes)
+        return self._publish(saving.prepare(model, example, metrics, extra), name, None, {}, tags, note, parent, data, code, alias, who, on_bytes)
 
     def add(
         self,
         file: Any,
         name: str,
         *,
+        metrics: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
         note: str = "",
         parent: str | Version | None = None,
@@ -248,6 +250,7 @@ class Store:
         Args:
             file: its path, or an `Opening` of it. Foreign files are converted first; ``holdfast save`` does that.
             name: the model's name.
+            metrics: name -> number, of this version, beside those of the file and before them; the file keeps its own.
             tags: key -> text.
             note: a line for people.
             parent: the version or artifact that it was made of.
@@ -269,13 +272,14 @@ class Store:
 
         if not isinstance(file, Opening):
             with Opening.of_path(file) as opening:
-                return self.add(opening, name, tags=tags, note=note, parent=parent, data=data, code=code, alias=alias, who=who, on_bytes=on_bytes)
+                return self.add(opening, name, metrics=metrics, tags=tags, note=note, parent=parent, data=data, code=code, alias=alias, who=who, on_bytes=on_bytes)
         name = checked_name(name)
         alias = None if alias is None else checked_name(alias, "alias")
-        return self._publish(prepared(file), name, file, _tags(tags), note, parent, data, code, alias, who, on_bytes)
+        ready, given = prepared(file), checked_metrics(metrics)
+        return self._publish(ready, name, file, given, _tags(tags), note, parent, data, code, alias, who, on_bytes)
 
-    def _publish(self, ready: saving.Prepared, name: str, file: Opening | None, tags: dict[str, str], note: str, parent: str | Version | None, data: Mapping[str, Any] | None,
-                 code: Mapping[str, Any] | str | os.PathLike[str] | None, alias: str | None, who: str | None, on_bytes: Callable[[int], None] | None) -> Version:  # fmt: skip
+    def _publish(self, ready: saving.Prepared, name: str, file: Opening | None, metrics: dict[str, Any], tags: dict[str, str], note: str, parent: str | Version | None,
+                 data: Mapping[str, Any] | None, code: Mapping[str, Any] | str | os.PathLike[str] | None, alias: str | None, who: str | None, on_bytes: Callable[[int], None] | None) -> Version:  # fmt: skip
         made_of, digests, state = parent_text(self, parent), data_digests(data), code_state(code)
         with Session.opened(self.database) as session:
             done = put(self.blobs, session, ready, on_bytes)
@@ -286,7 +290,7 @@ class Store:
             record = self.journal.write(
                 lambda on, row: Record(
                     name, 0, "version", now(), author, "", "", n=row.next_number, artifact=done.id, blobs=list(done.parts.blobs), parent=made_of,
-                    metrics=dict(done.manifest.metrics), tags=tags, data=digests, code=state, text=note or None,
+                    metrics={**done.manifest.metrics, **metrics}, tags=tags, data=digests, code=state, text=note or None,
                 ),
                 name, done.parts, session.end,
             )  # fmt: skip
@@ -538,7 +542,7 @@ class Store:
         for key, value in metrics.items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"the metric {key!r} is {value}, which has no place in an order; give None to take it away, or text")
-        return self._each(ref, "metric", metrics, why, who)
+        return self._each(ref, "metric", checked_metrics(metrics), why, who)
 
     def _each(self, ref: str | Version, kind: str, given: Mapping[str, Any], why: str, who: str | None) -> Version:
         version = self.find(ref)
