@@ -8,7 +8,6 @@ The one rule: nothing is deleted, and what cannot be kept aside stays where it i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +15,7 @@ import sqlalchemy as sa
 
 from holdfast.errors import HoldfastError
 from holdfast.store import catalog as c
+from holdfast.store.amounts import OnBytes, OnStage
 from holdfast.store.blobs import Blobs, Object
 from holdfast.store.hurt import Hurt, hurt_by
 from holdfast.store.lines import adopt_all, lines
@@ -86,7 +86,7 @@ class Checked(NamedTuple):
         return "\n".join(said)
 
 
-def check(store: Store, level: str = "quick", rebuild: bool = False, repair_from: Store | None = None, on_bytes: Callable[[int], None] | None = None) -> Checked:
+def check(store: Store, level: str = "quick", rebuild: bool = False, repair_from: Store | None = None, on_bytes: OnBytes | None = None, on_stage: OnStage | None = None) -> Checked:
     """Look whether a store holds what it should; see `Admin.check`."""
     if level not in LEVELS:
         raise ValueError(f"level is one of {', '.join(LEVELS)}, and not {level!r}")
@@ -110,6 +110,8 @@ def check(store: Store, level: str = "quick", rebuild: bool = False, repair_from
         logged = [one for numbers in there.values() for one in numbers.values()]
         wanted = [one for one in (*listed.values(), *logged) if one.name not in wrong]
         size = sum(one.size for one in wanted)
+        if on_stage is not None:
+            on_stage("comparing", size)
         wrong.update(_bytes(store.blobs, wanted, on_bytes))
         if not wrong:
             wrong.update(unlike(store))
@@ -171,7 +173,7 @@ def _gaps(on: Any, there: dict[str, dict[int, Object]], adopting: bool) -> dict[
     return wrong
 
 
-def _bytes(blobs: Blobs, wanted: list[Object], on_bytes: Callable[[int], None] | None) -> dict[str, str]:
+def _bytes(blobs: Blobs, wanted: list[Object], on_bytes: OnBytes | None) -> dict[str, str]:
     """Compare objects with their digests or seals, several at a time."""
     wrong = {}
     with ThreadPoolExecutor(THREADS, "holdfast-check") as pool:

@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from holdfast.errors import Corrupt, Unavailable
 from holdfast.store import catalog as c
+from holdfast.store.amounts import OnBytes, OnStage
 from holdfast.store.blobs import Object
 from holdfast.store.blobs.memory import MemoryBlobs
 from holdfast.store.database import now
@@ -85,7 +86,7 @@ class Collected(NamedTuple):
         return "\n".join(said + [f"{one.size} bytes of {one.blobs} blobs are held by {one.by}" for one in self.held])
 
 
-def collect(store: Store, grace: float = GRACE, dry_run: bool = False) -> Collected:
+def collect(store: Store, grace: float = GRACE, dry_run: bool = False, on_bytes: OnBytes | None = None, on_stage: OnStage | None = None) -> Collected:
     """Delete what nobody needs; see `Admin.collect`."""
     if not grace >= 0:
         raise ValueError(f"grace is a number of seconds from 0 on, and not {grace!r}")
@@ -116,7 +117,9 @@ def collect(store: Store, grace: float = GRACE, dry_run: bool = False) -> Collec
     if not dry_run:
         for name in old:
             blobs.delete(name)
-        gone, freed = _remove(store)
+        if on_stage is not None:
+            on_stage("deleting", int(freed))
+        gone, freed = _remove(store, on_bytes)
         artifacts = sum(_remove_stray(store, id_) for id_ in strays)
     return Collected(int(freed), int(gone), artifacts, condemned, unknown, sessions, len(old), adopted, held, dry_run)
 
@@ -197,7 +200,7 @@ def _held(on: Any, grace: float) -> tuple[Held, ...]:
     return tuple(found)
 
 
-def _remove(store: Store) -> tuple[int, int]:
+def _remove(store: Store, on_bytes: OnBytes | None) -> tuple[int, int]:
     """Take doomed blobs away, those of a collect that was stopped too."""
     count = freed = 0
     while True:
@@ -209,6 +212,8 @@ def _remove(store: Store) -> tuple[int, int]:
                 on.execute(sa.delete(c.blob).where(c.blob.c.digest == row.digest))
                 count += 1
                 freed += row.size
+                if on_bytes is not None:
+                    on_bytes(row.size)
         if not rows:
             return count, freed
 
