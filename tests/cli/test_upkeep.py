@@ -194,3 +194,21 @@ def test_a_bar_says_what_is_done_and_how_much_of_how_much(monkeypatch: pytest.Mo
     unwatched(5)
     unwatched.stage("copying", 5)
     assert unwatched._shown is None
+
+
+def test_files_are_kept_with_a_version(three: Shell) -> None:
+    sig = three.folder / "model.sig"
+    sig.write_bytes(b"signed")
+    assert three("attach", "churn@production", sig, "--type", "text/plain", "--dry-run") == "churn:1 would have model.sig\n"
+    assert three.json("attach", "churn:1")["attachments"] == []
+    assert three("attach", "churn@production", sig, "--type", "text/plain", "--why", "released") == "churn:1 has model.sig\n"
+    found = three.json("attach", "churn:1", "--out", three.folder / "out")
+    assert [(one["name"], one["media_type"], one["size"]) for one in found["attachments"]] == [("model.sig", "text/plain", 6)]
+    assert (three.folder / "out" / "model.sig").read_bytes() == b"signed"
+    assert three("attach", "churn:1").splitlines()[1].split()[:3] == ["model.sig", "text/plain", "6"]
+    assert three("attach", "churn:1", "--remove", "model.sig") == "churn:1 has no model.sig\n"
+    said = three("log", "churn").splitlines()
+    assert [line.split("TIME")[1].split("  ")[1] for line in said[1:3]] == [":1 attachment model.sig taken away", ":1 attachment model.sig"]
+    three("attach", "churn:1", "--remove", "model.sig", code=3)
+    three("attach", "churn:1", three.folder / "none", code=3)
+    three("attach", "churn:1", sig, "--type", "x", code=2)

@@ -30,7 +30,7 @@ def apply(on: Any, record: Record, parts: Parts | None) -> None:
     Args:
         on: a connection in a transaction that holds the model's row.
         record: whose ``seq`` is the model's next.
-        parts: for a record of a version; of a card that is replayed, its blob.
+        parts: for a record of a version; of a card or an attachment, its blob.
 
     Raises:
         Conflict: the record expects what is not so; nothing of it may count.
@@ -146,6 +146,16 @@ def _card(on: Any, model: int, record: Record, parts: Parts | None, changes: dic
     on.execute(sa.update(c.version).where(c.version.c.model == model, c.version.c.n == record.n).values(card=record.blob))
 
 
+def _attachment(on: Any, model: int, record: Record, parts: Parts | None, changes: dict[str, Any]) -> None:
+    _there(on, model, record)
+    if parts is not None:
+        c.insert_missing(on, c.blob, "digest", _live(parts))
+    of = c.attachment.c
+    on.execute(sa.delete(c.attachment).where(of.model == model, of.n == record.n, of.name == record.key))
+    if record.blob is not None:
+        on.execute(sa.insert(c.attachment).values(model=model, n=record.n, name=record.key, media_type=str(record.value), blob=record.blob))
+
+
 def _delete(on: Any, model: int, record: Record, parts: Parts | None, changes: dict[str, Any]) -> None:
     _there(on, model, record)
     mine = (c.version.c.model == model, c.version.c.n == record.n)
@@ -160,4 +170,4 @@ def _delete(on: Any, model: int, record: Record, parts: Parts | None, changes: d
     changes.update(latest=last, versions=c.model.c.versions - 1)
 
 
-_KINDS = {"version": _version, "alias": _alias, "rollback": _alias, "tag": _tag, "metric": _set_metric, "note": _note, "card": _card, "delete": _delete}
+_KINDS = {"version": _version, "alias": _alias, "rollback": _alias, "tag": _tag, "metric": _set_metric, "note": _note, "card": _card, "attachment": _attachment, "delete": _delete}

@@ -19,7 +19,7 @@ from holdfast.store.amounts import OnBytes, OnStage, needed, sizes_of
 from holdfast.store.apply import Parts
 from holdfast.store.arriving import BESIDE, check_sections, copy_blobs, layout_of, manifest_of
 from holdfast.store.carried import carried_of, checked, store_id
-from holdfast.store.coming import Coming, Known, Place, known_of, parent_of, place_of, write_card
+from holdfast.store.coming import Coming, Known, Place, known_of, parent_of, place_of, write_beside
 from holdfast.store.database import now
 from holdfast.store.journal import nbytes_of
 from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, to_json
@@ -111,8 +111,8 @@ def carry(
                     n = Coming(one, place.n, parent, {**one.origin, "from": came, "arrived": now()}, renumber).write(target, target_id, found.parts[one.artifact])
                 assert n is not None
                 numbers[str(one)] = n
-                if one.card is not None:
-                    write_card(target, one, n)
+                if one.beside:
+                    write_beside(target, one, n)
                 arrived.append(Arrived(f"{one.model}:{n}", str(one), not place.there))
         with target.database.writing() as on:
             session.end(on)
@@ -156,7 +156,7 @@ _Read = dict[str, tuple[bytes, Manifest, Layout]]
 
 
 def _wanted(source: Store, target: Store, places: list[Place]) -> tuple[_Read, dict[str, int]]:
-    """Return the manifests and layouts of versions that come, and the bytes of every blob that they and their cards need."""
+    """Return the manifests and layouts of versions that come, and the bytes of every blob that they, their cards and their attachments need."""
     ids = sorted({place.one.artifact for place in places if not place.there})
     read = {id_: (*manifest_of(source.blobs, id_), _layout(source, target, id_)) for id_ in ids}
     sizes = sizes_of(source, read)
@@ -165,8 +165,8 @@ def _wanted(source: Store, target: Store, places: list[Place]) -> tuple[_Read, d
         for blob, _, _ in where.pieces:
             wanted[blob] = sizes[id_, blob] if (id_, blob) in sizes else _size_of(source, target, blob)
     for place in places:
-        if place.one.card is not None:
-            wanted[place.one.card] = _size_of(source, target, place.one.card)
+        for blob in place.one.beside:
+            wanted[blob] = _size_of(source, target, blob)
     return read, wanted
 
 
@@ -177,13 +177,13 @@ def _expected(source: Store, target: Store, places: list[Place]) -> int:
         batch = places[start : start + BATCH]
         ids = {place.one.artifact for place in batch if not place.there}
         here = {id_ for id_, _ in sizes_of(target, ids)}  # those keep the layout that they have there
-        cards = [place.one.card for place in batch if place.one.card is not None]
-        total += sum({**needed(target, here), **needed(source, ids - here, cards)}.values())
+        beside = [blob for place in batch for blob in place.one.beside]
+        total += sum({**needed(target, here), **needed(source, ids - here, beside)}.values())
     return total
 
 
 def _artifacts(source: Store, target: Store, session: Session, places: list[Place], on_bytes: OnBytes | None) -> _Found:
-    """Bring over what versions and their cards need, and compare it."""
+    """Bring over what versions need, with their cards and attachments, and compare it."""
     read, wanted = _wanted(source, target, places)
     new: set[str] = set()
     digests = list(wanted)

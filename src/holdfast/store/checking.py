@@ -147,8 +147,7 @@ def _absent(on: Any, listed: dict[str, Object]) -> dict[str, str]:
     wrong = {}
     for id_ in on.scalars(sa.select(c.artifact.c.id)):
         wrong.update({name: "it is not there" for name in (artifact_name(id_), layout_name(id_)) if name not in listed})
-    needed = sa.or_(sa.exists().where(c.artifact_blob.c.blob == c.blob.c.digest), sa.exists().where(c.version.c.card == c.blob.c.digest))
-    for digest, size in on.execute(sa.select(c.blob.c.digest, c.blob.c.size).where(needed)):
+    for digest, size in on.execute(sa.select(c.blob.c.digest, c.blob.c.size).where(c.needs(c.blob.c.digest))):
         name = blob_name(digest)
         found = listed.get(name)
         if found is None:

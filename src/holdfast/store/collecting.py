@@ -3,7 +3,7 @@
 Strategy (docs/store.md section 6). Every arrow is one statement that looks again, and bytes go while the lock of their row is held, so that a
 save beside it either finds the blob and keeps it, or waits and writes it anew. Objects that the catalog does not know get a row first, and go the same way.
 
-The one rule: what an artifact, a card or a session needs is not touched, and what was just written is not garbage yet.
+The one rule: what an artifact, a card, an attachment or a session needs is not touched, and what was just written is not garbage yet.
 """
 
 from __future__ import annotations
@@ -166,11 +166,7 @@ def _know(on: Any, part: list[Object]) -> int:
 
 def _unneeded() -> Any:
     of = c.blob.c.digest
-    return ~sa.or_(
-        sa.exists().where(c.artifact_blob.c.blob == of),
-        sa.exists().where(c.session_blob.c.blob == of),
-        sa.exists().where(c.version.c.card == of),
-    )
+    return ~sa.or_(c.needs(of), sa.exists().where(c.session_blob.c.blob == of))
 
 
 def _free(*conditions: Any) -> Any:
@@ -194,7 +190,7 @@ def _held(on: Any, grace: float) -> tuple[Held, ...]:
     if waiting[0]:
         found.append(Held(f"the grace of {grace:g} s", waiting[2] + grace, waiting[0], int(waiting[1])))
     s = c.session.c
-    free = ~sa.exists().where(c.artifact_blob.c.blob == c.blob.c.digest)
+    free = ~c.needs(c.blob.c.digest)
     pinned = sa.select(s.id, s.kind, s.ends, count, size).join_from(c.session, c.session_blob).join(c.blob).where(free).group_by(s.id, s.kind, s.ends).order_by(s.began)
     found += [Held(f"a {row[1]} that goes on ({row[0][:8]})", row[2], row[3], int(row[4])) for row in on.execute(pinned)]
     return tuple(found)

@@ -36,6 +36,7 @@ from holdfast.values.reference import LATEST, Reference, checked_name, reference
 
 if TYPE_CHECKING:
     from holdfast.store.admin import Admin
+    from holdfast.store.beside import Attachment
     from holdfast.store.transfer import Transfer
 
 
@@ -580,6 +581,50 @@ class Store:
         if text is not None:
             card.write(self, version, text, self.who if who is None else who, why)
         return card.read(self, version)
+
+    def attach(
+        self, ref: str | Version, name: str, data: bytes | None, media_type: str = "application/octet-stream", *, why: str = "", who: str | None = None
+    ) -> dict[str, Attachment]:  # fmt: skip
+        """Keep a small file with a version, such as a signature or a report; it goes along wherever the version goes.
+
+        Args:
+            ref: such as ``churn@production``.
+            name: of the file; one of that name is replaced.
+            data: its bytes; None takes it away.
+            media_type: what kind of file it is.
+            why: for the history.
+            who: author; that of the store unless told.
+
+        Returns:
+            All attachments of the version, by their names.
+
+        Raises:
+            NotFound: there is no such version, or no such attachment to take away.
+            LimitExceeded: it is larger than an attachment may be, or there are too many.
+            ValueError: the name is none that every file system takes, or the media type is none.
+        """
+        from holdfast.store import beside
+
+        version = self.find(ref)
+        beside.attach(self, version, name, data, media_type, self.who if who is None else who, why)
+        return beside.attachments(self, version)
+
+    def attachments(self, ref: str | Version) -> dict[str, Attachment]:
+        """Return the files that are kept with a version, by their names."""
+        from holdfast.store import beside
+
+        return beside.attachments(self, self.find(ref))
+
+    def attached(self, ref: str | Version, name: str) -> bytes:
+        """Return the bytes of an attachment, compared with their digest.
+
+        Raises:
+            NotFound: there is no such version, or no such attachment.
+            Corrupt: it is damaged.
+        """
+        from holdfast.store import beside
+
+        return beside.attached(self, self.find(ref), name)
 
     def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> Deleted:
         """Take a version out of the store. Its number is not given again; its bytes go with a later `collect`, if nobody else needs them.

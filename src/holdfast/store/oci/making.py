@@ -85,7 +85,8 @@ class Making:
         files = [os.fspath(path) for path in exports]
         named = {d.EXPORTS + os.path.basename(path) for path in files}
         stay = [layer for layer in kept if layer.annotations[d.PATH] not in named]
-        room = d.LAYERS - len(d.DOCUMENTS) - len(files) - len(stay) - 1
+        beside = [*([] if one.card is None else [(d.DOC, d.CARD, one.card)]), *((kind, d.ATTACHMENTS + name, blob) for name, (blob, kind) in sorted(one.attachments.items()))]
+        room = d.LAYERS - len(d.DOCUMENTS) - len(files) - len(stay) - len(one.attachments) - 1  # one for a card, also where there is none: it may come later
         if room < 1:
             raise LimitExceeded(f"{len(files) + len(stay)} files go along with {one}, and an artifact has {d.LAYERS} layers; put them into one archive")
         if len(named) < len(files):
@@ -97,11 +98,11 @@ class Making:
             spots.update({spot.blob: (sha, spot.offset, spot.length) for spot in layer})
             name = layer[0].blob.partition(":")[2] if len(layer) == 1 else f"joined-{sha[:16]}"
             listed.append(d.described(d.WEIGHT, sha, layer[-1].offset + layer[-1].length, f"holdfast/blobs/{name}"))
-        if one.card is not None:
-            size = self._size(one.card)
-            ((_, sha),) = self._blobs({one.card: size}, 1)
-            spots[one.card] = (sha, 0, size)
-            listed.append(d.described(d.DOC, sha, size, "README.md"))
+        for kind, path, blob in beside:
+            size = self._size(blob)
+            ((_, sha),) = self._blobs({blob: size}, 1)
+            spots[blob] = (sha, 0, size)
+            listed.append(d.described(kind, sha, size, path))
         texts = {"version": to_json(one), "manifest": raw, "layout": layout_json(where), "blobs": d.where_json(spots)}
         shas = self._put_all([Layer(_given(data), len(data)) for data in texts.values()])
         small = [d.described(d.SETTING, sha, len(data), f"holdfast/{name}.json") for (name, data), sha in zip(texts.items(), shas, strict=True)]
@@ -177,7 +178,7 @@ def put_bytes(store: Store, items: list[Carried], files: dict[str, list[str]]) -
         items: the versions.
         files: version -> files that go along.
     """
-    blobs = needed(store, {one.artifact for one in items}, (one.card for one in items if one.card is not None))
+    blobs = needed(store, {one.artifact for one in items}, (blob for one in items for blob in one.beside))
     documents = DOCUMENTS_BYTES * len(items) + BLOB_BYTES * len(blobs)
     return documents + sum(blobs.values()) + sum(os.stat(path).st_size for one in items for path in files.get(str(one), ()) if os.path.exists(path))
 

@@ -23,7 +23,7 @@ from holdfast.store.arriving import CHUNK
 from holdfast.store.blobs import Object
 from holdfast.store.carried import Carried, from_json
 from holdfast.store.database import Database
-from holdfast.store.objects import FORMAT, FORMAT_NAME, Format, Record, artifact_name, blob_name, layout_name, to_json
+from holdfast.store.objects import BESIDE, FORMAT, FORMAT_NAME, Format, Record, artifact_name, blob_name, layout_name, to_json
 from holdfast.store.oci import documents as d
 from holdfast.store.store import Store
 from holdfast.values.digest import digest
@@ -109,12 +109,21 @@ class Shelf:
                 raise Corrupt(f"a version has no document holdfast/{name}.json; get it again from where it was made", file=self.shown)
             texts[name] = fetch(paths[f"holdfast/{name}.json"])
         one = from_json(texts["version"], self.shown)
-        self.take(one, texts["manifest"], texts["layout"], d.read_where(texts["blobs"], self.shown), {layer.sha: layer.size for layer in layers})
+        where = d.read_where(texts["blobs"], self.shown)
+        self._check_beside(one, paths, where)
+        self.take(one, texts["manifest"], texts["layout"], where, {layer.sha: layer.size for layer in layers})
         for name, layer in ((path.removeprefix(d.EXPORTS), layer) for path, layer in paths.items() if path.startswith(d.EXPORTS)):
             if not d.FILE_NAME.match(name):
                 raise Corrupt(f"the file {quoted(name, 80)!r} of {quoted(one, 80)} has a name that leads elsewhere; nothing was unpacked", file=self.shown)
             self.exports[one.model, one.n, name] = layer.sha
         return one
+
+    def _check_beside(self, one: Carried, paths: dict[str, d.Descriptor], where: d.Where) -> None:
+        """Compare what other tools show as the card and the attachments of a version with what a store takes for them: the layers must be the same."""
+        told = {**({} if one.card is None else {d.CARD: one.card}), **{d.ATTACHMENTS + name: blob for name, (blob, _) in one.attachments.items()}}
+        shown = {path: (layer.sha, 0, layer.size) for path, layer in paths.items() if path == d.CARD or path.startswith(d.ATTACHMENTS)}
+        if shown != {path: where.blobs.get(blob) for path, blob in told.items()}:
+            raise Corrupt(f"the card or an attachment of {quoted(one, 80)} is shown as another layer than the version says; get it again from where it was made", file=self.shown)
 
     def write_exports(self, folder: str | os.PathLike[str], versions: Container[str]) -> tuple[str, ...]:
         """Write the files that go along with versions below a folder, those of ``churn:7`` below ``churn-7``.
@@ -189,7 +198,7 @@ class Shelf:
                     on.execute(sa.insert(c.model).values(name=model, seq=0, next_number=1, versions=0, changed=0.0))
                     records = _records(sorted((one for one in listed if one.model == model), key=lambda one: one.n))
                     for seq, record in enumerate(records, 1):
-                        if record.kind == "card" and on.scalar(sa.select(c.blob.c.digest).where(c.blob.c.digest == record.blob)) is None:
+                        if record.kind in BESIDE and on.scalar(sa.select(c.blob.c.digest).where(c.blob.c.digest == record.blob)) is None:
                             on.execute(sa.insert(c.blob).values(digest=record.blob, size=self._sized(blob_name(str(record.blob))), state="live"))
                         parts = store.journal.parts_of(str(record.artifact)) if record.kind == "version" else None
                         apply(on, msgspec.structs.replace(record, seq=seq), parts)
@@ -261,6 +270,8 @@ def _records(listed: list[Carried]) -> Iterator[Record]:
         )  # fmt: skip
         if one.card is not None:
             yield Record(one.model, 0, "card", one.at, one.who, "", "", n=one.n, blob=one.card)
+        for name, (blob, media_type) in sorted(one.attachments.items()):
+            yield Record(one.model, 0, "attachment", one.at, one.who, "", "", n=one.n, key=name, value=media_type, blob=blob)
     for one in listed:
         for alias in one.aliases:
             yield Record(one.model, 0, "alias", one.at, one.who, "", "", alias=alias, old=None, new=one.n)
