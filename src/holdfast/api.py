@@ -209,7 +209,8 @@ def load(
     """Load a model. No code from the file is run, and nothing the file names is imported unless it is trusted.
 
     Args:
-        path: a file, or an open binary file.
+        path: a file, a folder that is one model, an open binary file, or the address of a file in a bucket (``s3://bucket/name``, ``gs://``, ``az://``, with
+            options behind ``?``; it is read into memory). A version of a store is loaded by its store: ``holdfast.connect(...).load("churn@production")``.
         trusted: classes beyond the shipped lists, as exact names or class objects.
         trusted_functions: functions beyond the shipped lists, as exact names or function objects.
         part: load only what is at this path, such as ``"steps.clf"`` or ``"steps.clf.coef_"``.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from sklearn.linear_model import LogisticRegression
 import holdfast
 from holdfast.cli.main import main
 from holdfast.cli.stores import STORE, WHO
+from holdfast.store.lineage import data_digest
 from tests.store.conftest import address, postgres
 
 __all__ = ["postgres"]
@@ -89,6 +91,26 @@ def test_a_transcript_of_three_versions(three: Shell) -> None:
     three("log", "churn", "--limit", "2")
     assert three.err == "there are more: --before 5\n"
     assert [one["seq"] for one in three.json("log", "churn", "--before", "3")["events"]] == [2, 1]
+
+
+def test_a_save_says_what_the_file_does_not(shell: Shell) -> None:
+    """Metrics, data, code and parents of a version, as `Store.save` has them; data is named by its digest alone."""
+    file, rows = shell.folder / "m.safetensors", shell.folder / "rows.csv"
+    rows.write_bytes(b"a,b\n1,2\n")
+    subprocess.run(["git", "init", "-q", shell.folder], check=True)
+    subprocess.run(["git", "-C", shell.folder, "-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "x"], check=True)
+    told = ("--metric", "f1=0.5", "--metric", "rows=100", "--metric", "auc=0.8", "--metric", "split=first", "--data", f"train={rows}", "--data", f"test=blake3:{'0' * 64}")
+    version = shell.json("save", file, "churn", *told, "--code", shell.folder, "--parent", "none", "--tag", "a=b=c")["version"]
+    assert version["metrics"] == {"auc": 0.8, "f1": 0.5, "rows": 100, "split": "first"}
+    assert version["data"] == {"train": data_digest(rows), "test": f"blake3:{'0' * 64}"}
+    assert (len(version["code"]["commit"]), version["code"]["dirty"], version["parent"], version["tags"]) == (40, True, "none", {"a": "b=c"})
+    with holdfast.connect(shell.url).open("churn:1") as opening:
+        assert opening.opened is not None
+        assert opening.opened.manifest.metrics == {"auc": 0.91}  # the artifact keeps its own
+    for arguments, code in ((("--metric", "auc"), 2), (("--metric", "auc=nan"), 2), (("--data", "train="), 2), (("--data", f"train={shell.folder}/none.csv"), 3), (("--code", f"{shell.folder}/none"), 3)):
+        shell("save", file, "churn", *arguments, code=code)
+        shell("save", file, "churn", *arguments, "--dry-run", code=code)
+    assert shell.json("versions", "churn")["versions"][0]["n"] == 1
 
 
 def test_a_terminal_has_colours_and_a_pipe_has_none(three: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

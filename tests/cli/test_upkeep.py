@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import holdfast
+from holdfast.cli.output import Bar
 from holdfast.cli.stores import duration
 from tests.cli.test_stores import MODEL, Shell, X, shell, three
 from tests.store.registry import StubRegistry
@@ -156,3 +157,58 @@ def test_a_stray_file_cannot_speak_to_the_terminal(three: Shell) -> None:
     assert "\u202e" not in out + three.err
     out = three("collect", "--grace", "0", code=None)
     assert "\x1b" not in out + three.err
+
+
+def test_files_go_along_into_a_registry_and_come_back(three: Shell, stub: StubRegistry) -> None:
+    place, file = f"oci+http://{stub.host}/team", three.folder / "m.onnx"
+    file.write_bytes(b"onnx")
+    three("push", place, "churn", "--export", f"churn@production={file}")
+    assert len(three.json("pull", place, "churn", "--exports-to", three.folder / "out")["exports"]) == 1
+    assert (three.folder / "out" / "churn-1" / "m.onnx").read_bytes() == b"onnx"
+    three("push", place, "churn", "--export", "churn:1", code=2)
+    three("push", three.folder / "other", "churn", "--export", f"churn:1={file}", code=2)
+    assert "into packs and registries" in three.err
+
+
+def test_a_bar_says_what_is_done_and_how_much_of_how_much(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It begins after a second, begins anew with each stage, and never shows more than there is."""
+    moment = 0.0
+    monkeypatch.setattr("holdfast.cli.output.time.monotonic", lambda: moment)
+    bar = Bar("pushing", None, True)
+    bar.stage("comparing", 100)
+    bar(40)
+    assert bar._shown is None
+    moment = 2.0
+    bar(10)
+
+    def shown() -> list[tuple[str, float | None, float]]:
+        return [(one.description, one.total, one.completed) for one in bar._shown.tasks]
+
+    assert shown() == [("comparing", 100, 50)]
+    bar.stage("copying", 30)
+    assert shown() == [("copying", 30, 0)]
+    bar(33)
+    assert shown() == [("copying", 33, 33)]
+    bar.end()
+    unwatched = Bar("pushing", 5, False)
+    unwatched(5)
+    unwatched.stage("copying", 5)
+    assert unwatched._shown is None
+
+
+def test_files_are_kept_with_a_version(three: Shell) -> None:
+    sig = three.folder / "model.sig"
+    sig.write_bytes(b"signed")
+    assert three("attach", "churn@production", sig, "--type", "text/plain", "--dry-run") == "churn:1 would have model.sig\n"
+    assert three.json("attach", "churn:1")["attachments"] == []
+    assert three("attach", "churn@production", sig, "--type", "text/plain", "--why", "released") == "churn:1 has model.sig\n"
+    found = three.json("attach", "churn:1", "--out", three.folder / "out")
+    assert [(one["name"], one["media_type"], one["size"]) for one in found["attachments"]] == [("model.sig", "text/plain", 6)]
+    assert (three.folder / "out" / "model.sig").read_bytes() == b"signed"
+    assert three("attach", "churn:1").splitlines()[1].split()[:3] == ["model.sig", "text/plain", "6"]
+    assert three("attach", "churn:1", "--remove", "model.sig") == "churn:1 has no model.sig\n"
+    said = three("log", "churn").splitlines()
+    assert [line.split("TIME")[1].split("  ")[1] for line in said[1:3]] == [":1 attachment model.sig taken away", ":1 attachment model.sig"]
+    three("attach", "churn:1", "--remove", "model.sig", code=3)
+    three("attach", "churn:1", three.folder / "none", code=3)
+    three("attach", "churn:1", sig, "--type", "x", code=2)

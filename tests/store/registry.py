@@ -23,6 +23,7 @@ class StubRegistry:
         cut_patch: bytes of a PATCH that are taken before the line breaks, once; 0 for never.
         busy: how many requests are answered with 503 first.
         realm: what is said of where tokens come from.
+        mounts: whether a blob of one repository may be asked to stand in another; each has its own then. None: one holds what all hold.
     """
 
     def __init__(self) -> None:
@@ -31,6 +32,9 @@ class StubRegistry:
         self.redirect: str | None = None
         self.cut = self.cut_patch = self.busy = 0
         self.realm: str | None = None
+        self.mounts: bool | None = None
+        self.places: set[tuple[str, str]] = set()
+        self.homes: dict[str, str] = {}
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[tuple[str, str], bytes] = {}
         self.uploads: dict[str, bytearray] = {}
@@ -103,13 +107,23 @@ def _handler(stub: StubRegistry) -> Any:
 
         def route(self, path: str, query: str, body: bytes) -> None:
             if found := re.fullmatch(r"/v2/(.+)/blobs/uploads/", path):
+                wanted = re.fullmatch(r"mount=(sha256:[0-9a-f]+)&from=(.+)", query)
+                if wanted and stub.mounts and (wanted[2], wanted[1]) in stub.places:
+                    stub.places.add((found[1], wanted[1]))
+                    self.answer(201, Location="/x")
+                    return
                 id_ = uuid.uuid4().hex
                 stub.uploads[id_] = bytearray()
+                stub.homes[id_] = found[1]
                 self.answer(202, Location=f"/up/{id_}?state=1")
             elif found := re.fullmatch(r"/up/(.+)", path):
                 self.upload(found[1], query, body)
             elif found := re.fullmatch(r"/(?:v2/.+/blobs|cdn)/(sha256:[0-9a-f]+)", path):
-                self.blob(path, found[1])
+                repo = path.removeprefix("/v2/").partition("/blobs/")[0]
+                if stub.mounts is not None and (repo, found[1]) not in stub.places:
+                    self.answer(404, b"{}")
+                else:
+                    self.blob(path, found[1])
             elif found := re.fullmatch(r"/v2/(.+)/manifests/(.+)", path):
                 key = (found[1], found[2])
                 if self.command == "PUT":
@@ -157,6 +171,7 @@ def _handler(stub: StubRegistry) -> Any:
                     self.answer(400, b"digest")
                     return
                 stub.blobs[digest] = bytes(held)
+                stub.places.add((stub.homes[id_], digest))
                 self.answer(201, Location="/x")
 
         def blob(self, path: str, digest: str) -> None:

@@ -81,6 +81,53 @@ def test_what_is_there_is_not_sent_again(stub: StubRegistry, stores: tuple[Store
     assert here.transfer.push(place(stub), "churn:2").nbytes < 20_000
 
 
+@pytest.mark.parametrize("mounts", [True, False])
+def test_what_another_model_has_there_is_mounted(stub: StubRegistry, stores: tuple[Store, Store], mounts: bool) -> None:
+    """A body that two models share goes into the registry once, where it lets one repository have a blob of another."""
+    here, there = stores
+    stub.mounts = mounts
+    stub.auth = "bearer"
+    registry = place(stub, user="ann", password="secret")
+    here.transfer.push(registry, "churn:1")
+    here.save(net(3), "other")
+    told: list[int] = []
+    done = here.transfer.push(registry, "other:1", on_bytes=told.append)
+    assert (done.nbytes < BODY.nbytes) == mounts
+    assert sum(told) > BODY.nbytes  # it is there, however it came
+    body = max(stub.blobs, key=lambda one: len(stub.blobs[one]))
+    assert {path for method, path in stub.seen if method == "POST" and "mount=" in path} == {f"/v2/team/other/blobs/uploads/?mount={body}&from=team/churn"}
+    there.transfer.pull(registry, "other:1")
+    np.testing.assert_array_equal(there.load("other:1")["body"], BODY)
+    assert len([one for one in here.transfer.push(registry, "other:1").versions if one.new]) == 0
+
+
+def test_files_go_along_into_a_registry_and_stay_there(stub: StubRegistry, stores: tuple[Store, Store], tmp_path: Path) -> None:
+    here, there = stores
+    for name, data in (("a.onnx", b"one" * 1000), ("b.pmml", b"two")):
+        (tmp_path / name).write_bytes(data)
+    here.transfer.push(place(stub), "churn", exports={"churn@production": [tmp_path / "a.onnx"]})
+    here.transfer.push(place(stub), "churn:2", exports={"churn:2": tmp_path / "b.pmml"})
+    layers = {one["annotations"]["org.cncf.model.filepath"]: one for one in json.loads(stub.manifests["team/churn", "2"])["layers"]}
+    assert [name for name in layers if name.startswith("exports/")] == ["exports/a.onnx", "exports/b.pmml"]
+    assert there.transfer.pull(place(stub), "churn:2").exports == ()
+    done = there.transfer.pull(place(stub), "churn", exports_to=tmp_path / "out")
+    assert sorted(done.exports) == [str(tmp_path / "out" / "churn-2" / name) for name in ("a.onnx", "b.pmml")]
+    assert (tmp_path / "out" / "churn-2" / "a.onnx").read_bytes() == b"one" * 1000
+    assert there.transfer.pull(place(stub), "churn:1", exports_to=tmp_path / "none").exports == ()
+    (tmp_path / "a.onnx").write_bytes(b"changed")
+    here.transfer.push(place(stub), "churn:2", exports={"churn:2": [tmp_path / "a.onnx"]})
+    there.transfer.pull(place(stub), "churn:2", exports_to=tmp_path / "out")
+    assert [(tmp_path / "out" / "churn-2" / name).read_bytes() for name in ("a.onnx", "b.pmml")] == [b"changed", b"two"]
+    stub.blobs["sha256:" + hashlib.sha256(b"changed").hexdigest()] = b"damaged"
+    with pytest.raises(Corrupt, match="does not match its digest"):
+        there.transfer.pull(place(stub), "churn:2", exports_to=tmp_path / "bad")
+    assert not (tmp_path / "bad" / "churn-2" / "a.onnx").exists()
+    with pytest.raises(ValueError, match="not packed or pushed"):
+        here.transfer.push(place(stub), "churn:1", exports={"churn:2": [tmp_path / "a.onnx"]})
+    with pytest.raises(ValueError, match="into packs and registries"):
+        here.transfer.push(there, "churn:1", exports={"churn:1": [tmp_path / "a.onnx"]})
+
+
 def test_the_tag_comes_last(stub: StubRegistry, stores: tuple[Store, Store]) -> None:
     stores[0].transfer.push(place(stub), "churn:1")
     order = [method for method, path in stub.seen if method == "PUT"]
@@ -328,7 +375,19 @@ def test_debians_registry_takes_and_gives_versions(tmp_path: Path, monkeypatch: 
         for one in there.models():
             np.testing.assert_array_equal(there.load(f"{one}@latest")["head"], here.load(f"{one}@latest")["head"])
         np.testing.assert_array_equal(there.load("Churn@production")["large"], here.load("Churn:1")["large"])
+        here.save({"large": here.load("Churn:1")["large"], "w": np.zeros(3)}, "other")
+        (tmp_path / "m.onnx").write_bytes(b"not really onnx" * 1000)
+        assert here.transfer.push(registry, "other", exports={"other:1": tmp_path / "m.onnx"}).nbytes < 100_000  # the large one stands in both
+        assert [Path(one).read_bytes() for one in there.transfer.pull(registry, "other", exports_to=tmp_path / "out").exports] == [b"not really onnx" * 1000]
         if shutil.which("skopeo") is not None:
+            here.save(net(5), "packed", alias="best")
+            here.transfer.pack(tmp_path / "x.tar", "packed", exports={"packed:1": [tmp_path / "m.onnx"]})
+            copied = ("skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false", "--src-tls-verify=false")
+            subprocess.run([*copied, f"oci-archive:{tmp_path / 'x.tar'}", "docker://127.0.0.1:5917/team/packed:1"], check=True, capture_output=True)
+            assert len(there.transfer.pull(registry, "packed:1", exports_to=tmp_path / "out").exports) == 1
+            subprocess.run([*copied, "docker://127.0.0.1:5917/team/packed:1", f"oci-archive:{tmp_path / 'y.tar'}:packed"], check=True, capture_output=True)
+            assert len(holdfast.connect(tmp_path / "third").transfer.unpack(tmp_path / "y.tar", exports_to=tmp_path / "out").exports) == 1
+            np.testing.assert_array_equal(there.load("packed:1")["head"], net(5)["head"])
             name = f"docker://127.0.0.1:5917/{registry.repository('many')}:1"
             raw = subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", name], capture_output=True, check=True).stdout
             assert len(json.loads(raw)["layers"]) <= 500

@@ -86,6 +86,21 @@ def test_what_an_alias_points_at_is_not_deleted_and_numbers_are_not_given_again(
     assert catalog.save(LINEAR, "churn").n == 4
 
 
+def test_a_metric_that_no_record_could_be_read_back_with_is_refused(catalog: Store, tmp_path: Path) -> None:
+    """What a record and a manifest hold is read back strictly: a list in one would end the line of its model, or be a file that nobody can open."""
+    catalog.save(LINEAR, "other")
+    for given in ({"a": [1, 2]}, {"a": {"b": 1}}, {1: 1.0}, {"a": 10**400}, {"a": float("inf")}):
+        for wrong in (lambda given=given: catalog.save(LINEAR, "churn", metrics=given), lambda given=given: holdfast.save(LINEAR, tmp_path / "wrong.safetensors", metrics=given)):
+            with pytest.raises(TypeError, match=r"^metrics"):
+                wrong()
+    with pytest.raises(TypeError, match=r"metrics\['a'\] is a list"):
+        catalog.metric("other:1", a=[1])  # type: ignore[arg-type]
+    assert not (tmp_path / "wrong.safetensors").exists()
+    holdfast.save(LINEAR, tmp_path / "m.safetensors", metrics={"auc": 0.9, "rows": 5})
+    assert catalog.add(tmp_path / "m.safetensors", "churn", metrics={"f1": np.float32(0.5), "rows": 6}).metrics == {"auc": 0.9, "f1": 0.5, "rows": 6}
+    assert catalog.admin.check("full").ok
+
+
 def test_tags_metrics_and_notes_are_written_later(catalog: Store) -> None:
     version = catalog.save(LINEAR, "churn", metrics={"auc": 0.9})
     assert catalog.tag(version, team="risk", stage="test").tags == {"team": "risk", "stage": "test"}

@@ -57,6 +57,40 @@ def test_everything_of_a_version_comes_along(stores: tuple[Store, Store]) -> Non
     assert (there["churn:1"].code, there["churn:1"].note, there["churn:2"].parent) == ({"commit": "abc", "dirty": False}, "first", "churn:1")
 
 
+def test_whoever_waits_is_told_how_much_there_is(stores: tuple[Store, Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is said at the beginning of a stage is what is told of in it, also where there is something already, and where versions travel in several batches."""
+    here, there = stores
+    monkeypatch.setattr(carrying, "BATCH", 2)
+    for seed in range(5):
+        here.card(here.save(net(seed), "churn"), f"# card {seed}")
+    here.save(net(0), "again")
+    told: list[tuple[str, int, int]] = []
+
+    def stage(what: str, total: int) -> None:
+        told.append((what, total, 0))
+
+    def count(more: int) -> None:
+        told[-1] = (*told[-1][:2], told[-1][2] + more)
+
+    def said() -> list[str]:
+        assert all(total == done for what, total, done in told if what != "packing"), told
+        words = [what for what, _, _ in told]
+        told.clear()
+        return words
+
+    there.transfer.pull(here, "churn:1", on_bytes=count, on_stage=stage)
+    there.transfer.pull(here, on_bytes=count, on_stage=stage)
+    assert said() == ["copying", "copying"]
+    here.transfer.pack(tmp_path / "x.tar", on_bytes=count, on_stage=stage)
+    assert 0.9 < told[0][1] / told[0][2] < 1.1
+    third = holdfast.connect(tmp_path / "third")
+    third.transfer.unpack(tmp_path / "x.tar", on_bytes=count, on_stage=stage)
+    assert third.admin.check("full", on_bytes=count, on_stage=stage).ok
+    third.delete("churn:5")
+    third.admin.collect(grace=0, on_bytes=count, on_stage=stage)
+    assert said() == ["packing", "comparing", "copying", "comparing", "deleting"]
+
+
 def test_what_is_there_does_not_travel_again(stores: tuple[Store, Store]) -> None:
     here, there = stores
     here.save(net(1), "churn")

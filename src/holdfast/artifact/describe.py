@@ -5,39 +5,52 @@ The one rule: describing never fails a save. A property of the user's class that
 
 from __future__ import annotations
 
-from typing import Any
+import inspect
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from holdfast.errors import quoted
 from holdfast.values.manifest import Feature, Signature
 
+
+class _Names(NamedTuple):
+    """Names of parameters, attributes that hold others by name, and whether None is left out."""
+
+    names: tuple[str, ...]
+    places: tuple[str, ...]
+    without_none: bool
+
+
 _PARAMS = 500
-_param_names: dict[type, tuple[str, ...]] = {}
+_known: dict[type, _Names] = {}
+_GIVEN = {"xgboost": ("kwargs",), "lightgbm": ("_other_params", "params"), "catboost": ("_init_params",)}
+"""Where estimators of a library keep parameters that their constructors do not name."""
 
 
 def params_of(model: Any) -> dict[str, str]:
     """Return constructor parameters, nested ones as ``step__name``, each as text of at most 200 characters."""
     found: dict[str, str] = {}
     _params(model, "", found, 0)
+    _training(model, found)
     return found
 
 
 def _params(model: Any, prefix: str, found: dict[str, str], depth: int) -> None:
     cls = type(model)
-    names = _param_names.get(cls)
-    if names is None:
-        lister = getattr(cls, "_get_param_names", None)
-        try:
-            names = tuple(lister()) if callable(lister) else ()
-        except Exception:
-            names = ()
-        _param_names[cls] = names
+    known = _known.get(cls)
+    if known is None:
+        known = _known[cls] = _names_of(cls)
     state = getattr(model, "__dict__", {})
-    for name in names:
-        if name not in state or len(found) >= _PARAMS:
-            continue
-        value = state[name]
+    values = {name: state[name] for name in known.names if name in state}
+    for given in map(state.get, known.places):
+        if type(given) is dict:
+            values.update({key: value for key, value in given.items() if type(key) is str})
+    if known.without_none:
+        values = {name: value for name, value in values.items() if value is not None}
+    for name, value in values.items():
+        if len(found) >= _PARAMS:
+            break
         kind = type(value)
         key = prefix + name
         if kind in (int, float, bool, str) or value is None:
@@ -53,6 +66,43 @@ def _params(model: Any, prefix: str, found: dict[str, str], depth: int) -> None:
             found[key] = quoted(repr(value.item()), 200)
         else:
             found[key] = f"<{quoted(kind.__qualname__, 100)}>"
+
+
+def _names_of(cls: type) -> _Names:
+    """Return the constructor's parameters; where it hands others on to the class below, those of that one too."""
+    names: dict[str, None] = {}
+    for one in cls.__mro__:
+        lister = getattr(one, "_get_param_names", None)
+        try:
+            names.update(dict.fromkeys(lister() if callable(lister) else ()))
+            hands_on = any(part.kind is part.VAR_KEYWORD for part in inspect.signature(one.__init__).parameters.values())  # type: ignore[misc]
+        except Exception:
+            break
+        if not hands_on:
+            break
+    roots = {base.__module__.partition(".")[0] for base in cls.__mro__}
+    # None is what was not given to XGBoost, of forty parameters
+    return _Names(tuple(names), tuple(place for root, places in _GIVEN.items() if root in roots for place in places), "xgboost" in roots)
+
+
+def _training(model: Any, found: dict[str, str]) -> None:
+    """Add how a model of Keras is trained on, where it says so."""
+    if not any(base.__module__.partition(".")[0] == "keras" for base in type(model).__mro__):
+        return
+    optimizer, loss = _get(model, "optimizer"), _get(model, "loss")
+    try:
+        config = optimizer.get_config() if optimizer is not None else {}
+    except Exception:
+        return
+    if optimizer is not None:
+        found["optimizer"] = quoted(type(optimizer).__name__, 100)
+    for name, value in config.items():
+        if isinstance(name, str) and value is not None and name != "name" and len(found) < _PARAMS:
+            # a schedule is told as what makes it
+            shown = value.get("class_name", "") if isinstance(value, dict) else value
+            found[f"optimizer__{name}"] = quoted(repr(shown), 200)
+    if isinstance(loss, str):
+        found["loss"] = quoted(repr(loss), 200)
 
 
 def _get(model: Any, name: str) -> Any:

@@ -28,6 +28,7 @@ from holdfast.trust.plan import unknown_states
 from holdfast.values import limits
 from holdfast.values.graph import Graph
 from holdfast.values.manifest import FORMAT_VERSION, Manifest
+from holdfast.values.measured import checked_metrics
 from holdfast.values.pause import Paused
 
 _NO_METRICS: dict[str, Any] = {}
@@ -101,7 +102,7 @@ def prepare(model: Any, example: Any = None, metrics: Mapping[str, Any] | None =
         python=python_version(),
         signature=signature_of(model, kept["inputs"], kept["outputs"]) if kept is not None else signature_of(model),
         params=params_of(model),
-        metrics=_plain(metrics, "metrics") if metrics else _NO_METRICS,
+        metrics=_plain(checked_metrics(metrics), "metrics") if metrics else _NO_METRICS,
         training_rows=rows_kept,
         extra=_plain(extra, "extra") if extra else _NO_METRICS,
     )

@@ -35,6 +35,29 @@ def user_option(function: Any) -> Any:
     return click.option("--user", envvar=USER, show_envvar=True, help=f"Who asks, of a registry; the password, or without a user a token, is taken from {PASSWORD}.")(function)
 
 
+def export_option(function: Any) -> Any:
+    """Add the option for files that go along with versions."""
+    return click.option(
+        "--export", "exports", multiple=True, metavar="REF=FILE", help="A file that goes along with a version into a pack or a registry, such as its ONNX form; may be repeated."
+    )(function)  # fmt: skip
+
+
+def exported(given: tuple[str, ...]) -> dict[str, list[str]]:
+    """Return the files that go along, by reference."""
+    files: dict[str, list[str]] = {}
+    for one in given:
+        ref, sign, path = one.partition("=")
+        if not sign or not path:
+            raise click.UsageError(f"an export is written REF=FILE, and {one!r} is not")
+        files.setdefault(ref, []).append(path)
+    return files
+
+
+def exports_to_option(function: Any) -> Any:
+    """Add the option for where files go that come along with versions."""
+    return click.option("--exports-to", metavar="FOLDER", help="Write the files that go along with the versions of a pack or a registry here.")(function)
+
+
 @contextlib.contextmanager
 def far(other: str, refs: tuple[str, ...] = (), *, read_only: bool = False, create: bool = False, user: str | None = None) -> Iterator[Any]:
     """Give the other side: a store, or a place in a registry of OCI; that is a store as well when it is only read.

@@ -20,8 +20,8 @@ from holdfast.errors import quoted
 def command(full: bool, rebuild: bool, repair_from: str | None, dry_run: bool, store: str | None, as_json: bool) -> int:
     """Say whether a store is whole: every damaged object, with the versions and aliases that it hurts. Exit code 6 when something is wrong."""
     heals = not dry_run and (rebuild or repair_from is not None)
-    with opened(store, read_only=not heals) as found, progress(None, "reading") as on_bytes:
-        done = found.admin.check("full" if full else "quick", rebuild=rebuild and heals, repair_from=repair_from if heals else None, on_bytes=on_bytes)
+    with opened(store, read_only=not heals) as found, progress(None, "reading") as bar:
+        done = found.admin.check("full" if full else "quick", rebuild=rebuild and heals, repair_from=repair_from if heals else None, on_bytes=bar, on_stage=bar.stage)
     if as_json:
         give_json(plain(done))
     else:

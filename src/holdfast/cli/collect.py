@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from holdfast.cli.output import give, give_json
+from holdfast.cli.output import give, give_json, progress
 from holdfast.cli.stores import duration, json_option, opened, plain, store_option, usage
 
 
@@ -16,8 +16,8 @@ from holdfast.cli.stores import duration, json_option, opened, plain, store_opti
 @usage
 def command(grace: str, dry_run: bool, store: str | None, as_json: bool) -> int:
     """Delete the bytes of a store that no version needs any more; others may use it at the same time."""
-    with opened(store) as found:
-        done = found.admin.collect(grace=duration(grace), dry_run=dry_run)
+    with opened(store) as found, progress(None, "deleting") as bar:
+        done = found.admin.collect(grace=duration(grace), dry_run=dry_run, on_bytes=bar, on_stage=bar.stage)
     if as_json:
         give_json(plain(done))
     else:

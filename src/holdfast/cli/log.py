@@ -59,7 +59,7 @@ def _json(event: Moved) -> dict[str, Any]:
 
 
 def _value(event: Moved) -> Any:
-    if event.kind not in ("tag", "metric") or event.value is None:
+    if event.kind not in ("tag", "metric", "attachment") or event.value is None:
         return event.value
     return json.loads(event.value)
 
@@ -78,6 +78,8 @@ def _told(event: Moved, version: Version | None) -> str:
         return f":{event.n} {event.kind} {event.key} taken away" if value is None else f":{event.n} {event.kind} {event.key}={value}"
     if event.kind == "note":
         return f":{event.n} note \"{str(event.value or '').partition(chr(10))[0]}\""
+    if event.kind == "attachment":
+        return f":{event.n} attachment {event.key}{' taken away' if event.value is None else ''}"
     return f":{event.n} {'deleted' if event.kind == 'delete' else 'has another model card'}"
 
 

@@ -9,7 +9,7 @@ import contextlib
 import sys
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -81,33 +81,55 @@ def notices() -> Iterator[None]:
             say(f"notice: {one.message}")
 
 
-@contextlib.contextmanager
-def progress(total: int | None, what: str) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr for work on bytes that takes more than a second, when stderr is a terminal; without a total it says how much is done."""
-    if not sys.stderr.isatty():
-        yield lambda _: None
-        return
-    start = time.monotonic()
-    done = 0
-    bar: Any = None
-    task: Any = None
+class Bar:
+    """Shows work on bytes that takes more than a second: what is being done, how much of how much, how fast, and how long it will take."""
 
-    def more(count: int) -> None:
-        nonlocal done, bar, task
-        done += count
-        if bar is None and time.monotonic() - start > 1:
+    def __init__(self, what: str, total: int | None, watched: bool) -> None:
+        """Take what is done, of how many bytes, and whether somebody is watching."""
+        self._what = what
+        self._total = total
+        self._watched = watched
+        self._begun = time.monotonic()
+        self._done = 0
+        self._shown: Any = None
+        self._task: Any = None
+
+    def __call__(self, count: int) -> None:
+        """Tell that more bytes are done."""
+        self._done += count
+        if not self._watched:
+            return
+        if self._shown is None and time.monotonic() - self._begun > 1:
             from rich.console import Console
             from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn, TransferSpeedColumn
 
-            columns = (TextColumn(what), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
-            bar = Progress(*columns, console=Console(stderr=True), transient=True)
-            bar.start()
-            task = bar.add_task(what, total=total)
-        if bar is not None:
-            bar.update(task, completed=done)
+            columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+            self._shown = Progress(*columns, console=Console(stderr=True), transient=True)
+            self._shown.start()
+            self._task = self._shown.add_task(self._what, total=self._total)
+        if self._shown is not None:
+            # what was said before may have been a little less than what came
+            more = {"total": self._done} if self._total is not None and self._done > self._total else {}
+            self._shown.update(self._task, completed=self._done, **more)
 
+    def stage(self, what: str, total: int) -> None:
+        """Tell that something else begins, and how many bytes it is about."""
+        self._what, self._total, self._done = what, total, 0
+        if self._shown is not None:
+            self._shown.remove_task(self._task)
+            self._task = self._shown.add_task(what, total=total)
+
+    def end(self) -> None:
+        """Take it off the terminal."""
+        if self._shown is not None:
+            self._shown.stop()
+
+
+@contextlib.contextmanager
+def progress(total: int | None, what: str) -> Iterator[Bar]:
+    """Show a bar on stderr for work on bytes, when stderr is a terminal; without a total it says how much is done."""
+    bar = Bar(what, total, sys.stderr.isatty())
     try:
-        yield more
+        yield bar
     finally:
-        if bar is not None:
-            bar.stop()
+        bar.end()

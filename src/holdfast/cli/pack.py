@@ -6,7 +6,7 @@ import os
 
 import click
 
-from holdfast.cli.carrying import chosen
+from holdfast.cli.carrying import chosen, export_option, exported
 from holdfast.cli.output import give, give_json, progress
 from holdfast.cli.stores import REF, json_option, opened, plain, store_option, usage
 from holdfast.errors import AlreadyExists
@@ -15,7 +15,7 @@ from holdfast.errors import AlreadyExists
 @click.command()
 @click.argument("out")
 @click.argument("refs", type=REF, nargs=-1, metavar="[REF]...")
-@click.option("--export", "exports", multiple=True, metavar="REF=FILE", help="A file that goes along with a version, such as its ONNX form; may be repeated.")
+@export_option
 @click.option("--replace", is_flag=True, help="Write over a file that is there already.")
 @click.option("--dry-run", is_flag=True, help="Say what would be packed, and write nothing.")
 @store_option
@@ -26,12 +26,7 @@ def command(out: str, refs: tuple[str, ...], exports: tuple[str, ...], replace: 
 
     A REF is churn:7, churn@production, or churn for all of its versions; without one everything is meant.
     """
-    files: dict[str, list[str]] = {}
-    for one in exports:
-        ref, sign, path = one.partition("=")
-        if not sign or not path:
-            raise click.UsageError(f"an export is written REF=FILE, and {one!r} is not")
-        files.setdefault(ref, []).append(path)
+    files = exported(exports)
     if not replace and os.path.lexists(out):
         raise AlreadyExists("there is a file of this name already; give --replace to write over it", file=out)
     with opened(store, read_only=True) as found:
@@ -42,8 +37,8 @@ def command(out: str, refs: tuple[str, ...], exports: tuple[str, ...], replace: 
             else:
                 give("\n".join(f"{one} would be packed" for one in versions))
             return 0
-        with progress(None, "packing") as on_bytes:
-            done = found.transfer.pack(out, list(refs) or None, exports=files or None, on_bytes=on_bytes)
+        with progress(None, "packing") as bar:
+            done = found.transfer.pack(out, list(refs) or None, exports=files, on_bytes=bar, on_stage=bar.stage)
     if as_json:
         give_json({**plain(done), "dry_run": False})
     else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from typing import Any
@@ -20,7 +21,10 @@ from holdfast.errors import NotFound, UnsupportedModel
 @click.option("--alias", help="Point this alias at the new version, as in --alias staging.")
 @click.option("--note", default="", help="A line for people.")
 @click.option("--tag", "tags", multiple=True, metavar="KEY=VALUE", help="A tag; may be repeated.")
+@click.option("--metric", "metrics", multiple=True, metavar="KEY=VALUE", help="A metric, beside those that the file has; may be repeated.")
 @click.option("--parent", metavar="REF", help="The version or artifact that it was made of.")
+@click.option("--data", "data", multiple=True, metavar="NAME=PATH", help="A file or folder that it was made with, or a digest; its digest alone is kept. May be repeated.")
+@click.option("--code", metavar="FOLDER", help="A folder under git with the code that made it; its commit is kept, and whether something was changed.")
 @click.option("--allow-pickle", is_flag=True, help="Run a pickle that cannot be read as data, in a child process without network, programs or files to write.")
 @click.option("--dry-run", is_flag=True, help="Say what would be saved, and change nothing.")
 @store_option
@@ -28,18 +32,23 @@ from holdfast.errors import NotFound, UnsupportedModel
 @trust_options
 @json_option
 @usage
-def command(file: str, name: str, alias: str | None, note: str, tags: tuple[str, ...], parent: str | None, allow_pickle: bool, store: str | None, who: str,
-            dry_run: bool, trusted: tuple[str, ...], trusted_functions: tuple[str, ...], as_json: bool) -> int:  # fmt: skip
+def command(file: str, name: str, alias: str | None, note: str, tags: tuple[str, ...], metrics: tuple[str, ...], parent: str | None, data: tuple[str, ...],
+            code: str | None, allow_pickle: bool, store: str | None, who: str, dry_run: bool, trusted: tuple[str, ...], trusted_functions: tuple[str, ...], as_json: bool) -> int:  # fmt: skip
     """Put FILE into a store as the next version of the model NAME. A store is made where there is none.
 
     A native file is put in as it is: its id, its metrics and its example stay. Pickles, joblib, skops and other files are converted first, with proof, as
     holdfast convert does.
     """
     from holdfast.api import inspect
+    from holdfast.store.lineage import code_state, data_digests
+    from holdfast.values.measured import checked_metrics
     from holdfast.values.reference import checked_name
 
     name = checked_name(name)
-    given: dict[str, Any] = {"alias": alias, "note": note, "parent": parent, "tags": dict(_tag(one) for one in tags)}
+    given: dict[str, Any] = {
+        "alias": alias, "note": note, "parent": parent, "tags": dict(_pair("tag", one) for one in tags), "metrics": checked_metrics({key: _number(value) for key, value in (_pair("metric", one) for one in metrics)}),
+        "data": data_digests(dict(_pair("data", one) for one in data)), "code": code_state(code),
+    }  # fmt: skip
     if alias is not None:
         checked_name(alias, "alias")
     arguments = {**lists(trusted, trusted_functions), "allow_pickle": allow_pickle}
@@ -60,11 +69,19 @@ def command(file: str, name: str, alias: str | None, note: str, tags: tuple[str,
     return 0
 
 
-def _tag(text: str) -> tuple[str, str]:
+def _pair(what: str, text: str) -> tuple[str, str]:
     key, sign, value = text.partition("=")
-    if not sign or not key:
-        raise click.UsageError(f"a tag is written KEY=VALUE, and {text!r} is not")
+    if not sign or not key or (what == "data" and not value):
+        raise click.UsageError(f"{'data is written NAME=PATH' if what == 'data' else f'a {what} is written KEY=VALUE'}, and {text!r} is not")
     return key, value
+
+
+def _number(text: str) -> int | float | str:
+    """Return a metric of the command line: a number where it is one, else text."""
+    for kind in (int, float):
+        with contextlib.suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def _next(store: str | None, name: str) -> int:

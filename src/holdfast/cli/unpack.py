@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from holdfast.cli.carrying import carry_options, chosen
+from holdfast.cli.carrying import carry_options, chosen, exports_to_option
 from holdfast.cli.output import give, give_json, progress
 from holdfast.cli.stores import REF, json_option, opened, plain, store_option, usage
 
@@ -12,7 +12,7 @@ from holdfast.cli.stores import REF, json_option, opened, plain, store_option, u
 @click.command()
 @click.argument("file")
 @click.argument("refs", type=REF, nargs=-1, metavar="[REF]...")
-@click.option("--exports-to", metavar="FOLDER", help="Write the files that go along with the versions here.")
+@exports_to_option
 @carry_options
 @store_option
 @json_option
@@ -32,8 +32,8 @@ def command(file: str, refs: tuple[str, ...], exports_to: str | None, aliases: b
         else:
             give("\n".join(f"{one} would be brought in" for one in versions))
         return 0
-    with opened(store, create=True) as found, progress(None, "unpacking") as on_bytes:
-        done = found.transfer.unpack(file, list(refs) or None, aliases=aliases, renumber=renumber, exports_to=exports_to, on_bytes=on_bytes)
+    with opened(store, create=True) as found, progress(None, "unpacking") as bar:
+        done = found.transfer.unpack(file, list(refs) or None, aliases=aliases, renumber=renumber, exports_to=exports_to, on_bytes=bar, on_stage=bar.stage)
     if as_json:
         give_json(plain(done))
     else:

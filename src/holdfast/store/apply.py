@@ -37,7 +37,7 @@ def apply(on: Any, record: Record, parts: Parts | None, row: Any = None, pinned:
     Args:
         on: a connection in a transaction that holds the model's row.
         record: whose ``seq`` is the model's next.
-        parts: for a record of a version; of a card that is replayed, its blob.
+        parts: for a record of a version; of a card or an attachment that is replayed, its blob.
         row: of the model, as `ROW` gives it in this transaction.
         pinned: a session relies on the blobs until this transaction ends, so they have rows and are live.
 
@@ -148,6 +148,16 @@ def _card(on: Any, model: int, record: Record, parts: Parts | None, changes: dic
     on.execute(sa.update(c.version).where(c.version.c.model == model, c.version.c.n == record.n).values(card=record.blob))
 
 
+def _attachment(on: Any, model: int, record: Record, parts: Parts | None, changes: dict[str, Any]) -> None:
+    _there(on, model, record)
+    if parts is not None:
+        c.insert_missing(on, c.blob, "digest", _live(parts))
+    of = c.attachment.c
+    on.execute(sa.delete(c.attachment).where(of.model == model, of.n == record.n, of.name == record.key))
+    if record.blob is not None:
+        on.execute(sa.insert(c.attachment).values(model=model, n=record.n, name=record.key, media_type=str(record.value), blob=record.blob))
+
+
 def _delete(on: Any, model: int, record: Record, parts: Parts | None, changes: dict[str, Any]) -> None:
     _there(on, model, record)
     mine = (c.version.c.model == model, c.version.c.n == record.n)
@@ -161,4 +171,4 @@ def _delete(on: Any, model: int, record: Record, parts: Parts | None, changes: d
     changes.update(latest=on.scalar(sa.select(sa.func.max(c.version.c.n)).where(c.version.c.model == model)), versions=changes["versions"] - 1)
 
 
-_KINDS = {"alias": _alias, "rollback": _alias, "tag": _tag, "metric": _set_metric, "note": _note, "card": _card, "delete": _delete}
+_KINDS = {"alias": _alias, "rollback": _alias, "tag": _tag, "metric": _set_metric, "note": _note, "card": _card, "attachment": _attachment, "delete": _delete}

@@ -58,6 +58,10 @@ def copy_blobs(source: Blobs, target: Blobs, wanted: dict[str, int], new: set[st
             with lock:
                 on_bytes(count)
 
+    # a place that brings a whole layer or file here before anything of it is read says itself what came
+    tells = getattr(source, "tells", None)
+    read = told if tells is None else None
+
     def one(item: tuple[str, int]) -> int:
         digest_, size = item
         if stop.is_set():
@@ -69,7 +73,7 @@ def copy_blobs(source: Blobs, target: Blobs, wanted: dict[str, int], new: set[st
         with opened_once(source, name) as given:
             if given.size != size:
                 raise Corrupt(f"the object {name} has {given.size} bytes and not {size}; run holdfast check there", file=source.shown)
-            target.put(name, given_up(compared(given, digest_, told), size), size)
+            target.put(name, given_up(compared(given, digest_, read), size), size)
         return size
 
     def given_up(pieces: Iterator[Any], size: int) -> Iterator[Any]:
@@ -81,6 +85,8 @@ def copy_blobs(source: Blobs, target: Blobs, wanted: dict[str, int], new: set[st
             if at < size and stop.is_set():
                 raise CancelledError
 
+    if tells is not None:
+        tells(told)
     with ThreadPoolExecutor(BESIDE, "holdfast-copy") as workers:
         futures = [workers.submit(one, item) for item in sorted(wanted.items(), key=lambda item: -item[1])]
         try:
@@ -95,11 +101,14 @@ def copy_blobs(source: Blobs, target: Blobs, wanted: dict[str, int], new: set[st
             for future in futures:
                 future.cancel()
             raise
+        finally:
+            if tells is not None:
+                tells(None)
     moved = [future.result() for future in futures]
     return sum(1 for size in moved if size), sum(moved)
 
 
-def compared(given: Any, digest_: str, told: Callable[[int], None]) -> Iterator[Any]:
+def compared(given: Any, digest_: str, told: Callable[[int], None] | None = None) -> Iterator[Any]:
     """Yield the bytes of a blob; the last of them only if all are those of that digest, so that nothing else is ever whole.
 
     Args:
@@ -121,7 +130,8 @@ def compared(given: Any, digest_: str, told: Callable[[int], None]) -> Iterator[
         if at == given.size and PREFIX + hasher.hexdigest() != digest_:
             raise Corrupt(f"the bytes of {blob_name(digest_)} do not match their digest: damaged there, or on the way; nothing of them was kept", file=given.name)
         yield piece
-        told(len(piece))
+        if told is not None:
+            told(len(piece))
 
 
 def manifest_of(blobs: Blobs, id_: str) -> tuple[bytes, Manifest]:

@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 
 from holdfast.artifact.inspect import Inspection, inspect_opening
-from holdfast.errors import Corrupt, LimitExceeded, quoted
+from holdfast.errors import LimitExceeded, quoted
 from holdfast.store import catalog as c
-from holdfast.store.apply import Parts
+from holdfast.store.beside import held, keep
 from holdfast.store.database import now
-from holdfast.store.journal import Trial
 from holdfast.store.lineage import ancestors
-from holdfast.store.objects import Record, blob_name
-from holdfast.store.sessions import Session
+from holdfast.store.objects import Record
 from holdfast.store.times import shown_time
 from holdfast.values import limits
-from holdfast.values.digest import digest
 from holdfast.values.manifest import Feature
 
 if TYPE_CHECKING:
@@ -60,13 +57,7 @@ def read(store: Store, version: Version) -> str:
         kept = on.scalar(chosen)
     if kept is None:
         return generated(store, version)
-    size = store.blobs.size(blob_name(kept))
-    if size is not None and size > limits.CARD_BYTES:
-        raise LimitExceeded(f"the card of {version} takes {size} bytes, more than {limits.CARD_BYTES} (CARD_BYTES); take it away with holdfast card --clear", file=store.shown)
-    raw = store.blobs.get(blob_name(kept))
-    if digest(raw) != kept:
-        raise Corrupt(f"the card of {version} does not match its digest; write it anew, or run holdfast check", file=store.shown)
-    return raw.decode("utf-8", "replace")
+    return held(store, kept, limits.CARD_BYTES, f"the card of {version}", "write it anew, or take it away with holdfast card --clear").decode("utf-8", "replace")
 
 
 def write(store: Store, version: Version, text: str, who: str, why: str) -> None:
@@ -96,15 +87,7 @@ def write(store: Store, version: Version, text: str, who: str, why: str) -> None
     if not raw:
         store.journal.write(lambda on, row: record(None), version.model)
         return
-    blob = digest(raw)
-    parts = Parts("", "", 0, {blob: len(raw)})
-    if isinstance(store.journal, Trial):  # only tried: its bytes are not written
-        store.journal.write(lambda on, row: record(blob), version.model, parts)
-        return
-    with Session.opened(store.database, "card") as session:
-        if session.pin({blob: len(raw)}) or store.blobs.size(blob_name(blob)) != len(raw):
-            store.blobs.put(blob_name(blob), [raw], len(raw))
-        store.journal.write(lambda on, row: record(blob), version.model, parts, session.end)
+    keep(store, version.model, raw, lambda on, row, blob: record(blob), "card")
 
 
 def generated(store: Store, version: Version) -> str:

@@ -14,7 +14,8 @@ import sqlalchemy as sa
 
 from holdfast.errors import Corrupt, LimitExceeded, quoted
 from holdfast.store import catalog as c
-from holdfast.store.objects import FORMAT_NAME, read_format
+from holdfast.store.objects import FILE_NAME, FORMAT_NAME, MEDIA_TYPE, read_format
+from holdfast.values import limits
 from holdfast.values.digest import is_digest
 from holdfast.values.reference import LATEST, checked_name, reference
 
@@ -43,6 +44,7 @@ class Carried(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
         code: commit.
         origin: where it was born: ``store``, ``model``, ``n``.
         card: blob of its model card, or None.
+        attachments: name -> blob and media type of files that are kept with it.
         aliases: that pointed at it.
     """
 
@@ -60,10 +62,16 @@ class Carried(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     code: dict[str, Any] = {}
     card: str | None = None
     aliases: list[str] = []
+    attachments: dict[str, tuple[str, str]] = {}
 
     def __str__(self) -> str:
         """Return the reference that it had."""
         return f"{self.model}:{self.n}"
+
+    @property
+    def beside(self) -> list[str]:
+        """Blobs that it needs beside those of its artifact."""
+        return [*([] if self.card is None else [self.card]), *(blob for blob, _ in self.attachments.values())]
 
     @property
     def birth(self) -> tuple[Any, ...]:
@@ -122,23 +130,30 @@ def _all_of(store: Store, name: str) -> Iterable[Version]:
         before = page[-1].n
 
 
-def _more(store: Store, keys: list[tuple[str, int]]) -> dict[tuple[str, int], tuple[dict[str, Any], str | None]]:
-    """Return the origin and the card of versions."""
-    found: dict[tuple[str, int], tuple[dict[str, Any], str | None]] = {}
-    v = c.version.c
+_More = tuple[dict[str, Any], str | None, dict[str, tuple[str, str]]]
+
+
+def _more(store: Store, keys: list[tuple[str, int]]) -> dict[tuple[str, int], _More]:
+    """Return the origin, the card and the attachments of versions."""
+    found: dict[tuple[str, int], _More] = {}
+    v, of = c.version.c, c.attachment.c
     with store.database.reading() as on:
         for start in range(0, len(keys), 300):
             chosen = sa.select(c.model.c.name, v.n, v.origin, v.card).join_from(c.version, c.model, c.model.c.id == v.model)
             for row in on.execute(chosen.where(c.these(c.model.c.name, v.n, keys[start : start + 300]))):
-                found[(row.name, row.n)] = json.loads(row.origin), row.card
+                found[(row.name, row.n)] = json.loads(row.origin), row.card, {}
+            chosen = sa.select(c.model.c.name.label("of"), of.n, of.name, of.blob, of.media_type).join_from(c.attachment, c.model, c.model.c.id == of.model)
+            for row in on.execute(chosen.where(c.these(c.model.c.name, of.n, keys[start : start + 300]))):
+                if (row.of, row.n) in found:
+                    found[row.of, row.n][2][row.name] = (row.blob, row.media_type)
     return found
 
 
-def _carried(version: Version, origin: dict[str, Any], card: str | None, id_: str) -> Carried:
+def _carried(version: Version, origin: dict[str, Any], card: str | None, attachments: dict[str, tuple[str, str]], id_: str) -> Carried:
     born = origin if all(key in origin for key in ("store", "model", "n")) else {**origin, "store": id_, "model": version.model, "n": version.n}
     return Carried(
         version.model, version.n, version.artifact, version.at, born, version.who, version.note, version.parent, dict(version.metrics), dict(version.tags),
-        dict(version.data), dict(version.code), card, list(version.aliases),
+        dict(version.data), dict(version.code), card, list(version.aliases), attachments,
     )  # fmt: skip
 
 
@@ -159,6 +174,8 @@ def checked(one: Carried, place: str) -> Carried:
         raise Corrupt(f"the version {quoted(one, 80)} could not stand in a store: {quoted(error, 200)}", file=place) from None
     for holds, what in (
         (1 <= one.n < 10**12, "its number"), (is_digest(one.artifact), "its artifact"), (one.card is None or is_digest(one.card), "its card"), (LATEST not in one.aliases, "an alias"),
+        (len(one.attachments) <= limits.ATTACHMENTS, "how many attachments it has"),
+        (all(FILE_NAME.match(name) and is_digest(blob) and MEDIA_TYPE.match(kind) for name, (blob, kind) in one.attachments.items()), "an attachment"),
     ):  # fmt: skip
         if not holds:
             raise Corrupt(f"the version {quoted(one, 80)} could not stand in a store: {what} is not what a store writes", file=place)

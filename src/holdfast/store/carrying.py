@@ -7,7 +7,7 @@ The one rule: bytes come first, pinned by a session; a version is named when eve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,10 +15,11 @@ import sqlalchemy as sa
 
 from holdfast.errors import NotFound
 from holdfast.store import catalog as c
+from holdfast.store.amounts import OnBytes, OnStage, needed, sizes_of
 from holdfast.store.apply import Parts
 from holdfast.store.arriving import BESIDE, check_sections, copy_blobs, layout_of, manifest_of
 from holdfast.store.carried import carried_of, checked, store_id
-from holdfast.store.coming import Coming, Known, Place, known_of, parent_of, place_of, write_card
+from holdfast.store.coming import Coming, Known, Place, known_of, parent_of, place_of, write_beside
 from holdfast.store.database import now
 from holdfast.store.journal import nbytes_of
 from holdfast.store.objects import Layout, artifact_name, blob_name, layout_name, to_json
@@ -77,7 +78,8 @@ def carry(
     *,
     aliases: bool = False,
     renumber: bool = False,
-    on_bytes: Callable[[int], None] | None = None,
+    on_bytes: OnBytes | None = None,
+    on_stage: OnStage | None = None,
     dry_run: bool = False,
 ) -> Transferred:
     """Bring versions from one store to another; see `holdfast.store.transfer.Transfer.pull`."""
@@ -90,6 +92,8 @@ def carry(
     places.sort(key=lambda place: place.n is None)
     if dry_run:
         return _planned(source, target, places, known)
+    if on_stage is not None:
+        on_stage("copying", _expected(source, target, places))
     arrived: list[Arrived] = []
     numbers: dict[str, int] = {}
     count = nbytes = 0
@@ -107,8 +111,8 @@ def carry(
                     n = Coming(one, place.n, parent, {**one.origin, "from": came, "arrived": now()}, renumber).write(target, target_id, found.parts[one.artifact])
                 assert n is not None
                 numbers[str(one)] = n
-                if one.card is not None:
-                    write_card(target, one, n)
+                if one.beside:
+                    write_beside(target, one, n)
                 arrived.append(Arrived(f"{one.model}:{n}", str(one), not place.there))
         with target.database.writing() as on:
             session.end(on)
@@ -152,22 +156,34 @@ _Read = dict[str, tuple[bytes, Manifest, Layout]]
 
 
 def _wanted(source: Store, target: Store, places: list[Place]) -> tuple[_Read, dict[str, int]]:
-    """Return the manifests and layouts of versions that come, and the bytes of every blob that they and their cards need."""
+    """Return the manifests and layouts of versions that come, and the bytes of every blob that they, their cards and their attachments need."""
     ids = sorted({place.one.artifact for place in places if not place.there})
     read = {id_: (*manifest_of(source.blobs, id_), _layout(source, target, id_)) for id_ in ids}
-    sizes = _sizes(source, set(read))
+    sizes = sizes_of(source, read)
     wanted: dict[str, int] = {}
     for id_, (_, _, where) in read.items():
         for blob, _, _ in where.pieces:
             wanted[blob] = sizes[id_, blob] if (id_, blob) in sizes else _size_of(source, target, blob)
     for place in places:
-        if place.one.card is not None:
-            wanted[place.one.card] = _size_of(source, target, place.one.card)
+        for blob in place.one.beside:
+            wanted[blob] = _size_of(source, target, blob)
     return read, wanted
 
 
-def _artifacts(source: Store, target: Store, session: Session, places: list[Place], on_bytes: Callable[[int], None] | None) -> _Found:
-    """Bring over what versions and their cards need, and compare it."""
+def _expected(source: Store, target: Store, places: list[Place]) -> int:
+    """Return how many bytes `_artifacts` will tell of, batch by batch."""
+    total = 0
+    for start in range(0, len(places), BATCH):
+        batch = places[start : start + BATCH]
+        ids = {place.one.artifact for place in batch if not place.there}
+        here = {id_ for id_, _ in sizes_of(target, ids)}  # those keep the layout that they have there
+        beside = [blob for place in batch for blob in place.one.beside]
+        total += sum({**needed(target, here), **needed(source, ids - here, beside)}.values())
+    return total
+
+
+def _artifacts(source: Store, target: Store, session: Session, places: list[Place], on_bytes: OnBytes | None) -> _Found:
+    """Bring over what versions need, with their cards and attachments, and compare it."""
     read, wanted = _wanted(source, target, places)
     new: set[str] = set()
     digests = list(wanted)
@@ -198,18 +214,6 @@ def _keep(target: Store, id_: str, raw: bytes, where: Layout) -> None:
         target.blobs.put(layout_name(id_), [data], len(data))
     if target.blobs.size(artifact_name(id_)) != len(raw):
         target.blobs.put(artifact_name(id_), [raw], len(raw))
-
-
-def _sizes(store: Store, ids: set[str]) -> dict[tuple[str, str], int]:
-    """Return the bytes of the blobs that artifacts need, from the catalog: asking each object costs a round trip."""
-    found: dict[tuple[str, str], int] = {}
-    listed = sorted(ids)
-    a = c.artifact_blob.c
-    with store.database.reading() as on:
-        for start in range(0, len(listed), 300):
-            chosen = sa.select(a.artifact, a.blob, c.blob.c.size).join_from(c.artifact_blob, c.blob, c.blob.c.digest == a.blob)
-            found.update({(row.artifact, row.blob): row.size for row in on.execute(chosen.where(a.artifact.in_(listed[start : start + 300])))})
-    return found
 
 
 def _size_of(source: Store, target: Store, blob: str) -> int:

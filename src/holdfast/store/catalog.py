@@ -121,6 +121,17 @@ metric = sa.Table(
 )  # fmt: skip
 sa.Index("ix_metric_key_number_model_n", metric.c.key, metric.c.number, metric.c.model, metric.c.n)
 
+# what is kept beside an artifact, such as signatures
+attachment = sa.Table(
+    "attachment", tables,
+    sa.Column("model", sa.Integer, primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True),
+    sa.Column("name", _NAME, primary_key=True),
+    sa.Column("media_type", _NAME, nullable=False),
+    sa.Column("blob", _DIGEST, sa.ForeignKey("blob.digest", ondelete="RESTRICT"), nullable=False, index=True),
+    sa.ForeignKeyConstraint(*_of_version, ondelete="CASCADE"),
+)  # fmt: skip
+
 session = sa.Table(
     "session", tables,
     sa.Column("id", sa.String(32), primary_key=True),
@@ -144,6 +155,11 @@ session_artifact = sa.Table(
 
 # layouts and manifests that collect found without an artifact, and since when
 stray = sa.Table("stray", tables, sa.Column("artifact", _DIGEST, primary_key=True), sa.Column("since", sa.Float, nullable=False))
+
+
+def needs(digest: Any) -> Any:
+    """Return the condition that an artifact, a card or an attachment needs a blob."""
+    return sa.or_(sa.exists().where(artifact_blob.c.blob == digest), sa.exists().where(version.c.card == digest), sa.exists().where(attachment.c.blob == digest))
 
 
 def guard(on: Any, shared: bool) -> None:

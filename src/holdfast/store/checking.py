@@ -8,13 +8,13 @@ The one rule: nothing is deleted, and what cannot be kept aside stays where it i
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
 from holdfast.store import catalog as c
+from holdfast.store.amounts import OnBytes, OnStage
 from holdfast.store.blobs import Blobs, Object
 from holdfast.store.hurt import Hurt, hurt_by
 from holdfast.store.lines import adopt_all, lines
@@ -85,7 +85,7 @@ class Checked(NamedTuple):
         return "\n".join(said)
 
 
-def check(store: Store, level: str = "quick", rebuild: bool = False, repair_from: Store | None = None, on_bytes: Callable[[int], None] | None = None) -> Checked:
+def check(store: Store, level: str = "quick", rebuild: bool = False, repair_from: Store | None = None, on_bytes: OnBytes | None = None, on_stage: OnStage | None = None) -> Checked:
     """Look whether a store holds what it should; see `Admin.check`."""
     if level not in LEVELS:
         raise ValueError(f"level is one of {', '.join(LEVELS)}, and not {level!r}")
@@ -108,6 +108,8 @@ def check(store: Store, level: str = "quick", rebuild: bool = False, repair_from
         logged = [one for numbers in there.values() for one in numbers.values()]
         wanted = [one for one in (*listed.values(), *logged) if one.name not in wrong]
         size = sum(one.size for one in wanted)
+        if on_stage is not None:
+            on_stage("comparing", size)
         wrong.update(_bytes(store.blobs, wanted, on_bytes))
         if not wrong:
             wrong.update(unlike(store))
@@ -151,8 +153,7 @@ def _absent(on: Any, listed: dict[str, Object]) -> dict[str, str]:
     wrong = {}
     for id_ in on.scalars(sa.select(c.artifact.c.id)):
         wrong.update({name: "it is not there" for name in (artifact_name(id_), layout_name(id_)) if name not in listed})
-    needed = sa.or_(sa.exists().where(c.artifact_blob.c.blob == c.blob.c.digest), sa.exists().where(c.version.c.card == c.blob.c.digest))
-    for digest, size in on.execute(sa.select(c.blob.c.digest, c.blob.c.size).where(needed)):
+    for digest, size in on.execute(sa.select(c.blob.c.digest, c.blob.c.size).where(c.needs(c.blob.c.digest))):
         name = blob_name(digest)
         found = listed.get(name)
         if found is None:
@@ -177,7 +178,7 @@ def _gaps(on: Any, there: dict[str, dict[int, Object]], adopting: bool) -> dict[
     return wrong
 
 
-def _bytes(blobs: Blobs, wanted: list[Object], on_bytes: Callable[[int], None] | None) -> dict[str, str]:
+def _bytes(blobs: Blobs, wanted: list[Object], on_bytes: OnBytes | None) -> dict[str, str]:
     """Compare objects with their digests or seals, several at a time."""
     wrong = {}
     with ThreadPoolExecutor(THREADS, "holdfast-check") as pool:

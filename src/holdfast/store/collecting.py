@@ -3,7 +3,7 @@
 Strategy (docs/store.md section 6). Every arrow is one statement that looks again, and bytes go while the lock of their row is held, so that a
 save beside it either finds the blob and keeps it, or waits and writes it anew. Objects that the catalog does not know get a row first, and go the same way.
 
-The one rule: what an artifact, a card or a session needs is not touched, and what was just written is not garbage yet.
+The one rule: what an artifact, a card, an attachment or a session needs is not touched, and what was just written is not garbage yet.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import sqlalchemy as sa
 
 from holdfast.errors import Corrupt, Unavailable
 from holdfast.store import catalog as c
+from holdfast.store.amounts import OnBytes, OnStage
 from holdfast.store.blobs import Object
 from holdfast.store.blobs.memory import MemoryBlobs
 from holdfast.store.database import now
@@ -85,7 +86,7 @@ class Collected(NamedTuple):
         return "\n".join(said + [f"{one.size} bytes of {one.blobs} blobs are held by {one.by}" for one in self.held])
 
 
-def collect(store: Store, grace: float = GRACE, dry_run: bool = False) -> Collected:
+def collect(store: Store, grace: float = GRACE, dry_run: bool = False, on_bytes: OnBytes | None = None, on_stage: OnStage | None = None) -> Collected:
     """Delete what nobody needs; see `Admin.collect`."""
     if not grace >= 0:
         raise ValueError(f"grace is a number of seconds from 0 on, and not {grace!r}")
@@ -116,7 +117,9 @@ def collect(store: Store, grace: float = GRACE, dry_run: bool = False) -> Collec
     if not dry_run:
         for name in old:
             blobs.delete(name)
-        gone, freed = _remove(store)
+        if on_stage is not None:
+            on_stage("deleting", int(freed))
+        gone, freed = _remove(store, on_bytes)
         artifacts = sum(_remove_stray(store, id_) for id_ in strays)
     return Collected(int(freed), int(gone), artifacts, condemned, unknown, sessions, len(old), adopted, held, dry_run)
 
@@ -163,11 +166,7 @@ def _know(on: Any, part: list[Object]) -> int:
 
 def _unneeded() -> Any:
     of = c.blob.c.digest
-    return ~sa.or_(
-        sa.exists().where(c.artifact_blob.c.blob == of),
-        sa.exists().where(c.session_blob.c.blob == of),
-        sa.exists().where(c.version.c.card == of),
-    )
+    return ~sa.or_(c.needs(of), sa.exists().where(c.session_blob.c.blob == of))
 
 
 def _free(*conditions: Any) -> Any:
@@ -191,13 +190,13 @@ def _held(on: Any, grace: float) -> tuple[Held, ...]:
     if waiting[0]:
         found.append(Held(f"the grace of {grace:g} s", waiting[2] + grace, waiting[0], int(waiting[1])))
     s = c.session.c
-    free = ~sa.exists().where(c.artifact_blob.c.blob == c.blob.c.digest)
+    free = ~c.needs(c.blob.c.digest)
     pinned = sa.select(s.id, s.kind, s.ends, count, size).join_from(c.session, c.session_blob).join(c.blob).where(free).group_by(s.id, s.kind, s.ends).order_by(s.began)
     found += [Held(f"a {row[1]} that goes on ({row[0][:8]})", row[2], row[3], int(row[4])) for row in on.execute(pinned)]
     return tuple(found)
 
 
-def _remove(store: Store) -> tuple[int, int]:
+def _remove(store: Store, on_bytes: OnBytes | None) -> tuple[int, int]:
     """Take doomed blobs away, those of a collect that was stopped too."""
     count = freed = 0
     while True:
@@ -209,6 +208,8 @@ def _remove(store: Store) -> tuple[int, int]:
                 on.execute(sa.delete(c.blob).where(c.blob.c.digest == row.digest))
                 count += 1
                 freed += row.size
+                if on_bytes is not None:
+                    on_bytes(row.size)
         if not rows:
             return count, freed
 

@@ -7,6 +7,7 @@ The one rule: what was seen before the lock was taken is looked at again under i
 
 from __future__ import annotations
 
+import contextlib
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -153,18 +154,23 @@ class Coming(NamedTuple):
         return int(row.next_number)
 
 
-def write_card(target: Store, one: Carried, n: int) -> None:
-    """Give a version its card, unless it has one."""
+def write_beside(target: Store, one: Carried, n: int) -> None:
+    """Give a version its card and its attachments, but for what it has already."""
 
-    def make(on: Any, row: Any) -> Record:
-        if on.scalar(sa.select(c.version.c.card).where(c.version.c.model == row.id, c.version.c.n == n)) is not None:
-            raise _There
-        return Record(one.model, 0, "card", now(), target.who, f"came with {one}", "", n=n, blob=one.card)
+    def write(there: Any, **more: Any) -> None:
+        def make(on: Any, row: Any) -> Record:
+            if on.scalar(there(row)) is not None:
+                raise _There
+            return Record(model=one.model, seq=0, at=now(), who=target.who, why=f"came with {one}", writer="", n=n, **more)
 
-    try:
-        target.journal.write(make, one.model)
-    except _There:
-        return
+        with contextlib.suppress(_There):
+            target.journal.write(make, one.model)
+
+    v, of = c.version.c, c.attachment.c
+    if one.card is not None:
+        write(lambda row: sa.select(v.card).where(v.model == row.id, v.n == n), kind="card", blob=one.card)
+    for name, (blob, media_type) in sorted(one.attachments.items()):
+        write(lambda row, name=name: sa.select(of.name).where(of.model == row.id, of.n == n, of.name == name), kind="attachment", key=name, value=media_type, blob=blob)
 
 
 class _There(Exception):

@@ -50,7 +50,8 @@ def _versions(on: Any, keys: dict[str, int], name: str) -> list[tuple[int, int]]
     wanted = sa.select(v.model, v.n).order_by(v.model, v.n)
     if name.startswith("blobs/"):
         needing = sa.select(c.artifact_blob.c.artifact).where(c.artifact_blob.c.blob == digest)
-        wanted = wanted.where(sa.or_(v.artifact.in_(needing), v.card == digest))
+        beside = sa.exists().where(c.attachment.c.model == v.model, c.attachment.c.n == v.n, c.attachment.c.blob == digest)
+        wanted = wanted.where(sa.or_(v.artifact.in_(needing), v.card == digest, beside))
     elif digest is not None:
         wanted = wanted.where(v.artifact == digest)
     return [tuple(one) for one in on.execute(wanted)]  # of anything else, all

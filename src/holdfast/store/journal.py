@@ -21,7 +21,18 @@ from holdfast.store import catalog as c
 from holdfast.store.apply import ROW, Parts, apply
 from holdfast.store.blobs import Blobs
 from holdfast.store.database import Database, now
-from holdfast.store.objects import Record, artifact_name, blob_name, blobs_of, layout_name, read_layout, read_record, record_name, to_json
+from holdfast.store.objects import (
+    BESIDE,
+    Record,
+    artifact_name,
+    blob_name,
+    blobs_of,
+    layout_name,
+    read_layout,
+    read_record,
+    record_name,
+    to_json,
+)
 from holdfast.values.digest import digest
 from holdfast.values.manifest import read_manifest
 
@@ -111,7 +122,7 @@ class Journal:
         parts = None
         if record.kind == "version" and record.artifact is not None:
             parts = self.parts_of(record.artifact)
-        elif record.kind == "card" and record.blob is not None:
+        elif record.kind in BESIDE and record.blob is not None:
             parts = Parts("", "", 0, {record.blob: self.blobs.size(blob_name(record.blob)) or 0})
         try:
             apply(on, record, parts)

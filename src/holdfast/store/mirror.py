@@ -29,12 +29,11 @@ def contents(on: Any) -> dict[str, set[tuple[Any, ...]]]:
     """
     names = {row.id: row.name for row in on.execute(sa.select(c.model.c.id, c.model.c.name))}
     found: dict[str, set[tuple[Any, ...]]] = {"model": {tuple(row) for row in on.execute(sa.select(*[column for column in c.model.c if column.name != "id"]))}}
-    for table in (c.version, c.alias, c.event, c.tag, c.metric):
+    for table in (c.version, c.alias, c.event, c.tag, c.metric, c.attachment):
         found[table.name] = {(names.get(row[0]), *row[1:]) for row in on.execute(sa.select(table))}
     for table in (c.artifact, c.artifact_blob):
         found[table.name] = {tuple(row) for row in on.execute(sa.select(table))}
-    needed = sa.or_(sa.exists().where(c.artifact_blob.c.blob == c.blob.c.digest), sa.exists().where(c.version.c.card == c.blob.c.digest))
-    found["blob"] = {tuple(row) for row in on.execute(sa.select(c.blob.c.digest, c.blob.c.size, c.blob.c.state).where(needed))}
+    found["blob"] = {tuple(row) for row in on.execute(sa.select(c.blob.c.digest, c.blob.c.size, c.blob.c.state).where(c.needs(c.blob.c.digest)))}
     return found
 
 

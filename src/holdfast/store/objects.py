@@ -184,7 +184,12 @@ def read_record(data: bytes, name: str, place: str) -> Record:
     return found
 
 
-KINDS = ("version", "alias", "rollback", "tag", "metric", "note", "card", "delete")
+KINDS = ("version", "alias", "rollback", "tag", "metric", "note", "card", "attachment", "delete")
+BESIDE = ("card", "attachment")
+"""Kinds whose ``blob`` is kept beside the artifact."""
+FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
+"""Names that every file system and every registry takes."""
+MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,98}/[a-z0-9][a-z0-9!#$&^_.+-]{0,98}\Z")
 
 
 def _read(data: bytes, kind: Any, name: str, place: str) -> Any:

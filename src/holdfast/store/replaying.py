@@ -19,7 +19,7 @@ from holdfast.store.blobs import Blobs, Object
 from holdfast.store.database import Database
 from holdfast.store.journal import Journal
 from holdfast.store.lines import lines, model_of
-from holdfast.store.objects import Record, digest_in, read_record
+from holdfast.store.objects import BESIDE, Record, digest_in, read_record
 
 
 class Replayed(NamedTuple):
@@ -117,7 +117,7 @@ class _Replay:
         parts = None
         if record.kind == "version":
             parts = self._parts_of(record, record.n in deleted)
-        elif record.kind == "card" and record.blob is not None:
+        elif record.kind in BESIDE and record.blob is not None:
             parts = Parts("", "", 0, {record.blob: self.sizes.get(record.blob, 0)})
         trial = self.on.begin_nested()
         try:
@@ -174,7 +174,7 @@ def rebuild(journal: Journal) -> Replayed:
     with journal.database.writing() as on:
         if on.engine.dialect.name == "postgresql":
             on.execute(sa.text("LOCK TABLE model IN ACCESS EXCLUSIVE MODE"))
-        for table in (c.alias, c.tag, c.metric, c.event, c.version, c.artifact_blob, c.artifact, c.model):
+        for table in (c.alias, c.tag, c.metric, c.attachment, c.event, c.version, c.artifact_blob, c.artifact, c.model):
             on.execute(sa.delete(table))
         on.execute(sa.delete(c.blob).where(~sa.exists().where(c.session_blob.c.blob == c.blob.c.digest)))
         return replay_all(on, journal)

@@ -32,10 +32,12 @@ from holdfast.store.verified import Verified
 from holdfast.trust.policy import Policy, policy
 from holdfast.values.digest import digest
 from holdfast.values.manifest import read_manifest
+from holdfast.values.measured import checked_metrics
 from holdfast.values.reference import LATEST, Reference, checked_name, reference
 
 if TYPE_CHECKING:
     from holdfast.store.admin import Admin
+    from holdfast.store.beside import Attachment
     from holdfast.store.transfer import Transfer
 
 
@@ -228,13 +230,14 @@ class Store:
         if alias is not None:
             alias = checked_name(alias, "alias")
         tags = _tags(tags)
-        return self._publish(saving.prepare(model, example, metrics, extra), name, None, tags, note, parent, data, code, alias, who, on_bytes)
+        return self._publish(saving.prepare(model, example, metrics, extra), name, None, {}, tags, note, parent, data, code, alias, who, on_bytes)
 
     def add(
         self,
         file: Any,
         name: str,
         *,
+        metrics: Mapping[str, Any] | None = None,
         tags: Mapping[str, str] | None = None,
         note: str = "",
         parent: str | Version | None = None,
@@ -249,6 +252,7 @@ class Store:
         Args:
             file: its path, or an `Opening` of it. Foreign files are converted first; ``holdfast save`` does that.
             name: the model's name.
+            metrics: name -> number, of this version, beside those of the file and before them; the file keeps its own.
             tags: key -> text.
             note: a line for people.
             parent: the version or artifact that it was made of.
@@ -270,13 +274,14 @@ class Store:
 
         if not isinstance(file, Opening):
             with Opening.of_path(file) as opening:
-                return self.add(opening, name, tags=tags, note=note, parent=parent, data=data, code=code, alias=alias, who=who, on_bytes=on_bytes)
+                return self.add(opening, name, metrics=metrics, tags=tags, note=note, parent=parent, data=data, code=code, alias=alias, who=who, on_bytes=on_bytes)
         name = checked_name(name)
         alias = None if alias is None else checked_name(alias, "alias")
-        return self._publish(prepared(file), name, file, _tags(tags), note, parent, data, code, alias, who, on_bytes)
+        ready, given = prepared(file), checked_metrics(metrics)
+        return self._publish(ready, name, file, given, _tags(tags), note, parent, data, code, alias, who, on_bytes)
 
-    def _publish(self, ready: saving.Prepared, name: str, file: Opening | None, tags: dict[str, str], note: str, parent: str | Version | None, data: Mapping[str, Any] | None,
-                 code: Mapping[str, Any] | str | os.PathLike[str] | None, alias: str | None, who: str | None, on_bytes: Callable[[int], None] | None) -> Version:  # fmt: skip
+    def _publish(self, ready: saving.Prepared, name: str, file: Opening | None, metrics: dict[str, Any], tags: dict[str, str], note: str, parent: str | Version | None,
+                 data: Mapping[str, Any] | None, code: Mapping[str, Any] | str | os.PathLike[str] | None, alias: str | None, who: str | None, on_bytes: Callable[[int], None] | None) -> Version:  # fmt: skip
         made_of, digests, state = parent_text(self, parent), data_digests(data), code_state(code)
         with Session.opened(self.database) as session:
             done = put(self.blobs, session, ready, on_bytes)
@@ -287,7 +292,7 @@ class Store:
             record = self.journal.write(
                 lambda on, row: Record(
                     name, 0, "version", now(), author, "", "", n=row.next_number, artifact=done.id, blobs=list(done.parts.blobs), parent=made_of,
-                    metrics=dict(done.manifest.metrics), tags=tags, data=digests, code=state, text=note or None,
+                    metrics={**done.manifest.metrics, **metrics}, tags=tags, data=digests, code=state, text=note or None,
                 ),
                 name, done.parts, session.end,
             )  # fmt: skip
@@ -539,7 +544,7 @@ class Store:
         for key, value in metrics.items():
             if isinstance(value, float) and not math.isfinite(value):
                 raise ValueError(f"the metric {key!r} is {value}, which has no place in an order; give None to take it away, or text")
-        return self._each(ref, "metric", metrics, why, who)
+        return self._each(ref, "metric", checked_metrics(metrics), why, who)
 
     def _each(self, ref: str | Version, kind: str, given: Mapping[str, Any], why: str, who: str | None) -> Version:
         version = self.find(ref)
@@ -577,6 +582,50 @@ class Store:
         if text is not None:
             card.write(self, version, text, self.who if who is None else who, why)
         return card.read(self, version)
+
+    def attach(
+        self, ref: str | Version, name: str, data: bytes | None, media_type: str = "application/octet-stream", *, why: str = "", who: str | None = None
+    ) -> dict[str, Attachment]:  # fmt: skip
+        """Keep a small file with a version, such as a signature or a report; it goes along wherever the version goes.
+
+        Args:
+            ref: such as ``churn@production``.
+            name: of the file; one of that name is replaced.
+            data: its bytes; None takes it away.
+            media_type: what kind of file it is.
+            why: for the history.
+            who: author; that of the store unless told.
+
+        Returns:
+            All attachments of the version, by their names.
+
+        Raises:
+            NotFound: there is no such version, or no such attachment to take away.
+            LimitExceeded: it is larger than an attachment may be, or there are too many.
+            ValueError: the name is none that every file system takes, or the media type is none.
+        """
+        from holdfast.store import beside
+
+        version = self.find(ref)
+        beside.attach(self, version, name, data, media_type, self.who if who is None else who, why)
+        return beside.attachments(self, version)
+
+    def attachments(self, ref: str | Version) -> dict[str, Attachment]:
+        """Return the files that are kept with a version, by their names."""
+        from holdfast.store import beside
+
+        return beside.attachments(self, self.find(ref))
+
+    def attached(self, ref: str | Version, name: str) -> bytes:
+        """Return the bytes of an attachment, compared with their digest.
+
+        Raises:
+            NotFound: there is no such version, or no such attachment.
+            Corrupt: it is damaged.
+        """
+        from holdfast.store import beside
+
+        return beside.attached(self, self.find(ref), name)
 
     def delete(self, ref: str | Version, *, why: str = "", who: str | None = None) -> Deleted:
         """Take a version out of the store. Its number is not given again; its bytes go with a later `collect`, if nobody else needs them.

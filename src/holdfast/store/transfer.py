@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from holdfast.store.amounts import OnBytes, OnStage
 from holdfast.store.carrying import Transferred, carry
 from holdfast.store.store import Store
 
 if TYPE_CHECKING:
     from holdfast.store.importing import Imported
+    from holdfast.store.oci.making import Exports
     from holdfast.store.oci.pack import Packed
     from holdfast.store.oci.registry import Registry
 
@@ -32,7 +34,9 @@ class Transfer:
         *,
         aliases: bool = False,
         renumber: bool = False,
-        on_bytes: Callable[[int], None] | None = None,
+        exports_to: str | os.PathLike[str] | None = None,
+        on_bytes: OnBytes | None = None,
+        on_stage: OnStage | None = None,
         dry_run: bool = False,
     ) -> Transferred:
         """Bring versions of another store into this one, with their metrics, tags, notes, cards, parents, data and code.
@@ -46,7 +50,9 @@ class Transfer:
             refs: such as ``churn:7``, ``churn@production``, or ``churn`` for all of its versions; None for everything.
             aliases: set the aliases of these versions here too.
             renumber: give a version whose number is taken here the next one; without it that is refused.
+            exports_to: of a registry, a folder that the files which go along are written to, those of ``churn:7`` below ``churn-7``.
             on_bytes: told how many more bytes are done.
+            on_stage: told what begins, and how many bytes it is about.
             dry_run: change nothing, and return what would be done.
 
         Returns:
@@ -67,7 +73,16 @@ class Transfer:
         """
         with _opened(other, True) as source:
             given = source if isinstance(source, Store) else source.store(refs)
-            return carry(given, self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes, dry_run=dry_run)
+            return self._taken(given, refs, aliases, renumber, exports_to, on_bytes, on_stage, dry_run)
+
+    def _taken(
+        self, given: Store, refs: str | Iterable[str] | None, aliases: bool, renumber: bool, exports_to: str | os.PathLike[str] | None, on_bytes: OnBytes | None, on_stage: OnStage | None,
+        dry_run: bool,
+    ) -> Transferred:  # fmt: skip
+        """Take versions in, and write the files that go along with them in a pack or a registry; a store has none."""
+        done = carry(given, self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes, on_stage=on_stage, dry_run=dry_run)
+        write = None if exports_to is None or dry_run else getattr(given.blobs, "write_exports", None)
+        return done if write is None else done._replace(exports=write(exports_to, {one.source for one in done.versions}))
 
     def push(
         self,
@@ -76,7 +91,9 @@ class Transfer:
         *,
         aliases: bool = False,
         renumber: bool = False,
-        on_bytes: Callable[[int], None] | None = None,
+        exports: Exports | None = None,
+        on_bytes: OnBytes | None = None,
+        on_stage: OnStage | None = None,
         dry_run: bool = False,
     ) -> Transferred:
         """Bring versions of this store into another one; see `pull`.
@@ -86,28 +103,34 @@ class Transfer:
             refs: which; None for everything.
             aliases: set their aliases there too; in a registry they become tags.
             renumber: give a version whose number is taken there the next one.
+            exports: to a registry, version -> files that go along with it, such as its ONNX form; those that went along before stay there.
             on_bytes: told how many more bytes are done.
+            on_stage: told what begins, and how many bytes it is about.
             dry_run: change nothing, and return what would be done.
 
         Raises:
             Conflict: a number is taken there by another version; nothing was changed.
             Corrupt: bytes do not match their digest; no version names them.
             NotFound: a reference names nothing here, or an object is missing here.
+            ValueError: files shall go along with a version that is not pushed, or into a store, or have names that not every file system takes.
         """
         with _opened(other, False) as target:
             if isinstance(target, Store):
-                return carry(self.store, target, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes, dry_run=dry_run)
+                if exports:
+                    raise ValueError("files go along with versions into packs and registries; a store holds versions alone, and attachments")
+                return carry(self.store, target, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes, on_stage=on_stage, dry_run=dry_run)
             if renumber:
                 raise ValueError("a version has its own number in a registry; push below another name instead of with renumber=True")
-            return target.push(self.store, refs, aliases, on_bytes, dry_run)
+            return target.push(self.store, refs, aliases, on_bytes, dry_run, exports=exports, on_stage=on_stage)
 
     def pack(
         self,
         path: str | os.PathLike[str],
         refs: str | Iterable[str] | None = None,
         *,
-        exports: Mapping[str, Iterable[str | os.PathLike[str]]] | None = None,
-        on_bytes: Callable[[int], None] | None = None,
+        exports: Exports | None = None,
+        on_bytes: OnBytes | None = None,
+        on_stage: OnStage | None = None,
     ) -> Packed:
         """Write versions into one file: an OCI image layout in an uncompressed tar, with what versions share in it once.
 
@@ -115,7 +138,8 @@ class Transfer:
             path: the file to write; one of that name is replaced when the new one is whole.
             refs: such as ``churn:7``, ``churn@production``, or ``churn`` for all of its versions; None for everything.
             exports: version -> files that go along with it, such as its ONNX form and that file's signature.
-            on_bytes: told how many more bytes of blobs are done.
+            on_bytes: told how many more bytes of blobs and exports are done.
+            on_stage: told what begins, and how many bytes it is about.
 
         Returns:
             The path, the versions and the bytes.
@@ -127,7 +151,7 @@ class Transfer:
         """
         from holdfast.store.oci.pack import pack
 
-        return pack(self.store, path, refs, exports, on_bytes)
+        return pack(self.store, path, refs, exports, on_bytes, on_stage)
 
     @staticmethod
     def open_pack(path: str | os.PathLike[str]) -> Store:
@@ -152,7 +176,8 @@ class Transfer:
         aliases: bool = False,
         renumber: bool = False,
         exports_to: str | os.PathLike[str] | None = None,
-        on_bytes: Callable[[int], None] | None = None,
+        on_bytes: OnBytes | None = None,
+        on_stage: OnStage | None = None,
         dry_run: bool = False,
     ) -> Transferred:
         """Bring versions out of a pack into this store; see `pull`. The whole file is compared with its digests first.
@@ -164,6 +189,7 @@ class Transfer:
             renumber: give a version whose number is taken here the next one.
             exports_to: a folder that the files which go along are written to, those of ``churn:7`` below ``churn-7``; None leaves them in the pack.
             on_bytes: told how many more bytes are done.
+            on_stage: told what begins, and how many bytes it is about: first comparing, then copying.
             dry_run: change nothing, and return what would be done.
 
         Raises:
@@ -174,9 +200,8 @@ class Transfer:
         from holdfast.store.oci.pack import Pack
 
         opened = Pack(path)
-        opened.check()
-        done = carry(opened.store(), self.store, refs, aliases=aliases, renumber=renumber, on_bytes=on_bytes, dry_run=dry_run)
-        return done if exports_to is None or dry_run else done._replace(exports=tuple(opened.write_exports(exports_to)))
+        opened.check(on_bytes, on_stage)
+        return self._taken(opened.store(), refs, aliases, renumber, exports_to, on_bytes, on_stage, dry_run)
 
     def import_mlflow(
         self,

@@ -57,10 +57,11 @@ class Usage(NamedTuple):
 def usage(store: Store) -> Usage:
     """Say what each version costs; see `Admin.du`."""
     v, b, edge = c.version.c, c.blob.c, c.artifact_blob.c
-    # a card counts like the blobs of the artifact
+    # cards and attachments count like the blobs of the artifact
     need = sa.union(
         sa.select(v.model, v.n, edge.blob).join_from(c.version, c.artifact_blob, edge.artifact == v.artifact),
         sa.select(v.model, v.n, v.card.label("blob")).where(v.card.is_not(None)),
+        sa.select(c.attachment.c.model, c.attachment.c.n, c.attachment.c.blob),
     ).subquery()
     of_versions = sa.select(need.c.blob, sa.func.count().label("users")).group_by(need.c.blob).subquery()
     per_model = sa.select(need.c.model, need.c.blob).distinct().subquery()

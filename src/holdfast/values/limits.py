@@ -162,5 +162,11 @@ power of it: a second for 300 levels, half a minute for 900."""
 CARD_BYTES = 1_000_000
 """Bytes of a model card: it is text for people, and read whole."""
 
+ATTACHMENT_BYTES = 16_000_000
+"""Bytes of an attachment: a signature or a report, read whole. Models and their exports go elsewhere."""
+
+ATTACHMENTS = 100
+"""Attachments of a version: each is a layer in a registry, which takes 500."""
+
 PACK_MEMBERS = 1_000_000
 """Members of one pack: a thousand versions of a thousand blobs each; a reader takes half a kilobyte of memory for one."""

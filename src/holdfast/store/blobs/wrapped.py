@@ -65,6 +65,12 @@ class Wrapped:
     def creates(self, value: bool) -> None:
         self.inner.creates = value
 
+    @property
+    def tells(self) -> Callable[[Callable[[int], None] | None], None] | None:
+        """Where objects are brought here as a whole before they are read: given who wants to know how many bytes come, or None when nobody does any more."""
+        found: Callable[[Callable[[int], None] | None], None] | None = getattr(self.inner, "tells", None)
+        return found
+
     def put(self, name: str, pieces: Iterable[Any], size: int) -> None:
         """See `Blobs`."""
         self.inner.put(name, pieces, size)

@@ -18,6 +18,7 @@ import msgspec
 
 from holdfast.errors import Corrupt, LimitExceeded, quoted
 from holdfast.store.carried import Carried
+from holdfast.store.objects import FILE_NAME as FILE_NAME
 from holdfast.values.digest import is_digest
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
@@ -36,6 +37,8 @@ MANIFEST_BYTES = 4 * 1024 * 1024
 """Bytes of a manifest that registries take."""
 ALIGN = 64
 EXPORTS = "exports/"
+ATTACHMENTS = "attachments/"
+CARD = "README.md"
 DOCUMENTS = ("version", "manifest", "layout", "blobs")
 
 
@@ -94,7 +97,6 @@ class Spot(NamedTuple):
 
 
 _encode = msgspec.json.Encoder(order="deterministic").encode
-FILE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}\Z")
 _SHA = re.compile(r"sha256:[0-9a-f]{64}\Z")
 
 

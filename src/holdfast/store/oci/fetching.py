@@ -9,6 +9,7 @@ import hashlib
 import tempfile
 import threading
 import weakref
+from collections.abc import Callable
 
 from holdfast.artifact.source import Source
 from holdfast.errors import Corrupt, Unavailable
@@ -21,16 +22,22 @@ class Fetched:
     Attributes:
         id: of the store that the first version came from.
         places: SHA-256 -> repository and bytes.
+        told: told how many more bytes came.
     """
 
     def __init__(self, client: Client, shown: str) -> None:
         self.client = client
         self.shown = shown
         self.id = ""
+        self.told: Callable[[int], None] | None = None
         self.places: dict[str, tuple[str, int]] = {}
         self._kept: weakref.WeakValueDictionary[str, Source] = weakref.WeakValueDictionary()
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
+
+    def tell(self, told: Callable[[int], None] | None) -> None:
+        """Say from now on how many bytes come; see `Shelf`."""
+        self.told = told
 
     def layer(self, sha: str) -> Source:
         """Return a layer, compared with its digest."""
@@ -57,6 +64,8 @@ class Fetched:
                     raise Corrupt(f"the layer sha256:{sha} goes on behind its {size} bytes", file=shown)
                 hasher.update(piece)
                 file.write(piece)
+                if self.told is not None:
+                    self.told(len(piece))
 
             broken = 0
             while at < size:

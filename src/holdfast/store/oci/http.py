@@ -142,7 +142,8 @@ class Client:
         realm = urlsplit(told.get("realm", ""))
         if realm.scheme not in (("http", "https") if self._plain else ("https",)) or not realm.hostname:
             raise Unavailable(f"the registry wants a password to be sent to {quoted(told.get('realm'), 100)!r}, which is not safe; nothing was sent", file=self.shown)
-        asked = {**({"service": told["service"]} if "service" in told else {}), "scope": told.get("scope") or scope}
+        # each scope by itself: not every server takes several in one
+        asked = [*([("service", told["service"])] if "service" in told else []), *(("scope", one) for one in (told.get("scope") or scope).split())]
         url = f"{realm.geturl()}{'&' if realm.query else '?'}{urlencode(asked)}"
         answer = self._once("GET", urlsplit(url), {"Authorization": self._basic} if self._basic else {}, None, TOKEN_BYTES, (200,), None)
         if answer.status != 200:

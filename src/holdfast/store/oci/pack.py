@@ -7,22 +7,23 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from holdfast.artifact.atomic import replacing
 from holdfast.artifact.source import Source, open_source
 from holdfast.errors import Corrupt, LimitExceeded, NotFound
+from holdfast.store.amounts import Counted, OnBytes, OnStage
 from holdfast.store.arriving import CHUNK
 from holdfast.store.carried import Carried, carried_of
 from holdfast.store.oci import documents as d
-from holdfast.store.oci.making import Making, Pieces
+from holdfast.store.oci.making import Exports, Layer, Making, exports_of, put_bytes
 from holdfast.store.oci.shelf import Region, Shelf
 from holdfast.store.oci.tar import Member, TarWriter, members
 from holdfast.values import limits
-from holdfast.values.reference import key_of
 
 if TYPE_CHECKING:
     from holdfast.store.store import Store
@@ -42,26 +43,25 @@ def pack(
     store: Store,
     path: str | os.PathLike[str],
     refs: str | Iterable[str] | None,
-    exports: Mapping[str, Iterable[str | os.PathLike[str]]] | None,
-    on_bytes: Callable[[int], None] | None,
+    exports: Exports | None,
+    on_bytes: OnBytes | None,
+    on_stage: OnStage | None = None,
 ) -> Packed:
     """Write versions into one file; see `holdfast.store.transfer.Transfer.pack`."""
     items = carried_of(store, refs)
     if not items:
         raise NotFound("there is no version to pack; the store is empty", file=store.shown)
-    files: dict[str, list[str | os.PathLike[str]]] = {}
-    for ref, paths in (exports or {}).items():
-        files.setdefault(str(store.find(ref)), []).extend(paths)
-    if strange := set(files) - {str(one) for one in items}:
-        raise ValueError(f"exports are given for {', '.join(sorted(strange))}, which is not packed; add it to refs")
+    files = exports_of(store, items, exports)
     with replacing(path) as sink:
         tar = TarWriter(sink)
         tar.file("oci-layout", LAYOUT)
 
-        def put_all(layers: list[tuple[Pieces, int]]) -> list[str]:
-            return [tar.blob(pieces(), size) for pieces, size in layers]
+        def put_all(layers: list[Layer]) -> list[str]:
+            return [tar.blob(Counted(one.size, on_bytes).passing(one.pieces()), one.size) for one in layers]
 
-        making = Making(store, put_all, on_bytes)
+        if on_stage is not None:
+            on_stage("packing", put_bytes(store, items, files))
+        making = Making(store, put_all)
         listed = []
         for one in items:
             made = making.artifact(one, files.get(str(one), ()))
@@ -78,7 +78,6 @@ class Pack:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.source = open_source(path)
         self.shown = os.fspath(path)
-        self.exports: dict[tuple[str, int, str], d.Descriptor] = {}
         self.items: list[Carried] = []
         self._shelf = Shelf(self.shown, self._layer)
         # views and stores of a pack live as long as anybody holds them, and the descriptor with them
@@ -145,23 +144,35 @@ class Pack:
         return ids[0]
 
     def _version(self, layers: list[d.Descriptor]) -> None:
-        one, exports = self._shelf.read(layers, lambda layer: self._small(layer, limits.MANIFEST_BYTES))
-        self.items.append(one)
-        self.exports.update({(one.model, one.n, name): layer for name, layer in exports.items()})
+        self.items.append(self._shelf.read(layers, lambda layer: self._small(layer, limits.MANIFEST_BYTES)))
 
-    def check(self) -> None:
+    def check(self, on_bytes: OnBytes | None = None, on_stage: OnStage | None = None) -> None:
         """Compare every member that is named by its digest.
+
+        Args:
+            on_bytes: told how many more bytes are compared.
+            on_stage: told what begins, and how many bytes it is about.
 
         Raises:
             Corrupt: names the first that does not match.
         """
+        named = [name for name in self.members if name.startswith("blobs/")]
+        if on_stage is not None:
+            on_stage("comparing", sum(self.members[name].size for name in named))
+        lock = threading.Lock()
+
+        def told(count: int) -> None:
+            if on_bytes is not None:
+                with lock:
+                    on_bytes(count)
+
         with ThreadPoolExecutor(4, "holdfast-digest") as workers:
-            for _ in workers.map(self._check, [name for name in self.members if name.startswith("blobs/")]):
+            for _ in workers.map(lambda name: self._check(name, told), named):
                 pass
 
-    def _check(self, name: str) -> None:
+    def _check(self, name: str, told: OnBytes) -> None:
         hasher = hashlib.sha256()
-        for piece in self._pieces(self.members[name]):
+        for piece in Counted(self.members[name].size, told).passing(self._pieces(self.members[name])):
             hasher.update(piece)
         if not name.endswith(f"/{hasher.hexdigest()}"):
             raise Corrupt(f"the member {name} does not match its digest: damaged; get the file again", file=self.shown)
@@ -169,22 +180,6 @@ class Pack:
     def _pieces(self, member: Member) -> Iterator[Any]:
         for start in range(0, member.size, CHUNK):
             yield self.source.private(member.start + start, min(CHUNK, member.size - start))
-
-    def write_exports(self, folder: str | os.PathLike[str]) -> list[str]:
-        """Write the files that go along with the versions below a folder, and return their paths."""
-        written = []
-        for (model, n, name), layer in self.exports.items():
-            place = os.path.join(os.fspath(folder), f"{key_of(model)}-{n}")
-            os.makedirs(place, exist_ok=True)
-            with replacing(os.path.join(place, name)) as sink:
-                hasher = hashlib.sha256()
-                for piece in self._pieces(self._described(layer)):
-                    hasher.update(piece)
-                    sink.write(piece)
-                if hasher.hexdigest() != layer.sha:
-                    raise Corrupt(f"the file {name} does not match its digest: damaged; get the file again", file=self.shown)
-            written.append(os.path.join(place, name))
-        return written
 
 
 def _close(fd: int) -> None:

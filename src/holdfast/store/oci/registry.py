@@ -9,21 +9,21 @@ import hashlib
 import json
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import msgspec
 from blake3 import blake3
 
-from holdfast.artifact.source import Source
 from holdfast.errors import Conflict, Corrupt, LimitExceeded, NotFound, quoted
+from holdfast.store.amounts import Counted, OnBytes, OnStage, models_with
 from holdfast.store.carried import Carried, carried_of, from_json
 from holdfast.store.carrying import Arrived, Transferred
 from holdfast.store.oci import documents as d
 from holdfast.store.oci.fetching import Fetched
 from holdfast.store.oci.http import Client
-from holdfast.store.oci.making import Making, Pieces
+from holdfast.store.oci.making import Exports, Layer, Making, exports_of, put_bytes
 from holdfast.store.oci.shelf import Shelf
 from holdfast.store.oci.uploading import upload
 from holdfast.values import limits
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from holdfast.store.store import Store
 
 BESIDE = 4
+MOUNTED = 64 * 1024
+"""Bytes from which other repositories are asked for a layer: a smaller one is sent as quickly."""
 TAGS = 10_000_000
 """Bytes of a list of tags."""
 _HOST = re.compile(r"[A-Za-z0-9.-]+(:[0-9]{1,5})?\Z|\[[0-9a-fA-F:]+\](:[0-9]{1,5})?\Z")
@@ -77,63 +79,76 @@ class Registry:
 
     # -- out --------------------------------------------------------------------------------------------------------------
 
-    def push(self, store: Store, refs: str | Iterable[str] | None, aliases: bool, on_bytes: Callable[[int], None] | None, dry_run: bool = False) -> Transferred:
+    def push(
+        self, store: Store, refs: str | Iterable[str] | None, aliases: bool, on_bytes: OnBytes | None, dry_run: bool = False, *, exports: Exports | None = None, on_stage: OnStage | None = None
+    ) -> Transferred:  # fmt: skip
         """Bring versions of a store into the registry; see `holdfast.store.transfer.Transfer.push`. What a dry run would send is not counted."""
         arrived = []
         counts = [0, 0]
         making: dict[str, Making] = {}
         items = carried_of(store, refs)
+        files = exports_of(store, items, exports)
         for alias in [alias for one in items for alias in one.aliases if aliases]:
             if not _TAG.match(alias) or alias[0].isdigit():
                 raise ValueError(f"the alias {alias!r} cannot be a tag of a registry, which has letters, digits and ._- and here begins with no digit; push without aliases, or rename it")
+        if on_stage is not None and not dry_run:
+            on_stage("sending", sum(put_bytes(store, [one for one in items if one.model == model], files) for model in dict.fromkeys(one.model for one in items)))
         for one in items:
             repo = self.repository(one.model)
-            there = self._there(repo, one)
+            kept = self._there(repo, one)
             if dry_run:
-                arrived.append(Arrived(f"{self.host}/{repo}:{one.n}", str(one), not there))
+                arrived.append(Arrived(f"{self.host}/{repo}:{one.n}", str(one), kept is None))
                 continue
             if repo not in making:
-                making[repo] = Making(store, lambda layers, repo=repo: self._put_all(repo, layers, counts, on_bytes), None)  # type: ignore[misc]
+                making[repo] = Making(store, lambda layers, model=one.model: self._put_all(store, model, layers, counts, on_bytes))  # type: ignore[misc]
             # here tags say what aliases there are, and they move: the artifact stays as it is
-            made = making[repo].artifact(msgspec.structs.replace(one, aliases=[]))
+            made = making[repo].artifact(msgspec.structs.replace(one, aliases=[]), files.get(str(one), ()), kept or ())
             for tag in [str(one.n), *(one.aliases if aliases else ())]:
                 self._put_manifest(repo, tag, made.manifest)
-            arrived.append(Arrived(f"{self.host}/{repo}:{one.n}@sha256:{made.sha}", str(one), not there))
+            arrived.append(Arrived(f"{self.host}/{repo}:{one.n}@sha256:{made.sha}", str(one), kept is None))
         return Transferred(arrived, counts[0], counts[1])
 
-    def _there(self, repo: str, one: Carried) -> bool:
-        """Say whether a version is in the registry.
+    def _there(self, repo: str, one: Carried) -> list[d.Descriptor] | None:
+        """Return the files that go along with a version in the registry; None when it is not there.
 
         Raises:
             Conflict: another one has its number there.
         """
+        layers: list[d.Descriptor] = []
         try:
-            other = self._read(repo, str(one.n), Shelf(self.shown, self._no_layer))
+            other = self._read(repo, str(one.n), layers=layers)
         except NotFound:
-            return False
+            return None
         if other.birth != one.birth:
             raise Conflict(f"{one} is another version in {repo} there, born as {quoted(other.origin.get('model'), 80)}:{other.origin.get('n')} of another store; nothing was changed: push below another name", file=self.shown)
-        return True
+        return [layer for layer in layers if d.FILE_NAME.match(layer.annotations.get(d.PATH, "").removeprefix(d.EXPORTS)) and layer.annotations[d.PATH].startswith(d.EXPORTS)]
 
-    @staticmethod
-    def _no_layer(sha: str) -> Source:
-        raise AssertionError(sha)
-
-    def _put_all(self, repo: str, layers: list[tuple[Pieces, int]], counts: list[int], on_bytes: Callable[[int], None] | None) -> list[str]:
+    def _put_all(self, store: Store, model: str, layers: list[Layer], counts: list[int], on_bytes: OnBytes | None) -> list[str]:
+        repo = self.repository(model)
         lock = threading.Lock()
 
-        def one(layer: tuple[Pieces, int]) -> str:
-            pieces, size = layer
+        def told(count: int) -> None:
+            if on_bytes is not None:
+                with lock:
+                    on_bytes(count)
+
+        def others(layer: Layer) -> Iterator[str]:
+            """Yield the repositories that may have a layer; nobody looks for them while the layer is where it belongs."""
+            with lock:
+                names = models_with(store, layer.blob, model) if layer.size >= MOUNTED else []
+            yield from map(self.repository, names)
+
+        def one(layer: Layer) -> str:
             hasher = hashlib.sha256()
-            for piece in pieces():
+            for piece in layer.pieces():
                 hasher.update(piece)
             sha = hasher.hexdigest()
-            sent = upload(self.client, repo, sha, pieces, size)
+            counted = Counted(layer.size, told)
+            sent = upload(self.client, repo, sha, lambda: counted.passing(layer.pieces()), layer.size, others(layer))
+            counted.end()
             with lock:
                 counts[0] += sent
-                counts[1] += size if sent else 0
-                if on_bytes is not None:
-                    on_bytes(size)
+                counts[1] += layer.size if sent else 0
             return sha
 
         with ThreadPoolExecutor(BESIDE, "holdfast-push") as workers:
@@ -155,7 +170,7 @@ class Registry:
         if refs is None:
             raise ValueError(f"say which versions of {self.shown}: a registry does not list its models; such as refs=['churn:7'], or 'churn' for all of its versions")
         fetched = Fetched(self.client, self.shown)
-        shelf = Shelf(self.shown, fetched.layer)
+        shelf = Shelf(self.shown, fetched.layer, fetched.tell)
         found: dict[tuple[str, int], Carried] = {}
         for ref in [refs] if isinstance(refs, str) else refs:
             wanted = reference(ref)
@@ -195,8 +210,8 @@ class Registry:
             raise NotFound(f"{repo} has no version of {wanted}", file=self.shown)
         return numbers[-1:] if wanted.alias == LATEST else numbers + sorted(tag for tag in tags if not tag[0].isdigit() and tag != LATEST)
 
-    def _read(self, repo: str, tag: str, shelf: Shelf, fetched: Fetched | None = None) -> Carried:
-        """Read the manifest under a tag; takes its version into a shelf when its layers are wanted."""
+    def _read(self, repo: str, tag: str, shelf: Shelf | None = None, fetched: Fetched | None = None, layers: list[d.Descriptor] | None = None) -> Carried:
+        """Read the manifest under a tag; takes its version into a shelf when its layers are wanted, and notes which layers those are."""
         scope = f"repository:{repo}:pull"
         if not _TAG.match(tag):
             raise NotFound(f"{quoted(tag, 80)!r} cannot be a tag of a registry; give the number of the version", file=self.shown)
@@ -213,12 +228,14 @@ class Registry:
                 raise Corrupt(f"the document {one.digest} of {repo}:{tag} does not match its digest: damaged there, or on the way", file=self.shown)
             return data
 
-        if fetched is None:
+        if layers is not None:
+            layers += manifest.layers
+        if shelf is None or fetched is None:
             layer = next((one for one in manifest.layers if one.annotations.get(d.PATH) == "holdfast/version.json"), None)
             if layer is None:
                 raise Corrupt(f"{repo}:{tag} has no document holdfast/version.json", file=self.shown)
             return from_json(fetch(layer), self.shown)
-        one, _ = shelf.read(manifest.layers, fetch)
+        one = shelf.read(manifest.layers, fetch)
         fetched.places.update({layer.sha: (repo, layer.size) for layer in manifest.layers})
         fetched.id = fetched.id or manifest.annotations.get(d.STORE, "")
         return one

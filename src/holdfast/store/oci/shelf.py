@@ -5,25 +5,29 @@ The one rule: what a document says is believed after the digest that names it wa
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from typing import Any, NoReturn
 
 import msgspec
 import sqlalchemy as sa
 
+from holdfast.artifact.atomic import replacing
 from holdfast.artifact.source import Source, buffer_source
 from holdfast.errors import Conflict, Corrupt, NotFound, Truncated, Unavailable, quoted
 from holdfast.store import catalog as c
 from holdfast.store.apply import apply
+from holdfast.store.arriving import CHUNK
 from holdfast.store.blobs import Object
 from holdfast.store.carried import Carried, from_json
 from holdfast.store.database import Database
-from holdfast.store.objects import FORMAT, FORMAT_NAME, Format, Record, artifact_name, blob_name, layout_name, to_json
+from holdfast.store.objects import BESIDE, FORMAT, FORMAT_NAME, Format, Record, artifact_name, blob_name, layout_name, to_json
 from holdfast.store.oci import documents as d
 from holdfast.store.store import Store
 from holdfast.values.digest import digest
+from holdfast.values.reference import key_of
 
 
 class Region(Source):
@@ -65,17 +69,24 @@ class Region(Source):
 
 
 class Shelf:
-    """Objects of a store that lie in layers; see `holdfast.store.blobs.Blobs`. Whoever opens a blob compares it, as with every store."""
+    """Objects of a store that lie in layers; see `holdfast.store.blobs.Blobs`. Whoever opens a blob compares it, as with every store.
+
+    Attributes:
+        exports: model, number and name of the files that go along with versions -> SHA-256 of their layers.
+        tells: where layers are brought here as a whole before they are read, see `holdfast.store.blobs.wrapped.Wrapped`.
+    """
 
     creates = False
 
-    def __init__(self, shown: str, layer: Callable[[str], Source]) -> None:
+    def __init__(self, shown: str, layer: Callable[[str], Source], tells: Callable[[Callable[[int], None] | None], None] | None = None) -> None:
         self.shown = shown
+        self.tells = tells
+        self.exports: dict[tuple[str, int, str], str] = {}
         self._layer = layer
         self._small: dict[str, bytes] = {}
         self._places: dict[str, tuple[str, int, int]] = {}
 
-    def read(self, layers: list[d.Descriptor], fetch: Callable[[d.Descriptor], bytes]) -> tuple[Carried, dict[str, d.Descriptor]]:
+    def read(self, layers: list[d.Descriptor], fetch: Callable[[d.Descriptor], bytes]) -> Carried:
         """Take in the version that an artifact is.
 
         Args:
@@ -83,7 +94,7 @@ class Shelf:
             fetch: gives a small layer whose digest holds.
 
         Returns:
-            The version, and the files that go along with it, by name.
+            The version.
 
         Raises:
             Corrupt: the artifact is not as holdfast writes one.
@@ -98,12 +109,52 @@ class Shelf:
                 raise Corrupt(f"a version has no document holdfast/{name}.json; get it again from where it was made", file=self.shown)
             texts[name] = fetch(paths[f"holdfast/{name}.json"])
         one = from_json(texts["version"], self.shown)
-        self.take(one, texts["manifest"], texts["layout"], d.read_where(texts["blobs"], self.shown), {layer.sha: layer.size for layer in layers})
-        exports = {path.removeprefix(d.EXPORTS): layer for path, layer in paths.items() if path.startswith(d.EXPORTS)}
-        for name in exports:
+        where = d.read_where(texts["blobs"], self.shown)
+        self._check_beside(one, paths, where)
+        self.take(one, texts["manifest"], texts["layout"], where, {layer.sha: layer.size for layer in layers})
+        for name, layer in ((path.removeprefix(d.EXPORTS), layer) for path, layer in paths.items() if path.startswith(d.EXPORTS)):
             if not d.FILE_NAME.match(name):
                 raise Corrupt(f"the file {quoted(name, 80)!r} of {quoted(one, 80)} has a name that leads elsewhere; nothing was unpacked", file=self.shown)
-        return one, exports
+            self.exports[one.model, one.n, name] = layer.sha
+        return one
+
+    def _check_beside(self, one: Carried, paths: dict[str, d.Descriptor], where: d.Where) -> None:
+        """Compare what other tools show as the card and the attachments of a version with what a store takes for them: the layers must be the same."""
+        told = {**({} if one.card is None else {d.CARD: one.card}), **{d.ATTACHMENTS + name: blob for name, (blob, _) in one.attachments.items()}}
+        shown = {path: (layer.sha, 0, layer.size) for path, layer in paths.items() if path == d.CARD or path.startswith(d.ATTACHMENTS)}
+        if shown != {path: where.blobs.get(blob) for path, blob in told.items()}:
+            raise Corrupt(f"the card or an attachment of {quoted(one, 80)} is shown as another layer than the version says; get it again from where it was made", file=self.shown)
+
+    def write_exports(self, folder: str | os.PathLike[str], versions: Container[str]) -> tuple[str, ...]:
+        """Write the files that go along with versions below a folder, those of ``churn:7`` below ``churn-7``.
+
+        Args:
+            folder: where to; it is made.
+            versions: such as ``churn:7``; the files of others stay where they are.
+
+        Returns:
+            Their paths.
+
+        Raises:
+            Corrupt: a file does not match its digest; nothing of it was written.
+        """
+        written = []
+        for (model, n, name), sha in self.exports.items():
+            if f"{model}:{n}" not in versions:
+                continue
+            place = os.path.join(os.fspath(folder), f"{key_of(model)}-{n}")
+            os.makedirs(place, exist_ok=True)
+            layer = self._layer(sha)
+            with replacing(os.path.join(place, name)) as sink:
+                hasher = hashlib.sha256()
+                for start in range(0, layer.size, CHUNK):
+                    piece = layer.private(start, min(CHUNK, layer.size - start))
+                    hasher.update(piece)
+                    sink.write(piece)
+                if hasher.hexdigest() != sha:
+                    raise Corrupt(f"the file {name} does not match its digest: damaged; get the file again", file=self.shown)
+            written.append(os.path.join(place, name))
+        return tuple(written)
 
     def take(self, one: Carried, manifest: bytes, layout: bytes, where: d.Where, layers: dict[str, int]) -> None:
         """Take a version in.
@@ -147,7 +198,7 @@ class Shelf:
                     on.execute(sa.insert(c.model).values(name=model, seq=0, next_number=1, versions=0, changed=0.0))
                     records = _records(sorted((one for one in listed if one.model == model), key=lambda one: one.n))
                     for seq, record in enumerate(records, 1):
-                        if record.kind == "card" and on.scalar(sa.select(c.blob.c.digest).where(c.blob.c.digest == record.blob)) is None:
+                        if record.kind in BESIDE and on.scalar(sa.select(c.blob.c.digest).where(c.blob.c.digest == record.blob)) is None:
                             on.execute(sa.insert(c.blob).values(digest=record.blob, size=self._sized(blob_name(str(record.blob))), state="live"))
                         parts = store.journal.parts_of(str(record.artifact)) if record.kind == "version" else None
                         apply(on, msgspec.structs.replace(record, seq=seq), parts)
@@ -219,6 +270,8 @@ def _records(listed: list[Carried]) -> Iterator[Record]:
         )  # fmt: skip
         if one.card is not None:
             yield Record(one.model, 0, "card", one.at, one.who, "", "", n=one.n, blob=one.card)
+        for name, (blob, media_type) in sorted(one.attachments.items()):
+            yield Record(one.model, 0, "attachment", one.at, one.who, "", "", n=one.n, key=name, value=media_type, blob=blob)
     for one in listed:
         for alias in one.aliases:
             yield Record(one.model, 0, "alias", one.at, one.who, "", "", alias=alias, old=None, new=one.n)

@@ -5,7 +5,7 @@ The one rule: whether a blob is there is what the registry says when it is asked
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -17,8 +17,8 @@ CHUNK = 64 * 1024 * 1024
 """Bytes that are sent at a time: a registry forgets nothing of an upload but the part that was on its way."""
 
 
-def upload(client: Client, repo: str, sha: str, pieces: Pieces, size: int) -> bool:
-    """Send a blob that is not there.
+def upload(client: Client, repo: str, sha: str, pieces: Pieces, size: int, others: Iterable[str] = ()) -> bool:
+    """Send a blob that is not there, unless the registry has it in another repository and lets it stand in this one as well.
 
     Args:
         client: of the registry.
@@ -26,6 +26,7 @@ def upload(client: Client, repo: str, sha: str, pieces: Pieces, size: int) -> bo
         sha: its SHA-256.
         pieces: gives its bytes, as often as they are sent.
         size: how many they are.
+        others: repositories that may have it.
 
     Returns:
         Whether it was sent.
@@ -34,10 +35,8 @@ def upload(client: Client, repo: str, sha: str, pieces: Pieces, size: int) -> bo
         Unavailable: the registry does not take it.
     """
     scope = f"repository:{repo}:pull,push"
-    with suppress(NotFound):
-        found = client.ask("HEAD", f"/v2/{repo}/blobs/sha256:{sha}", scope)
-        if found.headers.get("content-length") == str(size):
-            return False
+    if _has(client, repo, scope, sha, size) or any(_mounted(client, repo, scope, sha, size, other) for other in others):
+        return False
     start = location(client.ask("POST", f"/v2/{repo}/blobs/uploads/", scope, fine=(202,)))
     if size > CHUNK:
         try:
@@ -57,6 +56,22 @@ def upload(client: Client, repo: str, sha: str, pieces: Pieces, size: int) -> bo
         start = location(client.ask("POST", f"/v2/{repo}/blobs/uploads/", scope, fine=(202,)))
         _close(client, start, scope, sha, pieces, size)
     return True
+
+
+def _has(client: Client, repo: str, scope: str, sha: str, size: int) -> bool:
+    with suppress(NotFound):
+        return client.ask("HEAD", f"/v2/{repo}/blobs/sha256:{sha}", scope).headers.get("content-length") == str(size)
+    return False
+
+
+def _mounted(client: Client, repo: str, scope: str, sha: str, size: int, other: str) -> bool:
+    """Say whether a blob of another repository stands in this one now. Who may not look there sends it."""
+    with suppress(NotFound, Unavailable):
+        if _has(client, other, f"repository:{other}:pull", sha, size):
+            # 202 is an upload that was begun instead, which the registry forgets by itself
+            client.ask("POST", f"/v2/{repo}/blobs/uploads/?mount=sha256:{sha}&from={other}", f"{scope} repository:{other}:pull", fine=(201, 202))
+            return _has(client, repo, scope, sha, size)
+    return False
 
 
 def _close(client: Client, where: str, scope: str, sha: str, pieces: Pieces | None, size: int) -> None:

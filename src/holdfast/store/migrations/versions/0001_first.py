@@ -122,6 +122,17 @@ def upgrade() -> None:
     sa.ForeignKeyConstraint(['model', 'n'], ['version.model', 'version.n'], name=op.f('fk_alias_model_n'), ondelete='RESTRICT'),
     sa.PrimaryKeyConstraint('model', 'name', name=op.f('pk_alias'))
     )
+    op.create_table('attachment',
+    sa.Column('model', sa.Integer(), nullable=False),
+    sa.Column('n', sa.Integer(), nullable=False),
+    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('media_type', sa.String(length=200), nullable=False),
+    sa.Column('blob', sa.String(length=80), nullable=False),
+    sa.ForeignKeyConstraint(['blob'], ['blob.digest'], name=op.f('fk_attachment_blob'), ondelete='RESTRICT'),
+    sa.ForeignKeyConstraint(['model', 'n'], ['version.model', 'version.n'], name=op.f('fk_attachment_model_n'), ondelete='CASCADE'),
+    sa.PrimaryKeyConstraint('model', 'n', 'name', name=op.f('pk_attachment'))
+    )
+    op.create_index(op.f('ix_attachment_blob'), 'attachment', ['blob'], unique=False)
     op.create_table('metric',
     sa.Column('model', sa.Integer(), nullable=False),
     sa.Column('n', sa.Integer(), nullable=False),
