@@ -116,10 +116,16 @@ def _plain(given: Mapping[str, Any], what: str) -> dict[str, Any]:
             return value.item()
         raise TypeError(f"{what} holds a {type(value).__name__}; it is written as JSON, so give numbers, text, lists and dicts")
 
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{what} is a mapping such as {{'auc': 0.91}}, and not {type(given).__name__}")
     for key, value in given.items():
         if not isinstance(key, str):
             raise TypeError(f"{what} has the key {key!r}; keys are text")
         _check_free(value, f"{what}[{key!r}]")
+        # a manifest holds nothing else as a metric: a file with a list there would be one that nobody can read
+        plain = value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
+        if what == "metrics" and not (plain is None or isinstance(plain, bool | int | float | str)):
+            raise TypeError(f"metrics[{key!r}] is a number, text, a truth or None, and not {type(plain).__name__}; put figures of another form into extra=")
     try:
         return msgspec.json.decode(msgspec.json.encode(dict(given), enc_hook=simple))  # type: ignore[no-any-return]
     except UnicodeEncodeError as error:

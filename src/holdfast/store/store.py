@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from holdfast.artifact import save as saving
@@ -27,6 +27,7 @@ from holdfast.store.lineage import code_state, data_digests, parent_text
 from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout
 from holdfast.store.pieces import as_file
 from holdfast.store.publish import Put, Session, put
+from holdfast.store.said import checked_key, checked_metric, checked_record, checked_tag, metrics_of, tags_of
 from holdfast.store.verified import Verified
 from holdfast.trust.policy import Policy, policy
 from holdfast.values.digest import digest
@@ -225,8 +226,8 @@ class Store:
         """
         name = checked_name(name)
         if alias is not None:
-            alias = checked_name(alias, "alias")
-        tags = _tags(tags)
+            alias = _settable(alias, name)
+        metrics_of(metrics)  # before the model is walked
         return self._publish(saving.prepare(model, example, metrics, extra), name, None, tags, note, parent, data, code, alias, who, on_bytes)
 
     def add(
@@ -271,25 +272,23 @@ class Store:
             with Opening.of_path(file) as opening:
                 return self.add(opening, name, tags=tags, note=note, parent=parent, data=data, code=code, alias=alias, who=who, on_bytes=on_bytes)
         name = checked_name(name)
-        alias = None if alias is None else checked_name(alias, "alias")
-        return self._publish(prepared(file), name, file, _tags(tags), note, parent, data, code, alias, who, on_bytes)
+        alias = None if alias is None else _settable(alias, name)
+        return self._publish(prepared(file), name, file, tags, note, parent, data, code, alias, who, on_bytes)
 
-    def _publish(self, ready: saving.Prepared, name: str, file: Opening | None, tags: dict[str, str], note: str, parent: str | Version | None, data: Mapping[str, Any] | None,
+    def _publish(self, ready: saving.Prepared, name: str, file: Opening | None, tags: Mapping[str, str] | None, note: str, parent: str | Version | None, data: Mapping[str, Any] | None,
                  code: Mapping[str, Any] | str | os.PathLike[str] | None, alias: str | None, who: str | None, on_bytes: Callable[[int], None] | None) -> Version:  # fmt: skip
-        made_of, digests, state = parent_text(self, parent), data_digests(data), code_state(code)
+        author = self.who if who is None else who
+        # what the record will say is looked at before bytes travel for it
+        told = Record(name, 0, "version", 0.0, author, "", "", parent=parent_text(self, parent), tags=tags_of(tags), data=data_digests(data), code=code_state(code), text=note or None)
+        told = checked_record(msgspec.structs.replace(told, metrics=metrics_of(ready.manifest.metrics)))
         with Session.opened(self.database) as session:
             done = put(self.blobs, session, ready, on_bytes)
             if file is not None and done.id != file.id:
                 raise Corrupt("the file was changed while it was read; try again", file=file.source.name)
             proof = self._proved(ready, done) if ready.kept is not None else None
-            author = self.who if who is None else who
             record = self.journal.write(
-                lambda on, row: Record(
-                    name, 0, "version", now(), author, "", "", n=row.next_number, artifact=done.id, blobs=list(done.parts.blobs), parent=made_of,
-                    metrics=dict(done.manifest.metrics), tags=tags, data=digests, code=state, text=note or None,
-                ),
-                name, done.parts, session.end,
-            )  # fmt: skip
+                lambda on, row: msgspec.structs.replace(told, at=now(), n=row.next_number, artifact=done.id, blobs=list(done.parts.blobs)), name, done.parts, session.end
+            )
         saving.notice(ready)
         assert record.n is not None
         if alias is not None:
@@ -481,8 +480,9 @@ class Store:
     def alias(self, ref: str, to: str | int | Version | None, *, why: str = "", who: str | None = None) -> Version | None:
         """Point an alias at a version, or take it away with None."""
         wanted = reference(ref)
-        if wanted.alias is None or wanted.alias == LATEST:
+        if wanted.alias is None:
             raise ValueError(f"{ref!r} is no alias that can be set; give one such as {wanted.model}@production")
+        _settable(wanted.alias, wanted.model)
         n = self._number(wanted.model, to)
 
         def make(on: Any, row: Any) -> Record:
@@ -500,6 +500,7 @@ class Store:
         wanted = reference(ref)
         if wanted.alias is None:
             raise ValueError(f"{ref!r} is no alias; give one such as {wanted.model}@production")
+        _settable(wanted.alias, wanted.model)
         found: list[int] = []
 
         def make(on: Any, row: Any) -> Record:
@@ -531,19 +532,18 @@ class Store:
 
     def tag(self, ref: str | Version, values: Mapping[str, str | None] | None = None, /, *, why: str = "", who: str | None = None, **tags: str | None) -> Version:
         """Set tags of a version, by their names or as a mapping, which may hold any key; None takes one away."""
-        return self._each(ref, "tag", {key: _tag_value(key, value) for key, value in {**(values or {}), **tags}.items()}, why, who)
+        return self._each(ref, "tag", checked_tag, {**(values or {}), **tags}, why, who)
 
     def metric(self, ref: str | Version, *, why: str = "", who: str | None = None, **metrics: float | int | str | None) -> Version:
         """Set metrics of a version, such as those of a later evaluation; None takes one away. The artifact keeps those of its save."""
-        for key, value in metrics.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"the metric {key!r} is {value}, which has no place in an order; give None to take it away, or text")
-        return self._each(ref, "metric", metrics, why, who)
+        return self._each(ref, "metric", checked_metric, metrics, why, who)
 
-    def _each(self, ref: str | Version, kind: str, given: Mapping[str, Any], why: str, who: str | None) -> Version:
+    def _each(self, ref: str | Version, kind: str, checked: Callable[[str, Any], Any], given: Mapping[str, Any], why: str, who: str | None) -> Version:
+        # all of them are looked at before the first is written
+        wanted = {(kept := checked_key(key, kind)): None if value is None else checked(kept, value) for key, value in given.items()}
         version = self.find(ref)
-        for key, value in given.items():
-            self.journal.write(self._about(version, kind, why, who, key=checked_name(key, kind), value=value), version.model)
+        for key, value in wanted.items():
+            self.journal.write(self._about(version, kind, why, who, key=key, value=value), version.model)
         return self._version(version.model, version.n)
 
     def note(self, ref: str | Version, text: str, *, why: str = "", who: str | None = None) -> Version:
@@ -727,16 +727,9 @@ def _number_or_text(number: float | None, text: str | None) -> Any:
     return text if number is None else number
 
 
-def _tag_value(key: str, value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"tags are text: {key}={value!r}")
-    return value
-
-
-def _tags(tags: Mapping[str, str] | None) -> dict[str, str]:
-    found = {}
-    for key, value in (tags or {}).items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(f"tags are text: {key!r}={value!r}")
-        found[key] = value
+def _settable(alias: str, model: str) -> str:
+    """Return the name of an alias that somebody may point at a version."""
+    found = checked_name(alias, "alias")
+    if found == LATEST:
+        raise ValueError(f"'{model}@{LATEST}' is no alias that can be set; give one such as {model}@production")
     return found
