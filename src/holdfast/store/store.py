@@ -160,6 +160,17 @@ class Store:
         """Say where it is."""
         return f"holdfast.connect({self.shown!r})"
 
+    def __enter__(self) -> Store:
+        """Give the store; its connections are given back at the end of the block."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> Any:
+        """Refuse to be copied: connections are of one process."""
+        raise TypeError("a store is of one process; send its address, and call holdfast.connect there")
+
     def close(self) -> None:
         """Give connections back."""
         self.database.close()

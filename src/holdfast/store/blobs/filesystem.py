@@ -145,6 +145,7 @@ class Claim:
             Unavailable: somebody else writes there.
         """
         self._path = os.path.join(folder, CLAIM)
+        self._pid = os.getpid()
         self._told = json.dumps({"at": time.time(), "host": socket.gethostname(), "pid": os.getpid(), "claim": os.urandom(16).hex()})
         for _ in range(2):
             try:
@@ -183,8 +184,10 @@ class Claim:
         return found if isinstance(found, dict) else {}
 
     def release(self) -> None:
-        """Let others write."""
+        """Let others write; what a fork copied lets go of nothing."""
         atexit.unregister(self.release)
+        if self._pid != os.getpid():
+            return
         with contextlib.suppress(OSError):
             with open(self._path, encoding="utf-8") as file:
                 ours = file.read(4096) == self._told
