@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import re
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -322,6 +323,15 @@ def test_what_a_store_holds_cannot_speak_to_the_terminal(shell: Shell, monkeypat
         assert "\r" not in out
         assert "\\x1b" in out
         assert "\x1b" not in shell(*command, "--json")
+
+
+def test_what_is_no_model_makes_no_store(shell: Shell) -> None:
+    (shell.folder / "rows.csv").write_text("a,b\n1,2\n")
+    for file in ("absent.safetensors", "rows.csv"):
+        shell("save", shell.folder / file, "m", code=None)
+        assert not Path(shell.url).exists()
+    shell("models", "--store", f"memory://{uuid.uuid4().hex}", code=3, store=False)
+    assert "there is no store here; correct the address, or make one: holdfast save" in shell.err
 
 
 def test_shells_complete_names_from_the_store(three: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -362,6 +362,50 @@ def test_a_catalog_that_is_damaged_is_said_and_how_it_comes_back(rich: Store, fo
     again.close()
 
 
+def test_a_catalog_without_tables_is_none(rich: Store, folder: Path) -> None:
+    before = rows(rich)
+    rich.close()
+    for one in folder.glob("catalog.sqlite*"):
+        one.unlink()
+    (folder / "catalog.sqlite").touch()
+    assert rows(holdfast.connect(folder, read_only=True)) == before
+    with holdfast.connect(folder) as again:
+        assert rows(again) == before
+
+
+def test_a_store_that_lost_its_own_id_says_how_it_comes_back(rich: Store, folder: Path) -> None:
+    before = rows(rich)
+    rich.close()
+    whole = (folder / "format.json").read_bytes()
+    for bit in range(8 * len(whole)):
+        hurt = bytearray(whole)
+        hurt[bit // 8] ^= 1 << bit % 8
+        (folder / "format.json").write_bytes(hurt)
+        with pytest.raises(Corrupt, match=r"Put it back from a copy of this store; where there is none, delete it"):
+            holdfast.connect(folder, read_only=True)
+    with pytest.raises(Corrupt, match=r"Put it back"):
+        holdfast.connect(folder)
+    (folder / "format.json").unlink()
+    with holdfast.connect(folder) as again:
+        assert rows(again) == before
+        assert again.admin.check("full").ok
+    (folder / "format.json").write_bytes(whole)
+    assert rows(holdfast.connect(folder, read_only=True)) == before
+
+
+def test_what_a_check_looked_at_is_said(store: Store) -> None:
+    store.save({"a": 1}, "m")
+    assert str(store.admin.check()).endswith(" objects looked at by name and size: all is well; a full check compares their bytes, too")
+    assert str(store.admin.check("full")).endswith(" bytes compared with their digests: all is well")
+
+
+def test_a_record_that_does_not_fit_names_the_store(store: Store, folder: Path) -> None:
+    store.save({"a": 1}, "m", alias="production")
+    with pytest.raises(Conflict, match="m:1 is what m@production points at") as caught:
+        store.delete("m:1")
+    assert str(caught.value).startswith(f"{folder}: ")
+
+
 def test_a_store_of_a_newer_format_is_read_and_not_written(rich: Store, folder: Path) -> None:
     before = rows(rich)
     with rich.database.writing() as on:

@@ -84,6 +84,18 @@ def test_what_an_alias_points_at_is_not_deleted_and_numbers_are_not_given_again(
     assert catalog.save(LINEAR, "churn").n == 4
 
 
+def test_the_history_of_what_never_was_is_not_found(catalog: Store) -> None:
+    version = catalog.save({"a": 1}, "m")
+    catalog.alias("m@gone", version)
+    catalog.alias("m@gone", None)
+    assert len(catalog.history("m@gone")) == 2
+    assert catalog.history("m@latest") == []
+    assert catalog.history("m@gone", before=1) == []
+    for ref in ("m@nope", "m:7", "nope"):
+        with pytest.raises(NotFound, match="there is no"):
+            catalog.history(ref)
+
+
 def test_tags_metrics_and_notes_are_written_later(catalog: Store) -> None:
     version = catalog.save(LINEAR, "churn", metrics={"auc": 0.9})
     assert catalog.tag(version, team="risk", stage="test").tags == {"team": "risk", "stage": "test"}

@@ -36,6 +36,7 @@ def command(file: str, name: str, alias: str | None, note: str, tags: tuple[str,
     holdfast convert does.
     """
     from holdfast.api import inspect
+    from holdfast.opening import open_saved
     from holdfast.values.reference import checked_name
 
     name = checked_name(name)
@@ -51,6 +52,9 @@ def command(file: str, name: str, alias: str | None, note: str, tags: tuple[str,
         else:
             give(f"{file} would be saved as {name}:{n}")
         return 0
+    if "://" not in file:
+        with open_saved(file):
+            pass  # what is not there, or is no model, makes no store
     with opened(store, who=who, create=True) as found, notices():
         version, proof = _put(found, file, name, arguments, given)
     if as_json:

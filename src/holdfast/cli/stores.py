@@ -140,7 +140,10 @@ def _check_there(url: str) -> None:
 
     folder = url.removeprefix("file://")
     if "://" in folder:
-        connect(url, read_only=True).close()
+        try:
+            connect(url, read_only=True).close()
+        except NotFound as error:
+            raise NotFound("there is no store here; correct the address, or make one: holdfast save FILE NAME --store URL", file=error.file) from None
     elif not os.path.exists(folder):
         raise NotFound("there is no store here; the first one who saves makes it: holdfast save FILE NAME --store URL", file=folder)
     elif os.path.isdir(folder) and not os.path.exists(os.path.join(folder, "format.json")):

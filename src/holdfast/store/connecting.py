@@ -94,12 +94,12 @@ def _catalog(blobs: Blobs, url: str | None, shown: str, read_only: bool, claim: 
         return database
     database = Database(url, shown, read_only)
     try:
-        database.format()
+        found = database.format()
     except Unavailable:
         if file is None:
             raise
-        return snapshot(blobs, shown)  # damaged, or on a disk that does not let SQLite have its lock beside it
-    return database
+        found = None  # damaged, or on a disk that does not let SQLite have its lock beside it
+    return snapshot(blobs, shown) if found is None else database
 
 
 def blobs_at(place: str, *, read_only: bool = False, options: Mapping[str, Any] | None = None, cache: str | os.PathLike[str] | None = None) -> Blobs:
@@ -170,6 +170,12 @@ def _check_format(blobs: Any, read_only: bool) -> None:
         found = read_format(blobs.get(FORMAT_NAME), blobs.shown)
     except NotFound:
         raise NotFound("there is no store here; correct the address, or connect without read_only=True to make one", file=blobs.shown) from None
+    except Corrupt:
+        raise Corrupt(
+            f"the object {FORMAT_NAME} is damaged, which says which store this is. Put it back from a copy of this store; where there is none, delete it, and whoever connects to write next makes "
+            "another one: every version stays, but what was carried to other stores before counts there as another store's",
+            file=blobs.shown,
+        ) from None
     if found.holdfast != "store":
         raise Corrupt(f"the object {FORMAT_NAME} is not that of a store", file=blobs.shown)
     if found.format > FORMAT and not read_only:

@@ -15,7 +15,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from holdfast.errors import Conflict, EnvironmentMissing, LibraryMissing, NoSpace, Unavailable, UnsupportedVersion, quoted
+from holdfast.errors import Conflict, EnvironmentMissing, LibraryMissing, NoSpace, NotFound, Unavailable, UnsupportedVersion, quoted
 from holdfast.store import catalog
 
 BUSY_SECONDS = 60
@@ -137,6 +137,9 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except (Conflict, NotFound) as error:
+            error.at(self.shown)  # of a record that does not fit: it does not know where
+            raise
         except sa.exc.IntegrityError as error:
             raise Conflict(f"somebody else changed the store at the same time ({quoted(error.orig, 200)}); try again", file=self.shown) from error
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError) as error:

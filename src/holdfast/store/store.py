@@ -232,6 +232,7 @@ class Store:
         Raises:
             UnsupportedModel: a part of the model cannot be saved; names it and the path to it.
             ProofFailed: the saved model does not answer as the live one; no version names it.
+            ValueError, TypeError: a name, key, text or number that no store keeps (`docs/store.md`, section 4); nothing was written.
             NotFound: the alias given as parent, or a file given as data, is not there.
             NoSpace, Unavailable: the store cannot be written; no version was made.
         """
@@ -708,7 +709,7 @@ class Store:
             before: ``seq`` of the last entry of the page before.
 
         Raises:
-            NotFound: there is no such model.
+            NotFound: there is no such model, or never was such an alias or version.
         """
         wanted = reference(ref)
         with self.database.reading() as on:
@@ -721,7 +722,10 @@ class Store:
                 chosen = chosen.where(sa.or_(e.n == wanted.number, e.old == wanted.number, e.new == wanted.number))
             if before is not None:
                 chosen = chosen.where(e.seq < before)
-            return [Moved(*row) for row in on.execute(chosen)]
+            found = [Moved(*row) for row in on.execute(chosen)]
+            if not found and before is None and wanted != Reference(wanted.model):
+                self._find(on, wanted)  # nothing was ever said of it: is it there at all?
+            return found
 
     def _model(self, on: Any, name: str) -> int:
         found = on.scalar(sa.select(c.model.c.id).where(c.model.c.name == name))
