@@ -35,6 +35,8 @@ def connect(
 ) -> Store:
     """Open a store, or make one where there is none; see `holdfast.connect`."""
     text = os.fspath(url)
+    if not text or "\0" in text or not _writable(text):
+        raise ValueError(f"{text!r} is no address of a store; give a folder, or postgresql://host/database?blobs=s3://bucket/prefix")
     shown = _shown(text)
     blobs, catalog, found = _parts(text, shown, read_only, blob_options, cache)
     claim = _claimed(found, blobs, read_only)
@@ -45,6 +47,15 @@ def connect(
         if claim is not None:
             claim.release()
         raise
+
+
+def _writable(text: str) -> bool:
+    """Say whether a system can have such a name; halves of characters stand for bytes in some names, and for nothing in others."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parts(text: str, shown: str, read_only: bool, options: Mapping[str, Any] | None, cache: str | os.PathLike[str] | None) -> tuple[Blobs, str | None, Found | None]:

@@ -642,7 +642,7 @@ class Store:
             after: the last name of the page before.
         """
         of = c.model.c
-        wanted = sa.select(of.name).where(of.latest.is_not(None)).order_by(of.name).limit(limit)
+        wanted = sa.select(of.name).where(of.latest.is_not(None)).order_by(of.name).limit(_page(limit))
         with self.database.reading() as on:
             return list(on.scalars(wanted if after is None else wanted.where(of.name > after)))
 
@@ -660,7 +660,7 @@ class Store:
         with self.database.reading() as on:
             model = self._model(on, checked_name(name))
             v = c.version.c
-            wanted = sa.select(v.model, v.n).where(v.model == model).order_by(v.n.desc()).limit(limit)
+            wanted = sa.select(v.model, v.n).where(v.model == model).order_by(v.n.desc()).limit(_page(limit))
             return self._read_many(on, [tuple(row) for row in on.execute(wanted if before is None else wanted.where(v.n < before))])
 
     def numbered(self, name: str, numbers: Iterable[int]) -> list[Version]:
@@ -715,7 +715,7 @@ class Store:
         with self.database.reading() as on:
             model = self._model(on, wanted.model)
             e = c.event.c
-            chosen = sa.select(e.seq, e.kind, e.at, e.who, e.why, e.n, e.alias, e.old, e.new, e.key, e.value).where(e.model == model).order_by(e.seq.desc()).limit(limit)
+            chosen = sa.select(e.seq, e.kind, e.at, e.who, e.why, e.n, e.alias, e.old, e.new, e.key, e.value).where(e.model == model).order_by(e.seq.desc()).limit(_page(limit))
             if wanted.alias is not None:
                 chosen = chosen.where(e.alias == wanted.alias)
             if wanted.number is not None:
@@ -748,3 +748,10 @@ def _settable(alias: str, model: str) -> str:
     if found == LATEST:
         raise ValueError(f"'{model}@{LATEST}' is no alias that can be set; give one such as {model}@production")
     return found
+
+
+def _page(limit: Any) -> int:
+    """Return the length of a page; a negative one would be everything on SQLite, and an error on PostgreSQL."""
+    if not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"limit={limit!r} is no number of a page; give 1 or more")
+    return limit
