@@ -325,6 +325,15 @@ def test_what_a_store_holds_cannot_speak_to_the_terminal(shell: Shell, monkeypat
         assert "\x1b" not in shell(*command, "--json")
 
 
+def test_one_long_text_does_not_widen_a_table(shell: Shell) -> None:
+    with holdfast.connect(shell.url) as store:
+        store.tag(store.save({"a": 1}, "m", tags={"t": "x" * 1000}, metrics={"m": "y" * 1000}, note="z" * 1000), k="w" * 1000)
+    for command in (("versions", "m"), ("models",), ("search",), ("log", "m")):
+        assert max(map(len, shell(*command).splitlines())) < 400
+    (version,) = shell.json("versions", "m")["versions"]
+    assert (version["tags"], version["note"]) == ({"t": "x" * 1000, "k": "w" * 1000}, "z" * 1000)
+
+
 def test_what_is_no_model_makes_no_store(shell: Shell) -> None:
     (shell.folder / "rows.csv").write_text("a,b\n1,2\n")
     for file in ("absent.safetensors", "rows.csv"):

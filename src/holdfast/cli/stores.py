@@ -199,13 +199,23 @@ def version_row(version: Version) -> tuple[str, ...]:
 
     return (
         str(version), shown_time(version.at), version.type.rpartition(".")[2], size_text(version.size), version.who, ", ".join(version.aliases), metrics_text(version),
-        ", ".join(f"{key}={value}" for key, value in version.tags.items()), version.note.partition("\n")[0],
+        ", ".join(f"{key}={short(value)}" for key, value in version.tags.items()), short(version.note, 100),
     )  # fmt: skip
+
+
+def short(text: object, limit: int = 40) -> str:
+    """Return the beginning of the first line: one long text would make every line of a table as long; JSON has the whole.
+
+    >>> short("a" * 50)[-3:]
+    'aa…'
+    """
+    first = str(text).partition("\n")[0]
+    return first if len(first) <= limit else f"{first[: limit - 1]}…"
 
 
 def metrics_text(version: Version) -> str:
     """Return metrics on one line."""
-    return ", ".join(f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}" for key, value in version.metrics.items())
+    return ", ".join(f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={short(value)}" for key, value in version.metrics.items())
 
 
 def deleted_text(one: Deleted, dry_run: bool) -> str:
