@@ -6,6 +6,7 @@ import json
 import pickle
 import re
 import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -330,7 +331,8 @@ def test_inspect_verify_predict_and_export_take_references(three: Shell, monkeyp
     assert out.stat().st_size == found["nbytes"]
 
 
-def test_what_a_store_holds_cannot_speak_to_the_terminal(shell: Shell) -> None:
+def test_what_a_store_holds_cannot_speak_to_the_terminal(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("holdfast.store.said.checked_key", lambda key, what: key)  # somebody else's program wrote it
     store = holdfast.connect(shell.url)
     evil = "\x1b[31m\u202eevil\r\n"
     store.save({"a": 1}, "m", note=evil, tags={evil: evil}, metrics={evil: evil, "b": 1.0}, who=evil)
@@ -343,6 +345,24 @@ def test_what_a_store_holds_cannot_speak_to_the_terminal(shell: Shell) -> None:
         assert "\r" not in out
         assert "\\x1b" in out
         assert "\x1b" not in shell(*command, "--json")
+
+
+def test_one_long_text_does_not_widen_a_table(shell: Shell) -> None:
+    with holdfast.connect(shell.url) as store:
+        store.tag(store.save({"a": 1}, "m", tags={"t": "x" * 1000}, metrics={"m": "y" * 1000}, note="z" * 1000), k="w" * 1000)
+    for command in (("versions", "m"), ("models",), ("search",), ("log", "m")):
+        assert max(map(len, shell(*command).splitlines())) < 400
+    (version,) = shell.json("versions", "m")["versions"]
+    assert (version["tags"], version["note"]) == ({"t": "x" * 1000, "k": "w" * 1000}, "z" * 1000)
+
+
+def test_what_is_no_model_makes_no_store(shell: Shell) -> None:
+    (shell.folder / "rows.csv").write_text("a,b\n1,2\n")
+    for file in ("absent.safetensors", "rows.csv"):
+        shell("save", shell.folder / file, "m", code=None)
+        assert not Path(shell.url).exists()
+    shell("models", "--store", f"memory://{uuid.uuid4().hex}", code=3, store=False)
+    assert "there is no store here; correct the address, or make one: holdfast save" in shell.err
 
 
 def test_shells_complete_names_from_the_store(three: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

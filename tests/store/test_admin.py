@@ -365,6 +365,30 @@ def test_a_catalog_that_is_damaged_is_said_and_how_it_comes_back(rich: Store, fo
     again.close()
 
 
+def test_a_catalog_without_tables_is_none(rich: Store, folder: Path) -> None:
+    before = rows(rich)
+    rich.close()
+    for one in folder.glob("catalog.sqlite*"):
+        one.unlink()
+    (folder / "catalog.sqlite").touch()
+    assert rows(holdfast.connect(folder, read_only=True)) == before
+    with holdfast.connect(folder) as again:
+        assert rows(again) == before
+
+
+def test_what_a_check_looked_at_is_said(store: Store) -> None:
+    store.save({"a": 1}, "m")
+    assert str(store.admin.check()).endswith(" objects looked at by name and size: all is well; a full check compares their bytes, too")
+    assert str(store.admin.check("full")).endswith(" bytes compared with their digests: all is well")
+
+
+def test_a_record_that_does_not_fit_names_the_store(store: Store) -> None:
+    store.save({"a": 1}, "m", alias="production")
+    with pytest.raises(Conflict, match="m:1 is what m@production points at") as caught:
+        store.delete("m:1")
+    assert str(caught.value).startswith(f"{store.shown}: ")
+
+
 def test_a_store_of_a_newer_format_is_read_and_not_written(rich: Store, folder: Path, at: At) -> None:
     before = rows(rich)
     with rich.database.writing() as on:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pickle
 import sqlite3
@@ -89,6 +90,17 @@ def test_versions_aliases_tags_and_metrics_come_along(registry: Path, store: Sto
     assert (second.n, second.tags) == (3, {"mlflow.stage": "Production"})
     assert store.load("churn@champion").predict_proba(X).tobytes() == LogisticRegression(C=9.0).fit(X, Y).predict_proba(X).tobytes()
     assert store.save({"a": 1}, "churn").n == 4
+
+
+def test_a_tag_that_is_longer_than_a_store_takes_is_cut(registry: Path, store: Store) -> None:
+    with contextlib.closing(sqlite3.connect(registry / "mlflow.db")) as on, on:
+        on.execute("INSERT INTO model_version_tags VALUES ('long', ?, 'churn', 1)", ("ä" * 5000,))
+        on.execute("UPDATE model_versions SET user_id = ? WHERE name = 'churn'", ("u" * 250,))
+    assert [one.status for one in store.transfer.import_mlflow(registry, ["churn"])] == ["imported"] * 2
+    kept = store["churn:1"].tags["long"]
+    assert kept == "ä" * (len(kept) - 1) + "…"
+    assert len(kept) > 800
+    assert store["churn:1"].who == "u" * 200
 
 
 def test_what_one_version_cannot_do_stops_none_of_the_others(registry: Path, store: Store) -> None:

@@ -311,7 +311,7 @@ def test_a_catalog_that_lies_about_names_is_refused(stores: tuple[Store, Store])
 
 def test_text_of_every_kind_comes_along(stores: tuple[Store, Store], tmp_path: Path, at: At) -> None:
     here, there = stores
-    here.save(net(1), "churn", tags={"a:b/c": "x" * 1000, "": "\u202e"}, metrics={"auc (test)": 0.5}, note="\n\x1b[31m" * 9, who="é" * 190)
+    here.save(net(1), "churn", tags={"a:b/c": "x" * 1000, "two words": "\u202e"}, metrics={"auc (test)": 0.5}, note="\n\x1b[31m" * 9, who="é" * 190)
     here.transfer.pack(tmp_path / "x.tar")
     third = holdfast.connect(at(tmp_path / "third"))
     third.transfer.unpack(tmp_path / "x.tar")

@@ -117,6 +117,8 @@ def _plain(given: Mapping[str, Any], what: str) -> dict[str, Any]:
             return value.item()
         raise TypeError(f"{what} holds a {type(value).__name__}; it is written as JSON, so give numbers, text, lists and dicts")
 
+    if not isinstance(given, Mapping):
+        raise TypeError(f"{what} is a mapping such as {{'auc': 0.91}}, and not {type(given).__name__}")
     for key, value in given.items():
         if not isinstance(key, str):
             raise TypeError(f"{what} has the key {key!r}; keys are text")

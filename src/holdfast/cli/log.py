@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from holdfast.cli.output import give, give_json, say, table
-from holdfast.cli.stores import REF, json_option, metrics_text, opened, store_option, usage
+from holdfast.cli.stores import REF, json_option, metrics_text, opened, short, store_option, usage
 
 if TYPE_CHECKING:
     from holdfast.store.store import Moved, Version
@@ -75,9 +75,9 @@ def _told(event: Moved, version: Version | None) -> str:
         return f"{event.alias} -> :{event.new}{back}" if event.old is None else f"{event.alias} :{event.old} -> :{event.new}{back}"
     if event.kind in ("tag", "metric"):
         value = _value(event)
-        return f":{event.n} {event.kind} {event.key} taken away" if value is None else f":{event.n} {event.kind} {event.key}={value}"
+        return f":{event.n} {event.kind} {event.key} taken away" if value is None else f":{event.n} {event.kind} {event.key}={short(value)}"
     if event.kind == "note":
-        return f":{event.n} note \"{str(event.value or '').partition(chr(10))[0]}\""
+        return f":{event.n} note \"{short(event.value or '', 100)}\""
     if event.kind == "attachment":
         return f":{event.n} attachment {event.key}{' taken away' if event.value is None else ''}"
     return f":{event.n} {'deleted' if event.kind == 'delete' else 'has another model card'}"
@@ -88,5 +88,5 @@ def _saved(event: Moved, version: Version | None) -> str:
         return f":{event.n} saved (deleted since)"
     parts = [version.type.rpartition(".")[2], *([metrics_text(version)] if version.metrics else []), *([f"from {version.parent}"] if version.parent else [])]
     now = f"  <- {', '.join(version.aliases)}" if version.aliases else ""
-    note = f' "{version.note.partition(chr(10))[0]}"' if version.note else ""
+    note = f' "{short(version.note, 100)}"' if version.note else ""
     return f":{event.n} saved: {', '.join(parts)}{note}{now}"

@@ -40,13 +40,14 @@ def command(file: str, name: str, alias: str | None, note: str, tags: tuple[str,
     holdfast convert does.
     """
     from holdfast.api import inspect
+    from holdfast.opening import open_saved
     from holdfast.store.lineage import code_state, data_digests
-    from holdfast.values.measured import checked_metrics
+    from holdfast.store.said import metrics_of
     from holdfast.values.reference import checked_name
 
     name = checked_name(name)
     given: dict[str, Any] = {
-        "alias": alias, "note": note, "parent": parent, "tags": dict(_pair("tag", one) for one in tags), "metrics": checked_metrics({key: _number(value) for key, value in (_pair("metric", one) for one in metrics)}),
+        "alias": alias, "note": note, "parent": parent, "tags": dict(_pair("tag", one) for one in tags), "metrics": metrics_of({key: _number(value) for key, value in (_pair("metric", one) for one in metrics)}),
         "data": data_digests(dict(_pair("data", one) for one in data)), "code": code_state(code),
     }  # fmt: skip
     if alias is not None:
@@ -60,6 +61,9 @@ def command(file: str, name: str, alias: str | None, note: str, tags: tuple[str,
         else:
             give(f"{file} would be saved as {name}:{n}")
         return 0
+    if "://" not in file:
+        with open_saved(file):
+            pass  # what is not there, or is no model, makes no store
     with opened(store, who=who, create=True) as found, notices():
         version, proof = _put(found, file, name, arguments, given)
     if as_json:

@@ -140,7 +140,10 @@ def _check_there(url: str) -> None:
 
     folder = url.removeprefix("file://")
     if "://" in folder:
-        connect(url, read_only=True).close()
+        try:
+            connect(url, read_only=True).close()
+        except NotFound as error:
+            raise NotFound("there is no store here; correct the address, or make one: holdfast save FILE NAME --store URL", file=error.file) from None
     elif not os.path.exists(folder):
         raise NotFound("there is no store here; the first one who saves makes it: holdfast save FILE NAME --store URL", file=folder)
     elif os.path.isdir(folder) and not any(os.path.exists(os.path.join(folder, name)) for name in ("format.json", "log")):
@@ -196,13 +199,23 @@ def version_row(version: Version) -> tuple[str, ...]:
 
     return (
         str(version), shown_time(version.at), version.type.rpartition(".")[2], size_text(version.size), version.who, ", ".join(version.aliases), metrics_text(version),
-        ", ".join(f"{key}={value}" for key, value in version.tags.items()), version.note.partition("\n")[0],
+        ", ".join(f"{key}={short(value)}" for key, value in version.tags.items()), short(version.note, 100),
     )  # fmt: skip
+
+
+def short(text: object, limit: int = 40) -> str:
+    """Return the beginning of the first line: one long text would make every line of a table as long; JSON has the whole.
+
+    >>> short("a" * 50)[-3:]
+    'aa…'
+    """
+    first = str(text).partition("\n")[0]
+    return first if len(first) <= limit else f"{first[: limit - 1]}…"
 
 
 def metrics_text(version: Version) -> str:
     """Return metrics on one line."""
-    return ", ".join(f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={value}" for key, value in version.metrics.items())
+    return ", ".join(f"{key}={value:.6g}" if isinstance(value, float) else f"{key}={short(value)}" for key, value in version.metrics.items())
 
 
 def deleted_text(one: Deleted, dry_run: bool) -> str:

@@ -61,7 +61,7 @@ def _head(found: Comparison) -> str:
         broken = sum(not one.held for one in found.limits)
         verdicts.append(_verdict(f"{broken} of {len(found.limits)} limits do not hold" if broken else "all limits hold", not broken))
     if found.signature:
-        verdicts.append(_verdict(f"{found.breaking} breaking changes" if found.breaking else "no breaking change", not found.breaking))
+        verdicts.append(_verdict(f"{found.breaking} breaking change{'s' * (found.breaking != 1)}" if found.breaking else "no breaking change", not found.breaking))
     if labels := [one for one in found.predictions if one.labels]:
         changed = max(one.changed_labels for one in labels)
         verdicts.append(_verdict(f"{changed} changed labels", None if changed else True))

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from holdfast.errors import Corrupt, LimitExceeded, quoted
 from holdfast.store import catalog as c
+from holdfast.store import said
 from holdfast.store.objects import FILE_NAME, FORMAT_NAME, MEDIA_TYPE, read_format
 from holdfast.values import limits
 from holdfast.values.digest import is_digest
@@ -167,6 +168,7 @@ def checked(one: Carried, place: str) -> Carried:
         for name, what in ((one.model, "model"), *((alias, "alias") for alias in one.aliases)):
             if checked_name(name, what) != name:
                 raise ValueError(f"the {what} {quoted(name, 80)!r} is not written in the form in which names are kept")
+        said.checked(one, one.note)
         # text alone: a registry of another kind may have had other names
         if [type(part) for part in birth(one.origin)] != [str, str, int]:
             raise ValueError("it does not say where it was born")

@@ -68,7 +68,8 @@ class Transferred(NamedTuple):
         new = [one for one in self.versions if one.new]
         there = len(self.versions) - len(new)
         named = ", ".join(one.ref if one.ref == one.source else f"{one.ref} (from {one.source})" for one in new[:10]) + (", …" if len(new) > 10 else "")
-        return f"{len(new)} versions arrived{f': {named}' if named else ''}; {there} were there; {self.blobs} blobs, {self.nbytes} bytes"
+        arrived = f"{len(new)} version{'s' * (len(new) != 1)} arrived{f': {named}' if named else ''}"
+        return f"{arrived}; {there} were there; {self.blobs} blob{'s' * (self.blobs != 1)}, {self.nbytes} bytes"
 
 
 def carry(

@@ -78,7 +78,8 @@ class Checked(NamedTuple):
 
     def __str__(self) -> str:
         """Say it in lines."""
-        said = [f"{self.objects} objects looked at, {self.size} bytes compared with their digests: {'all is well' if self.ok else 'damaged'}"]
+        closely = f"{self.objects} objects looked at, {self.size} bytes compared with their digests" if self.level == "full" else f"{self.objects} objects looked at by name and size"
+        said = [f"{closely}: {'all is well' if self.ok else 'damaged'}{'' if self.level == 'full' or not self.ok else '; a full check compares their bytes, too'}"]
         for one in self.damaged:
             hurt = ", ".join((*one.aliases, *one.versions)) or "nothing that is needed"
             said.append(f"{one.object}: {one.what}; hurts {hurt}{f'; {one.done}' if one.done else ''}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import sqlalchemy as sa
 
-from holdfast.errors import Corrupt, Unavailable
+from holdfast.errors import Corrupt, Unavailable, UnsupportedVersion
 from holdfast.store import catalog as c
 from holdfast.store.amounts import OnBytes, OnStage
 from holdfast.store.blobs import Object
@@ -129,10 +129,12 @@ def _adopt(store: Store) -> int:
 
     Raises:
         Corrupt: a record cannot be read, so that what it needs is not known.
+        UnsupportedVersion: a newer holdfast wrote it.
     """
     count, refused = adopt_all(store.journal, lines(store.blobs))
     if refused:
-        raise Corrupt(f"{refused[0].message}; nothing is collected before it is known what that record needs: holdfast check, with --repair-from if there is another copy", file=store.shown)
+        newer = isinstance(refused[0], UnsupportedVersion)
+        raise (UnsupportedVersion if newer else Corrupt)(f"{refused[0].message}; nothing is collected before it is known what that record needs: holdfast check, with --repair-from if there is another copy", file=store.shown)
     return count
 
 

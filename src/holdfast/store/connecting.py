@@ -36,6 +36,8 @@ def connect(
 ) -> Store:
     """Open a store, or make one where there is none; see `holdfast.connect`."""
     text = os.fspath(url)
+    if not text or "\0" in text or not _writable(text):
+        raise ValueError(f"{text!r} is no address of a store; give a folder, or postgresql://host/database?blobs=s3://bucket/prefix")
     shown = _shown(text)
     blobs, catalog, found = _parts(text, shown, read_only, blob_options, cache)
     claim = _claimed(found, blobs, read_only)
@@ -50,6 +52,15 @@ def connect(
         if claim is not None:
             claim.release()
         raise
+
+
+def _writable(text: str) -> bool:
+    """Say whether a system can have such a name; halves of characters stand for bytes in some names, and for nothing in others."""
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _parts(text: str, shown: str, read_only: bool, options: Mapping[str, Any] | None, cache: str | os.PathLike[str] | None) -> tuple[Blobs, str | None, Found | None]:
@@ -100,13 +111,13 @@ def _catalog(blobs: Blobs, url: str | None, shown: str, read_only: bool, claim: 
         return database
     database = Database(url, shown, read_only)
     try:
-        database.format()
+        found = database.format()
     except Unavailable:
         database.close()
         if file is None:
             raise
-        return snapshot(blobs, shown)  # damaged, or on a disk that does not let SQLite have its lock beside it
-    return database
+        found = None  # damaged, or on a disk that does not let SQLite have its lock beside it
+    return snapshot(blobs, shown) if found is None else database
 
 
 def blobs_at(place: str, *, read_only: bool = False, options: Mapping[str, Any] | None = None, cache: str | os.PathLike[str] | None = None) -> Blobs:

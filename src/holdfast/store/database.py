@@ -6,14 +6,26 @@ The one rule: whoever writes holds the lock of the row of the model, or on SQLit
 from __future__ import annotations
 
 import contextlib
+import os
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import sqlalchemy as sa
 
-from holdfast.errors import Conflict, Corrupt, EnvironmentMissing, LibraryMissing, NoSpace, Unavailable, UnsupportedVersion, quoted
+from holdfast.errors import (
+    Conflict,
+    Corrupt,
+    EnvironmentMissing,
+    LibraryMissing,
+    NoSpace,
+    NotFound,
+    Unavailable,
+    UnsupportedVersion,
+    quoted,
+)
 from holdfast.store import catalog
 
 BUSY_SECONDS = 60
@@ -43,22 +55,49 @@ class Database:
         self.alone = alone
         self.refused: str | None = None
         self._on_close = on_close
-        # a catalog in memory has one connection, which takes part in one transaction
-        self._turn: Any = threading.RLock() if ":memory:" in url else contextlib.nullcontext()
-        self.read_only = read_only
-        try:
-            self.engine = sa.create_engine(url, **_options(url))
-        except ModuleNotFoundError as error:
-            raise LibraryMissing(f"this catalog needs {error.name}; install it with: pip install 'holdfast[postgres]'", file=shown) from None
-        except sa.exc.ArgumentError as error:
-            raise EnvironmentMissing(f"this is no address of a database ({quoted(error, 120)})", file=shown) from None
         self._reads: dict[str, Any] = {"holdfast_reads": True}
-        if self.engine.dialect.name == "postgresql":
+        self.read_only = read_only
+        self._url = url
+        self._shared = shared
+        self._idle: set[Any] = set()  # connections that nobody uses at this moment
+        self._turn = _turn(url)
+        self.engine = self._connected()
+        _OPEN.add(self)
+
+    def _connected(self) -> sa.Engine:
+        try:
+            engine = sa.create_engine(self._url, **_options(self._url))
+        except ModuleNotFoundError as error:
+            raise LibraryMissing(f"this catalog needs {error.name}; install it with: pip install 'holdfast[postgres]'", file=self.shown) from None
+        except sa.exc.ArgumentError as error:
+            raise EnvironmentMissing(f"this is no address of a database ({quoted(error, 120)})", file=self.shown) from None
+        if engine.dialect.name == "postgresql":
             # each question would see what was committed last; SQLite shows a reader one state anyway
             self._reads |= {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
-        if self.engine.dialect.name == "sqlite":
-            sa.event.listen(self.engine, "connect", lambda connection, _: _prepare_sqlite(connection, shared, read_only))
-            sa.event.listen(self.engine, "begin", _begin_sqlite)
+        if engine.dialect.name == "sqlite":
+            shared, read_only = self._shared, self.read_only
+            sa.event.listen(engine, "connect", lambda connection, _: _prepare_sqlite(connection, shared, read_only))
+            sa.event.listen(engine, "begin", _begin_sqlite)
+            sa.event.listen(engine, "checkin", lambda connection, _: self._idle.add(connection))
+            sa.event.listen(engine, "checkout", lambda connection, *_: self._idle.discard(connection))
+            sa.event.listen(engine, "close", lambda connection, _: self._idle.discard(connection))
+        return engine
+
+    def forked(self) -> None:
+        """Connect anew in a process that a fork made: what came along is the parent's.
+
+        Two processes that talk over one connection to PostgreSQL read each other's answers; and SQLite's locks are a process's own, so that the parent would
+        take away a log that this one still writes to.
+        """
+        self._turn = _turn(self._url)
+        if ":memory:" in self._url:
+            return  # copied as a whole, and shared with nobody
+        idle, self._idle = self._idle, set()
+        self._parents = self.engine  # kept: what is thrown away says good-bye to the server
+        self.engine = self._connected()
+        for connection in idle:  # while the parent has it open: it is then not the last to go, and SQLite takes nothing away
+            with contextlib.suppress(Exception):
+                connection.close()
 
     def make(self, fill: Callable[[Any], None] | None = None) -> None:
         """Make the tables that are not there, bring older ones to today's form, and refuse a catalog of a newer holdfast.
@@ -116,6 +155,9 @@ class Database:
     def _translated(self) -> Iterator[None]:
         try:
             yield
+        except (Conflict, NotFound) as error:
+            error.at(self.shown)  # of a record that does not fit: it does not know where
+            raise
         except sa.exc.IntegrityError as error:
             raise Conflict(f"somebody else changed the store at the same time ({quoted(error.orig, 200)}); try again", file=self.shown) from error
         except (sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.DatabaseError) as error:
@@ -128,6 +170,23 @@ class Database:
         self.engine.dispose()
         if self._on_close is not None:
             self._on_close()
+
+
+_OPEN: weakref.WeakSet[Database] = weakref.WeakSet()
+
+
+def _forked() -> None:
+    for one in list(_OPEN):
+        one.forked()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forked)
+
+
+def _turn(url: str) -> Any:
+    """Return what one transaction holds at a time: a catalog in memory has one connection for all threads."""
+    return threading.RLock() if ":memory:" in url else contextlib.nullcontext()
 
 
 def _format(on: Any) -> int | None:

@@ -24,6 +24,7 @@ from holdfast.store.mlflow_registry import Registered, database_of, folder_of, r
 from holdfast.store.objects import blob_name
 from holdfast.store.pieces import as_file
 from holdfast.store.publish import Put, put
+from holdfast.store.said import WHO, shortened
 from holdfast.store.sessions import Session
 from holdfast.trust.policy import Policy, policy
 
@@ -95,7 +96,8 @@ def _import(store: Store, one: Registered, model: str, root: str, allowed: Polic
     origin = {"store": f"mlflow:{one.run}", "model": one.model, "n": one.n}
     # the artifact is not known yet, and none is made for a version that has no name or number here
     empty = "blake3:" + "0" * 64
-    told = checked(Carried(model, one.n, empty, one.at, origin, one.who, one.note, None, dict(one.metrics), one.tags, aliases=one.aliases), store.shown)
+    tags = {key: shortened(value) for key, value in one.tags.items()}  # MLflow keeps longer ones
+    told = checked(Carried(model, one.n, empty, one.at, origin, one.who[:WHO], one.note, None, dict(one.metrics), tags, aliases=one.aliases), store.shown)
     target_id = store_id(store)
     known = known_of(store, model, target_id)
     there = next((n for key, n in known.born.items() if key[:3] == told.birth[:3]), None)

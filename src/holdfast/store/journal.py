@@ -33,6 +33,7 @@ from holdfast.store.objects import (
     record_name,
     to_json,
 )
+from holdfast.store.said import checked_record
 from holdfast.values.digest import digest
 from holdfast.values.manifest import read_manifest
 
@@ -70,7 +71,7 @@ class Journal:
         for _ in range(TRIES):
             with contextlib.suppress(_Taken), self.database.writing() as on:
                 row = self._locked(on, model)
-                record = make(on, row)
+                record = checked_record(make(on, row))
                 record = msgspec.structs.replace(record, seq=row.seq + 1, writer=writer, at=record.at or now())
                 # rows first, not committed yet: what they refuse must not have a record in the line
                 if before is not None:
@@ -167,7 +168,7 @@ class Trial(Journal):
         with self.database.writing() as on:
             try:
                 row = self._locked(on, model)
-                record = msgspec.structs.replace(make(on, row), seq=row.seq + 1)
+                record = msgspec.structs.replace(checked_record(make(on, row)), seq=row.seq + 1)
                 apply(on, record, parts)
                 return record
             finally:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast.errors import EnvironmentMissing, NotFound, Unavailable, quoted
 from holdfast.store.datadigest import data_digest
+from holdfast.store.said import checked_key
 from holdfast.values.digest import is_digest
 from holdfast.values.reference import reference
 
@@ -34,17 +35,20 @@ def data_digests(data: Mapping[str, Any] | None) -> dict[str, str]:
 
     Raises:
         TypeError: a name is no text, or something is no data; says what to give.
+        ValueError: a name is empty, too long, or holds what cannot be seen.
         NotFound: there is no such file.
 
     Examples:
         >>> data_digests({"train": b"a,b\\n1,2\\n"})["train"][:15]
         'blake3:c42223f1'
     """
+    if data is not None and not isinstance(data, Mapping):
+        raise TypeError(f"data is a mapping such as {{'train': X}}, and not {type(data).__name__}")
     found = {}
     for name, one in (data or {}).items():
         if not isinstance(name, str):
             raise TypeError(f"data is name -> data, and {quoted(repr(name), 80)} is no name")
-        found[name] = one if is_digest(one) else data_digest(one)
+        found[checked_key(name, "data set")] = one if is_digest(one) else data_digest(one)
     return found
 
 
@@ -123,11 +127,14 @@ def parent_text(store: Store, parent: Any) -> str | None:
 
     Raises:
         NotFound: there is no such alias.
+        TypeError: it is none of these.
     """
     if parent is None:
         return None
     if not isinstance(parent, str):
         id_ = getattr(parent, "id", None)
+        if not is_digest(id_) and not is_digest(getattr(parent, "artifact", None)):
+            raise TypeError(f"a parent is a version, what holdfast.save returned, a reference, an artifact id, or a line of text, and not {type(parent).__name__}")
         return id_ if is_digest(id_) else str(parent)
     try:
         wanted = reference(parent)

@@ -53,7 +53,7 @@ def fault(blobs: Blobs, name: str) -> str | None:
     except NotFound:
         return "it is not there"
     except HoldfastError as error:
-        return f"it cannot be read: {error.message}"
+        return f"it cannot be read: {error.message.removesuffix('; holdfast check says what it hurts')}"
     except OSError as error:
         return f"it cannot be read: {error.strerror or error}"
     return None

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import msgspec
 import sqlalchemy as sa
 
 from holdfast.artifact import save as saving
@@ -27,12 +27,12 @@ from holdfast.store.lineage import code_state, data_digests, parent_text
 from holdfast.store.objects import Record, artifact_name, blob_name, layout_name, read_layout
 from holdfast.store.pieces import as_file
 from holdfast.store.publish import Put, put
+from holdfast.store.said import checked_key, checked_metric, checked_record, checked_tag, metrics_of, tags_of
 from holdfast.store.sessions import Session
 from holdfast.store.verified import Verified
 from holdfast.trust.policy import Policy, policy
 from holdfast.values.digest import digest
 from holdfast.values.manifest import read_manifest
-from holdfast.values.measured import checked_metrics
 from holdfast.values.reference import LATEST, Reference, checked_name, reference
 
 if TYPE_CHECKING:
@@ -162,6 +162,17 @@ class Store:
         """Say where it is."""
         return f"holdfast.connect({self.shown!r})"
 
+    def __enter__(self) -> Store:
+        """Give the store; its connections are given back at the end of the block."""
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def __reduce__(self) -> Any:
+        """Refuse to be copied: connections are of one process."""
+        raise TypeError("a store is of one process; send its address, and call holdfast.connect there")
+
     def close(self) -> None:
         """Give connections back."""
         self.database.close()
@@ -223,13 +234,14 @@ class Store:
         Raises:
             UnsupportedModel: a part of the model cannot be saved; names it and the path to it.
             ProofFailed: the saved model does not answer as the live one; no version names it.
+            ValueError, TypeError: a name, key, text or number that no store keeps (`docs/store.md`, section 4); nothing was written.
             NotFound: the alias given as parent, or a file given as data, is not there.
             NoSpace, Unavailable: the store cannot be written; no version was made.
         """
         name = checked_name(name)
         if alias is not None:
-            alias = checked_name(alias, "alias")
-        tags = _tags(tags)
+            alias = _settable(alias, name)
+        metrics_of(metrics)  # before the model is walked
         return self._publish(saving.prepare(model, example, metrics, extra), name, None, {}, tags, note, parent, data, code, alias, who, on_bytes)
 
     def add(
@@ -276,26 +288,23 @@ class Store:
             with Opening.of_path(file) as opening:
                 return self.add(opening, name, metrics=metrics, tags=tags, note=note, parent=parent, data=data, code=code, alias=alias, who=who, on_bytes=on_bytes)
         name = checked_name(name)
-        alias = None if alias is None else checked_name(alias, "alias")
-        ready, given = prepared(file), checked_metrics(metrics)
-        return self._publish(ready, name, file, given, _tags(tags), note, parent, data, code, alias, who, on_bytes)
+        alias = None if alias is None else _settable(alias, name)
+        return self._publish(prepared(file), name, file, metrics_of(metrics), tags, note, parent, data, code, alias, who, on_bytes)
 
-    def _publish(self, ready: saving.Prepared, name: str, file: Opening | None, metrics: dict[str, Any], tags: dict[str, str], note: str, parent: str | Version | None,
+    def _publish(self, ready: saving.Prepared, name: str, file: Opening | None, metrics: dict[str, Any], tags: Mapping[str, str] | None, note: str, parent: str | Version | None,
                  data: Mapping[str, Any] | None, code: Mapping[str, Any] | str | os.PathLike[str] | None, alias: str | None, who: str | None, on_bytes: Callable[[int], None] | None) -> Version:  # fmt: skip
-        made_of, digests, state = parent_text(self, parent), data_digests(data), code_state(code)
+        author = self.who if who is None else who
+        # what the record will say is looked at before bytes travel for it
+        told = Record(name, 0, "version", 0.0, author, "", "", parent=parent_text(self, parent), tags=tags_of(tags), data=data_digests(data), code=code_state(code), text=note or None)
+        told = checked_record(msgspec.structs.replace(told, metrics=metrics_of({**ready.manifest.metrics, **metrics})))
         with Session.opened(self.database) as session:
             done = put(self.blobs, session, ready, on_bytes)
             if file is not None and done.id != file.id:
                 raise Corrupt("the file was changed while it was read; try again", file=file.source.name)
             proof = self._proved(ready, done) if ready.kept is not None else None
-            author = self.who if who is None else who
             record = self.journal.write(
-                lambda on, row: Record(
-                    name, 0, "version", now(), author, "", "", n=row.next_number, artifact=done.id, blobs=list(done.parts.blobs), parent=made_of,
-                    metrics={**done.manifest.metrics, **metrics}, tags=tags, data=digests, code=state, text=note or None,
-                ),
-                name, done.parts, session.end,
-            )  # fmt: skip
+                lambda on, row: msgspec.structs.replace(told, at=now(), n=row.next_number, artifact=done.id, blobs=list(done.parts.blobs)), name, done.parts, session.end
+            )
         saving.notice(ready)
         assert record.n is not None
         if alias is not None:
@@ -487,8 +496,9 @@ class Store:
     def alias(self, ref: str, to: str | int | Version | None, *, why: str = "", who: str | None = None) -> Version | None:
         """Point an alias at a version, or take it away with None."""
         wanted = reference(ref)
-        if wanted.alias is None or wanted.alias == LATEST:
+        if wanted.alias is None:
             raise ValueError(f"{ref!r} is no alias that can be set; give one such as {wanted.model}@production")
+        _settable(wanted.alias, wanted.model)
         n = self._number(wanted.model, to)
 
         def make(on: Any, row: Any) -> Record:
@@ -506,6 +516,7 @@ class Store:
         wanted = reference(ref)
         if wanted.alias is None:
             raise ValueError(f"{ref!r} is no alias; give one such as {wanted.model}@production")
+        _settable(wanted.alias, wanted.model)
         found: list[int] = []
 
         def make(on: Any, row: Any) -> Record:
@@ -537,19 +548,18 @@ class Store:
 
     def tag(self, ref: str | Version, values: Mapping[str, str | None] | None = None, /, *, why: str = "", who: str | None = None, **tags: str | None) -> Version:
         """Set tags of a version, by their names or as a mapping, which may hold any key; None takes one away."""
-        return self._each(ref, "tag", {key: _tag_value(key, value) for key, value in {**(values or {}), **tags}.items()}, why, who)
+        return self._each(ref, "tag", checked_tag, {**(values or {}), **tags}, why, who)
 
     def metric(self, ref: str | Version, *, why: str = "", who: str | None = None, **metrics: float | int | str | None) -> Version:
         """Set metrics of a version, such as those of a later evaluation; None takes one away. The artifact keeps those of its save."""
-        for key, value in metrics.items():
-            if isinstance(value, float) and not math.isfinite(value):
-                raise ValueError(f"the metric {key!r} is {value}, which has no place in an order; give None to take it away, or text")
-        return self._each(ref, "metric", checked_metrics(metrics), why, who)
+        return self._each(ref, "metric", checked_metric, metrics, why, who)
 
-    def _each(self, ref: str | Version, kind: str, given: Mapping[str, Any], why: str, who: str | None) -> Version:
+    def _each(self, ref: str | Version, kind: str, checked: Callable[[str, Any], Any], given: Mapping[str, Any], why: str, who: str | None) -> Version:
+        # all of them are looked at before the first is written
+        wanted = {(kept := checked_key(key, kind)): None if value is None else checked(kept, value) for key, value in given.items()}
         version = self.find(ref)
-        for key, value in given.items():
-            self.journal.write(self._about(version, kind, why, who, key=checked_name(key, kind), value=value), version.model)
+        for key, value in wanted.items():
+            self.journal.write(self._about(version, kind, why, who, key=key, value=value), version.model)
         return self._version(version.model, version.n)
 
     def note(self, ref: str | Version, text: str, *, why: str = "", who: str | None = None) -> Version:
@@ -680,7 +690,7 @@ class Store:
             after: the last name of the page before.
         """
         of = c.model.c
-        wanted = sa.select(of.name).where(of.latest.is_not(None)).order_by(of.name).limit(limit)
+        wanted = sa.select(of.name).where(of.latest.is_not(None)).order_by(of.name).limit(_page(limit))
         with self.database.reading() as on:
             return list(on.scalars(wanted if after is None else wanted.where(of.name > after)))
 
@@ -698,7 +708,7 @@ class Store:
         with self.database.reading() as on:
             model = self._model(on, checked_name(name))
             v = c.version.c
-            wanted = sa.select(v.model, v.n).where(v.model == model).order_by(v.n.desc()).limit(limit)
+            wanted = sa.select(v.model, v.n).where(v.model == model).order_by(v.n.desc()).limit(_page(limit))
             return self._read_many(on, [tuple(row) for row in on.execute(wanted if before is None else wanted.where(v.n < before))])
 
     def numbered(self, name: str, numbers: Iterable[int]) -> list[Version]:
@@ -747,20 +757,23 @@ class Store:
             before: ``seq`` of the last entry of the page before.
 
         Raises:
-            NotFound: there is no such model.
+            NotFound: there is no such model, or never was such an alias or version.
         """
         wanted = reference(ref)
         with self.database.reading() as on:
             model = self._model(on, wanted.model)
             e = c.event.c
-            chosen = sa.select(e.seq, e.kind, e.at, e.who, e.why, e.n, e.alias, e.old, e.new, e.key, e.value).where(e.model == model).order_by(e.seq.desc()).limit(limit)
+            chosen = sa.select(e.seq, e.kind, e.at, e.who, e.why, e.n, e.alias, e.old, e.new, e.key, e.value).where(e.model == model).order_by(e.seq.desc()).limit(_page(limit))
             if wanted.alias is not None:
                 chosen = chosen.where(e.alias == wanted.alias)
             if wanted.number is not None:
                 chosen = chosen.where(sa.or_(e.n == wanted.number, e.old == wanted.number, e.new == wanted.number))
             if before is not None:
                 chosen = chosen.where(e.seq < before)
-            return [Moved(*row) for row in on.execute(chosen)]
+            found = [Moved(*row) for row in on.execute(chosen)]
+            if not found and before is None and wanted != Reference(wanted.model):
+                self._find(on, wanted)  # nothing was ever said of it: is it there at all?
+            return found
 
     def _model(self, on: Any, name: str) -> int:
         found = on.scalar(sa.select(c.model.c.id).where(c.model.c.name == name))
@@ -777,16 +790,16 @@ def _number_or_text(number: float | None, text: str | None) -> Any:
     return text if number is None else number
 
 
-def _tag_value(key: str, value: Any) -> str | None:
-    if value is not None and not isinstance(value, str):
-        raise TypeError(f"tags are text: {key}={value!r}")
-    return value
-
-
-def _tags(tags: Mapping[str, str] | None) -> dict[str, str]:
-    found = {}
-    for key, value in (tags or {}).items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise TypeError(f"tags are text: {key!r}={value!r}")
-        found[key] = value
+def _settable(alias: str, model: str) -> str:
+    """Return the name of an alias that somebody may point at a version."""
+    found = checked_name(alias, "alias")
+    if found == LATEST:
+        raise ValueError(f"'{model}@{LATEST}' is no alias that can be set; give one such as {model}@production")
     return found
+
+
+def _page(limit: Any) -> int:
+    """Return the length of a page; a negative one would be everything on SQLite, and an error on PostgreSQL."""
+    if not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"limit={limit!r} is no number of a page; give 1 or more")
+    return limit

@@ -12,33 +12,46 @@ from typing import Any
 from holdfast.errors import quoted
 
 
+def checked_metric(value: Any, what: str) -> Any:
+    """Return the value of a metric as a plain number, text, truth or None.
+
+    Args:
+        value: as given; a number of numpy is made one of Python.
+        what: how messages call it.
+
+    Raises:
+        TypeError: it is of another type.
+        ValueError: it is a number that has no place in an order.
+
+    >>> checked_metric(0.5, "the metric 'auc'")
+    0.5
+    """
+    if hasattr(value, "item") and getattr(value, "ndim", None) == 0:
+        value = value.item()
+    if value is not None and not isinstance(value, bool | int | float | str):
+        raise TypeError(f"{what} is a number, text, a truth or None, and not {type(value).__name__}; versions are ordered by it, so put the rest into extra=")
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{what} is {value}, which has no place in an order; give None or text")
+    if isinstance(value, int) and not -1.7e308 < value < 1.7e308:
+        raise ValueError(f"{what} is a whole number that no number of 64 bits comes near to; give it as text")
+    return value
+
+
 def checked_metrics(given: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return metrics that somebody gave, with numbers of numpy as numbers of Python.
 
     Raises:
-        TypeError: a name is no text, or a value is neither a number nor text, or a number that has no place in an order.
+        TypeError, ValueError: they are no mapping of text to what a metric can be; says which.
 
-    Examples:
-        >>> import numpy as np
-        >>> checked_metrics({"auc": np.float64(0.5), "rows": 100})
-        {'auc': 0.5, 'rows': 100}
+    >>> import numpy as np
+    >>> checked_metrics({"auc": np.float64(0.5), "rows": 100})
+    {'auc': 0.5, 'rows': 100}
     """
     found = {}
+    if given is not None and not isinstance(given, Mapping):
+        raise TypeError(f"metrics is a mapping such as {{'key': value}}, and not {type(given).__name__}")
     for key, value in (given or {}).items():
         if not isinstance(key, str):
             raise TypeError(f"metrics has the key {quoted(repr(key), 80)}; keys are text")
-        one = value.item() if hasattr(value, "item") and getattr(value, "ndim", None) == 0 else value
-        where = f"metrics[{quoted(repr(key), 80)}]"
-        if not (one is None or isinstance(one, bool | int | float | str)):
-            raise TypeError(f"{where} is a {type(value).__name__}; versions are ordered by numbers and text, so give one of those, and put the rest into extra=")
-        if isinstance(one, int | float) and not _finite(one):
-            raise TypeError(f"{where} holds {quoted(one, 40)}, which JSON has no number for; give None or text")
-        found[key] = one
+        found[key] = checked_metric(value, f"metrics[{quoted(repr(key), 80)}]")
     return found
-
-
-def _finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # an integer that no float is near
-        return False

@@ -76,14 +76,14 @@ def checked_name(name: str, what: str = "model") -> str:
     'Kunden-Abwanderung 2'
     """
     if not isinstance(name, str):
-        raise TypeError(f"the name of a {what} is text, and not {type(name).__name__}")
+        raise TypeError(f"the name of a{'n' * (what[0] in 'aeiou')} {what} is text, and not {type(name).__name__}")
     try:
         found = unicodedata.normalize("NFC", name)
         found.encode()
     except UnicodeEncodeError:
         raise ValueError(f"the {what} {name!r} holds half a character, which cannot be written") from None
     if not 1 <= len(found) <= NAME_LENGTH:
-        raise ValueError(f"the name of a {what} has 1 to {NAME_LENGTH} characters, and this one {len(found)}")
+        raise ValueError(f"the name of a{'n' * (what[0] in 'aeiou')} {what} has 1 to {NAME_LENGTH} characters, and this one {len(found)}")
     wrong = next((one for one in found if one in ":@/\\" or unicodedata.category(one) in ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")), None)
     if wrong is not None:
         raise ValueError(f"the {what} {name!r} holds {wrong!r}; a name holds no ':', '@', '/', '\\\\' and nothing that cannot be seen")

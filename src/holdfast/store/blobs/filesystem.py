@@ -145,7 +145,8 @@ class Claim:
             Unavailable: somebody else writes there.
         """
         self._path = os.path.join(folder, CLAIM)
-        self._told = json.dumps({"at": time.time(), "host": socket.gethostname(), "pid": os.getpid(), **_life(os.getpid()), "claim": os.urandom(16).hex()})
+        self._pid = os.getpid()
+        self._told = json.dumps({"at": time.time(), "host": socket.gethostname(), "pid": self._pid, **_life(self._pid), "claim": os.urandom(16).hex()})
         for _ in range(2):
             try:
                 _create(self._path, self._told.encode(), flush=True)
@@ -183,8 +184,10 @@ class Claim:
         return found if isinstance(found, dict) else {}
 
     def release(self) -> None:
-        """Let others write."""
+        """Let others write; what a fork copied lets go of nothing."""
         atexit.unregister(self.release)
+        if self._pid != os.getpid():
+            return
         with contextlib.suppress(OSError):
             with open(self._path, encoding="utf-8") as file:
                 ours = file.read(4096) == self._told
