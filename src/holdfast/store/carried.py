@@ -129,7 +129,7 @@ def _more(store: Store, keys: list[tuple[str, int]]) -> dict[tuple[str, int], tu
     with store.database.reading() as on:
         for start in range(0, len(keys), 300):
             chosen = sa.select(c.model.c.name, v.n, v.origin, v.card).join_from(c.version, c.model, c.model.c.id == v.model)
-            for row in on.execute(chosen.where(c.these(c.model.c.name, v.n, keys[start : start + 300]))):
+            for row in on.execute(chosen.where(c.these(on, c.model.c.name, v.n, keys[start : start + 300]))):
                 found[(row.name, row.n)] = json.loads(row.origin), row.card
     return found
 
