@@ -103,6 +103,48 @@ def test_a_tag_that_is_longer_than_a_store_takes_is_cut(registry: Path, store: S
     assert store["churn:1"].who == "u" * 200
 
 
+def test_parameters_and_what_was_said_of_the_whole_model_become_tags(registry: Path, store: Store) -> None:
+    with sqlite3.connect(registry / "mlflow.db") as on:
+        on.executescript("CREATE TABLE params (key TEXT, value TEXT, run_uuid TEXT); CREATE TABLE registered_model_tags (key TEXT, value TEXT, name TEXT);")
+        on.executemany("INSERT INTO params VALUES (?, ?, ?)", [("C", "1.0", "r1"), ("long", "x" * 5000, "r1"), ("k" * 300, "1", "r1"), ("C", "9.0", "r2")])
+        on.execute("INSERT INTO registered_model_tags VALUES ('owner', 'ann', 'churn')")
+    on.close()
+    store.transfer.import_mlflow(registry, ["churn"])
+    tags = dict(store["churn:1"].tags)
+    assert len(tags.pop("mlflow.param.long")) == 1000
+    assert tags == {"team": "risk", "mlflow.source": "x", "mlflow.param.C": "1.0", "mlflow.model.owner": "ann"}
+    assert store["churn:3"].tags == {"mlflow.stage": "Production", "mlflow.param.C": "9.0", "mlflow.model.owner": "ann"}
+
+
+def test_a_file_store_is_imported_like_a_database(tmp_path: Path, store: Store) -> None:
+    """Aliases, tags, metrics and parameters are files there; none of them is a link, and none is believed to lie elsewhere."""
+    root = tmp_path / "old" / "mlruns"
+    place = model_folder(tmp_path / "old", "m-1", LogisticRegression().fit(X, Y))
+    (tmp_path / "secret").write_text("secret")
+
+    def write(name: str, text: str) -> None:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text)
+
+    write("models/churn model/meta.yaml", "name: churn model\ndescription: all of it\n")
+    write("models/churn model/tags/owner", "ann")
+    write("models/churn model/aliases/champion", "2")
+    for n, source in ((2, place.as_uri()), (10, "models:/m-1"), (11, "s3://bucket/x")):
+        write(f"models/churn model/version-{n}/meta.yaml", f"version: {n}\ncreation_timestamp: 1700000000000\ncurrent_stage: Staging\ndescription: v{n}\nrun_id: r{n}\nsource: {source}\nuser_id: bo\n")
+    write("models/churn model/version-2/tags/team/x", "risk")
+    (root / "models/churn model/version-2/tags/linked").symlink_to(tmp_path / "secret")
+    write("0/r2/metrics/val/auc", "5 0.1 1\n7 0.9 3\n6 0.5 2\n")
+    write("0/r2/metrics/loss", "5 nan 1\n")
+    write("0/r2/params/C", "1.0")
+    done = store.transfer.import_mlflow(tmp_path / "old")
+    assert [(one.ref, one.status) for one in done] == [("churn model:2", "imported"), ("churn model:10", "imported"), ("", "refused")]
+    version = store["churn model@champion"]
+    assert (version.n, version.note, version.who, version.at, version.metrics) == (2, "v2", "bo", 1_700_000_000.0, {"val/auc": 0.9})
+    assert version.tags == {"mlflow.model.owner": "ann", "mlflow.param.C": "1.0", "mlflow.stage": "Staging", "team/x": "risk"}
+    assert store.load(version).predict_proba(X).tobytes() == LogisticRegression().fit(X, Y).predict_proba(X).tobytes()
+    assert [one.status for one in store.transfer.import_mlflow(root)] == ["there", "there", "refused"]
+
+
 def test_what_one_version_cannot_do_stops_none_of_the_others(registry: Path, store: Store) -> None:
     done = {one.source: one for one in store.transfer.import_mlflow(registry / "mlflow.db")}
     assert [name for name, one in done.items() if one.status == "imported"] == ["churn:1", "churn:3", "fraud:1"]
@@ -150,8 +192,11 @@ def test_what_is_no_registry_is_refused(registry: Path, store: Store, tmp_path: 
     ):  # fmt: skip
         with pytest.raises(error, match=match):
             store.transfer.import_mlflow(where)
-    (tmp_path / "mlruns" / "models").mkdir(parents=True)
-    with pytest.raises(UnsupportedModel, match="a file store of MLflow"):
+    (tmp_path / "mlruns" / "models" / "churn").mkdir(parents=True)
+    with pytest.raises(NotFound, match="nor a file store with registered models"):
+        store.transfer.import_mlflow(tmp_path / "mlruns")
+    (tmp_path / "mlruns" / "models" / "churn" / "meta.yaml").write_text("nothing: said")
+    with pytest.raises(FormatError, match="no file store of MLflow, or a damaged one"):
         store.transfer.import_mlflow(tmp_path / "mlruns")
     with pytest.raises(NotFound, match="no registered model 'chrn'; there are a/b, churn, danger, fraud"):
         store.transfer.import_mlflow(registry, ["chrn"])
@@ -178,24 +223,28 @@ WRITER = """
 import sys
 import mlflow, mlflow.sklearn, numpy as np
 from sklearn.linear_model import LogisticRegression
-mlflow.set_tracking_uri("sqlite:///mlflow.db")
+mlflow.set_tracking_uri(sys.argv[1])
 X = np.random.default_rng(0).normal(size=(60, 3))
 with mlflow.start_run():
+    mlflow.log_metric("auc", 0.1)
     mlflow.log_metric("auc", 0.9)
+    mlflow.log_param("C", 1.0)
     mlflow.sklearn.log_model(LogisticRegression().fit(X, X[:, 0] > 0), name="model", registered_model_name="churn", input_example=X[:2])
 client = mlflow.MlflowClient()
 client.set_registered_model_alias("churn", "champion", 1)
 client.set_model_version_tag("churn", "1", "team", "risk")
+client.set_registered_model_tag("churn", "owner", "ann")
 """
 
 
 @pytest.mark.long
-def test_what_mlflow_itself_wrote_is_imported(tmp_path: Path, store: Store) -> None:
+@pytest.mark.parametrize("kind", ["sqlite:///mlflow.db", "mlruns"])
+def test_what_mlflow_itself_wrote_is_imported(tmp_path: Path, store: Store, kind: str) -> None:
     pytest.importorskip("mlflow.store.tracking.sqlalchemy_store")
     root = tmp_path / "mlflow"
     root.mkdir()
-    subprocess.run([sys.executable, "-W", "ignore", "-c", WRITER], cwd=root, check=True, capture_output=True)
+    subprocess.run([sys.executable, "-W", "ignore", "-c", WRITER, kind if "://" in kind else (root / kind).as_uri()], cwd=root, env={**os.environ, "MLFLOW_ALLOW_FILE_STORE": "true"}, check=True, capture_output=True)
     assert [(one.ref, one.status) for one in store.transfer.import_mlflow(root)] == [("churn:1", "imported")]
     version = store["churn@champion"]
-    assert (version.metrics, version.tags) == ({"auc": 0.9}, {"team": "risk"})
+    assert (version.metrics, version.tags) == ({"auc": 0.9}, {"team": "risk", "mlflow.param.C": "1.0", "mlflow.model.owner": "ann"})
     assert store.load(version).predict_proba(X).tobytes() == LogisticRegression().fit(X, X[:, 0] > 0).predict_proba(X).tobytes()

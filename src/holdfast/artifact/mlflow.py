@@ -38,7 +38,7 @@ class MlflowFolder(Stranger):
 
     def __init__(self, folder: str) -> None:
         self.folder = folder
-        self.told = _yaml(os.path.join(folder, FILE), folder)
+        self.told = _mlmodel(os.path.join(folder, FILE), folder)
         self.flavor, place = _flavor(self.told, folder)
         source = open_source(_inside(folder, place))
         try:
@@ -59,22 +59,42 @@ class MlflowFolder(Stranger):
         )
 
 
-def _yaml(path: str, folder: str) -> dict[str, Any]:
+def read_yaml(path: str, folder: str) -> dict[str, Any]:
+    """Return a small YAML file that MLflow wrote.
+
+    Args:
+        path: of the file.
+        folder: what messages name.
+
+    Raises:
+        FormatError: it is no YAML that MLflow writes.
+        LibraryMissing: PyYAML is not installed.
+        LimitExceeded: it is larger than it may be.
+        NotFound: there is none.
+    """
+    name = os.path.basename(path)
     try:
         import yaml
     except ImportError:
-        raise LibraryMissing("MLmodel is read with PyYAML; install it with: pip install PyYAML", file=folder) from None
+        raise LibraryMissing(f"{name} is read with PyYAML; install it with: pip install PyYAML", file=folder) from None
     with open_source(path) as source:
         if source.size > limits.MLMODEL_BYTES:
-            raise LimitExceeded(f"MLmodel has {source.size} bytes, more than {limits.MLMODEL_BYTES} (MLMODEL_BYTES)", file=folder)
+            raise LimitExceeded(f"{name} has {source.size} bytes, more than {limits.MLMODEL_BYTES} (MLMODEL_BYTES)", file=folder)
         raw = bytes(source.view(0, source.size) if source.whole else source.private(0, source.size))
     if re.search(rb"(?m)[:\-]\s+[&*]\w|!!|!\w", raw):
-        raise FormatError("MLmodel uses tags or anchors of YAML, which MLflow does not write; refused", file=folder)
+        raise FormatError(f"{name} uses tags or anchors of YAML, which MLflow does not write; refused", file=folder)
     try:
         told = yaml.safe_load(raw)
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise FormatError(f"MLmodel is not valid YAML: {quoted(error)}", file=folder) from None
-    if type(told) is not dict or type(told.get("flavors")) is not dict:
+        raise FormatError(f"{name} is not valid YAML: {quoted(error)}", file=folder) from None
+    if type(told) is not dict:
+        raise FormatError(f"{name} says nothing by name; it is damaged or was altered", file=folder)
+    return told
+
+
+def _mlmodel(path: str, folder: str) -> dict[str, Any]:
+    told = read_yaml(path, folder)
+    if type(told.get("flavors")) is not dict:
         raise FormatError("MLmodel does not say how the model is kept (flavors); it is damaged or was altered", file=folder)
     return told
 

@@ -24,7 +24,7 @@ from holdfast.cli.stores import json_option, opened, plain, store_option, usage,
 @usage
 def command(where: str, models: tuple[str, ...], artifacts: str | None, renumber: bool, dry_run: bool, store: str | None, who: str, trusted: tuple[str, ...],
             trusted_functions: tuple[str, ...], as_json: bool) -> int:  # fmt: skip
-    """Bring the registered models of MLflow at WHERE (a folder with mlflow.db, or that file) into the store, with versions, aliases, tags and metrics.
+    """Bring the registered models of MLflow at WHERE (a folder with mlflow.db, that file, or a file store: mlruns) into the store, with versions, aliases, tags, metrics and parameters.
 
     Nothing of them is run. Exit code 1 when a version was refused; the others are there.
     """

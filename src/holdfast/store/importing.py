@@ -61,7 +61,7 @@ def import_mlflow(
 ) -> list[Imported]:
     """Bring versions of a registry into a store; see `holdfast.store.transfer.Transfer.import_mlflow`."""
     path = database_of(os.fspath(where))
-    root = os.path.dirname(os.path.abspath(path)) if artifacts is None else os.fspath(artifacts)
+    root = (path if os.path.isdir(path) else os.path.dirname(os.path.abspath(path))) if artifacts is None else os.fspath(artifacts)
     listed = registered(path)
     called = _called(listed, [models] if isinstance(models, str) else models, path)
     allowed = policy(trusted, None)

@@ -15,6 +15,10 @@ from urllib.parse import unquote, urlsplit
 from holdfast.errors import FormatError, NotFound, UnsupportedModel, quoted
 
 NAME = "mlflow.db"
+OF_MODEL, OF_RUN = "mlflow.model.", "mlflow.param."
+"""What tags begin with that say what was said of the model as a whole, and what the run was given."""
+TAG, KEY = 1000, 200
+"""Characters of a tag that are kept, and of its key."""
 
 
 class Registered(NamedTuple):
@@ -28,7 +32,7 @@ class Registered(NamedTuple):
         who: the user, or "".
         note: its description.
         run: id of the run that made it, or "".
-        tags: key -> value.
+        tags: key -> value; those of the model as a whole, and the parameters of the run, behind `OF_MODEL` and `OF_RUN`.
         metrics: the last values of the run.
         aliases: that point at it.
     """
@@ -50,11 +54,11 @@ class Registered(NamedTuple):
 
 
 def database_of(where: str) -> str:
-    """Return the SQLite file that an address names.
+    """Return the SQLite file that an address names, or the folder of a file store of MLflow.
 
     Raises:
         NotFound: there is none.
-        UnsupportedModel: it is the address of a server, or a folder of MLflow's older kind.
+        UnsupportedModel: it is the address of a server.
     """
     scheme, _, rest = where.partition("://")
     if rest and scheme != "sqlite":
@@ -62,11 +66,15 @@ def database_of(where: str) -> str:
     # sqlite:///relative, and sqlite:////absolute
     path = unquote(rest[1:] if rest.startswith("/") else rest).partition("?")[0] if rest else where
     if os.path.isdir(path):
-        if not os.path.isfile(os.path.join(path, NAME)) and os.path.isdir(os.path.join(path, "models")):
-            raise UnsupportedModel(f"this is a file store of MLflow, from before it kept its registry in {NAME}; make that of it with: mlflow migrate-filestore, or convert the folders of the models one by one", file=path)
+        if not os.path.isfile(os.path.join(path, NAME)):
+            from holdfast.store.mlflow_files import is_file_store
+
+            for folder in (path, os.path.join(path, "mlruns")):
+                if is_file_store(folder):
+                    return folder
         path = os.path.join(path, NAME)
     if not os.path.isfile(path):
-        raise NotFound(f"there is no {NAME}; give the folder in which MLflow keeps it, or the file itself", file=path)
+        raise NotFound(f"there is no {NAME}, nor a file store with registered models; give the folder in which MLflow keeps them, or the file itself", file=path)
     return path
 
 
@@ -74,11 +82,15 @@ def registered(path: str) -> list[Registered]:
     """Return all versions of a registry, by model and number.
 
     Args:
-        path: its SQLite file.
+        path: its SQLite file, or the folder of a file store.
 
     Raises:
         FormatError: it is no registry of MLflow.
     """
+    if os.path.isdir(path):
+        from holdfast.store.mlflow_files import registered_in
+
+        return registered_in(path)
     try:
         with closing(sqlite3.connect(f"file:{_quoted_path(path)}?mode=ro", uri=True)) as on:
             on.row_factory = sqlite3.Row
@@ -100,6 +112,13 @@ def _versions(on: sqlite3.Connection) -> Iterator[Registered]:
     aliases: dict[Any, list[str]] = {}
     for row in _rows(on, "registered_model_aliases"):
         aliases.setdefault(_key(row), []).append(str(row["alias"]))
+    whole: dict[Any, dict[str, str]] = {}
+    for row in _rows(on, "registered_model_tags"):
+        told = dict(row)
+        whole.setdefault((told.get("workspace"), told["name"]), {})[OF_MODEL + str(told["key"])] = str(told["value"])
+    params: dict[str, dict[str, str]] = {}
+    for row in _rows(on, "params"):
+        params.setdefault(str(row["run_uuid"]), {})[OF_RUN + str(row["key"])] = str(row["value"])
     metrics: dict[str, dict[str, float]] = {}
     for row in _rows(on, "latest_metrics"):
         if not row["is_nan"] and isinstance(row["value"], int | float):
@@ -107,10 +126,11 @@ def _versions(on: sqlite3.Connection) -> Iterator[Registered]:
     for row in on.execute("SELECT * FROM model_versions ORDER BY name, version"):
         told = dict(row)
         source, run = str(told.get("source") or ""), str(told.get("run_id") or "")
-        own = dict(tags.get(_key(row), {}))
+        own = {**whole.get(_key(row)[:2], {}), **params.get(run, {}), **tags.get(_key(row), {})}
         if told.get("current_stage") not in (None, "", "None"):
             own.setdefault("mlflow.stage", str(told["current_stage"]))
         name = str(told["name"]) if told.get("workspace") in (None, "default") else f"{told['workspace']} {told['name']}"
+        own = {key: value if len(value) <= TAG else value[: TAG - 1] + "…" for key, value in own.items() if len(key) <= KEY}
         yield Registered(
             name, int(told["version"]), str(told.get("storage_location") or places.get(source) or source), float(told.get("creation_time") or 0) / 1000, str(told.get("user_id") or ""), str(told.get("description") or ""), run, own,
             metrics.get(run, {}), sorted(aliases.get(_key(row), [])),

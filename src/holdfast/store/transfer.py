@@ -213,12 +213,12 @@ class Transfer:
         renumber: bool = False,
         on_version: Callable[[Imported], None] | None = None,
     ) -> list[Imported]:
-        """Bring registered models of MLflow into this store: their versions, numbers, aliases, tags, descriptions and metrics.
+        """Bring registered models of MLflow into this store: their versions, numbers, aliases, tags, descriptions, and the metrics and parameters of their runs.
 
         MLflow need not be installed, and nothing that its folders hold is run. An import that is called again takes what is new.
 
         Args:
-            where: the folder with ``mlflow.db``, that file, or its address ``sqlite:///mlflow.db``.
+            where: the folder with ``mlflow.db``, that file, or its address ``sqlite:///mlflow.db``; or the folder of a file store (``mlruns``, with ``models`` in it), or the one that this lies in.
             models: names of registered models, or a mapping from those to the names they shall have here; None for all.
             artifacts: the folder that the files of models lie in, where that is not the folder of ``mlflow.db``.
             trusted: see `holdfast.load`.
@@ -231,7 +231,7 @@ class Transfer:
         Raises:
             FormatError: that file is no registry of MLflow.
             NotFound: there is no such file, or no such model.
-            UnsupportedModel: that is the address of a server, or a file store of an older MLflow.
+            UnsupportedModel: that is the address of a server.
         """
         from holdfast.store.importing import import_mlflow
 
