@@ -23,6 +23,9 @@ class StubRegistry:
         cut_patch: bytes of a PATCH that are taken before the line breaks, once; 0 for never.
         busy: how many requests are answered with 503 first.
         realm: what is said of where tokens come from.
+        token: what is given there.
+        says_where: whether it says where an upload goes on.
+        has: what it says that it has of an upload, when that is not so.
     """
 
     def __init__(self) -> None:
@@ -31,6 +34,9 @@ class StubRegistry:
         self.redirect: str | None = None
         self.cut = self.cut_patch = self.busy = 0
         self.realm: str | None = None
+        self.token: Any = "good"
+        self.says_where = True
+        self.has: str | None = None
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[tuple[str, str], bytes] = {}
         self.uploads: dict[str, bytearray] = {}
@@ -88,7 +94,7 @@ def _handler(stub: StubRegistry) -> Any:
                 if self.headers.get("Authorization") != "Basic " + base64.b64encode(b"ann:secret").decode():
                     self.answer(401, b"wrong password")
                 else:
-                    self.answer(200, json.dumps({"token": "good"}).encode())
+                    self.answer(200, json.dumps({"token": stub.token}).encode())
                 return
             if stub.busy:
                 stub.busy -= 1
@@ -105,7 +111,7 @@ def _handler(stub: StubRegistry) -> Any:
             if found := re.fullmatch(r"/v2/(.+)/blobs/uploads/", path):
                 id_ = uuid.uuid4().hex
                 stub.uploads[id_] = bytearray()
-                self.answer(202, Location=f"/up/{id_}?state=1")
+                self.answer(202, **({"Location": f"/up/{id_}?state=1"} if stub.says_where else {}))
             elif found := re.fullmatch(r"/up/(.+)", path):
                 self.upload(found[1], query, body)
             elif found := re.fullmatch(r"/(?:v2/.+/blobs|cdn)/(sha256:[0-9a-f]+)", path):
@@ -138,7 +144,7 @@ def _handler(stub: StubRegistry) -> Any:
             if held is None:
                 self.answer(404, b"{}")
             elif self.command == "GET":
-                self.answer(204, Location=f"/up/{id_}?state=2", Range=f"0-{max(0, len(held) - 1)}")
+                self.answer(204, Location=f"/up/{id_}?state=2", Range=stub.has or f"0-{max(0, len(held) - 1)}")
             elif self.command == "PATCH":
                 if not stub.chunks:
                     self.answer(405, b"{}")
