@@ -76,7 +76,7 @@ formats: $(LIBRARIES)
 fidelity: $(LIBRARIES)
 	OMP_NUM_THREADS=1 $(BIN)/python tools/fidelity.py
 
-# every refusal taken out in turn, and the test that misses it; re-makes docs/guards.md in half an hour
+# every refusal taken out in turn, and the test that misses it; re-makes docs/guards.md in some minutes
 guards: $(LIBRARIES)
 	$(BIN)/python tools/guards.py
 

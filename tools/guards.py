@@ -1,13 +1,16 @@
 """Take every guard away in turn, and see a test fail: ``python tools/guards.py``.
 
-A guard that no test misses may be dead code already. Each line of ``GUARDS`` names a check in the sources, the exact text of
+A guard that no test misses may be dead code already. Each line of ``guarded.GUARDS`` names a check in the sources, the exact text of
 it, the text without it, and the tests that have to fail then. The sources are copied to a temporary folder, one guard is taken
-out of the copy, and its tests run against the copy; before that they have to pass against the untouched copy.
+out of the copy, and its tests run against the copy; those that failed have to pass against the untouched copy.
 
-Beside those, every ``if`` in the modules of ``MODULES`` that does nothing but refuse is found by itself, and taken away in turn
+Beside those, every ``if`` in the modules of ``guarded.MODULES`` that does nothing but refuse is found by itself, and taken away in turn
 too: some test of its module's files has to fail.
 
-Written: ``docs/guards.md``. Exit code 1: a guard was not found in the sources, its tests do not pass as it is, or none of
+Written: ``docs/guards.md``, which is read too: the test that missed a guard the last time is tried first. For those that are left, one run of all tests of
+their modules says which tests come to them, and these are tried.
+
+Exit code 1: a guard was not found in the sources, its tests do not pass as it is, or none of
 them fails without it and ``SECOND`` does not say why.
 """
 
@@ -15,263 +18,34 @@ from __future__ import annotations
 
 import argparse
 import ast
-import os
+import re
 import shutil
-import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+from guarded import GUARDS, MODULES, SECOND, SOURCES, Guard
+from warm import Warm
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ROOT / "src"
 PAGE = ROOT / "docs" / "guards.md"
-SECONDS = 180
-"""Longest run of the tests of one guard; a run that takes longer counts as failed, for that is what a missing guard may do."""
-
-CONTAINER = "tests/hostile/test_hostile_container.py"
-JSON = "tests/hostile/test_hostile_json.py"
-TREE = "tests/hostile/test_hostile_tree.py"
-TYPES = "tests/hostile/test_hostile_types.py"
-ARRAYS = "tests/hostile/test_hostile_arrays.py"
-TEXT = "tests/hostile/test_hostile_text.py"
-LIMITS = "tests/hostile/test_hostile_limits.py"
-
-
-class Guard(NamedTuple):
-    """One check.
-
-    Attributes:
-        what: what it keeps out.
-        file: the module, below ``src/holdfast``.
-        old: exact text in it, once.
-        new: the text that takes its place.
-        tests: node ids that have to fail without it.
-    """
-
-    what: str
-    file: str
-    old: str
-    new: str
-    tests: tuple[str, ...]
-
-
-def _off(what: str, file: str, condition: str, *tests: str) -> Guard:
-    """Return a guard that is an ``if``, taken away by a condition that never holds."""
-    indent = condition[: len(condition) - len(condition.lstrip())]
-    return Guard(what, file, condition, f"{indent}if False:", tests)
-
-
-def layout(name: str) -> str:
-    return f"{CONTAINER}::test_a_layout_that_nothing_wrote_is_refused[{name}]"
-
-
-def flipped(act: str, region: str) -> str:
-    return f"{CONTAINER}::test_a_flipped_bit_in_any_byte_is_noticed[{act}-{region}]"
-
-
-def fragment(name: str) -> str:
-    return f"{JSON}::test_json_that_is_not_well_formed_is_refused[{name}]"
-
-
-def keys(name: str) -> str:
-    return f"{JSON}::test_json_of_other_types_or_other_keys_is_refused[{name}]"
-
-
-def plain(name: str) -> str:
-    return f"{ARRAYS}::test_a_plain_file_that_breaks_the_rules_is_refused[{name}]"
-
-
-def structure(name: str) -> str:
-    return f"{TREE}::test_a_structure_that_nothing_wrote_is_refused[{name}]"
-
-
-def encoding(name: str) -> str:
-    return f"{TREE}::test_a_tree_in_another_encoding_is_refused[{name}]"
-
-
-def bomb(name: str) -> str:
-    return f"{TREE}::test_a_small_file_cannot_ask_for_gigabytes[{name}]"
-
-
-def state(name: str) -> str:
-    return f"{TYPES}::test_a_state_that_no_genuine_object_has_is_refused[{name}]"
-
-
-def untrusted(name: str) -> str:
-    return f"{TYPES}::test_what_is_not_on_the_list_is_neither_imported_nor_run[{name}]"
-
-
-def sparse(name: str) -> str:
-    return f"{ARRAYS}::test_a_sparse_matrix_that_points_outside_itself_is_refused[{name}]"
-
-
-def compressed(name: str) -> str:
-    return f"{ARRAYS}::test_a_compressed_tensor_that_is_not_one_whole_frame_is_refused[{name}]"
-
-
-def dtype(name: str) -> str:
-    return f"{ARRAYS}::test_a_dtype_outside_the_grammar_is_refused[{name}]"
-
-
-def policy(name: str) -> str:
-    return f"{TYPES}::test_trust_is_a_list_of_exact_names_or_classes[{name}]"
-
-
-HEADER, CONTENT, GRAPH, PLAN = "native/header.py", "native/container.py", "values/graph.py", "trust/plan.py"
-BUILD, BUILDING = "frameworks/build.py", "frameworks/building.py"
-SPARSE = "trust/state/sparse.py"
-
-GUARDS = (
-    # the file and its header
-    Guard("files that are something else are named", "foreign/sniff.py", "        if head.startswith(magic) or (magic.isascii()", "        if False and (magic.isascii()", (f"{CONTAINER}::test_the_bytes_decide_what_a_file_is[PNG called safetensors]",)),
-    _off("a header is no longer than its limit", HEADER, "    if length > limits.HEADER_BYTES:", f"{JSON}::test_a_string_larger_than_the_header_may_be_is_refused_before_it_is_read"),
-    _off("a header of ours has one form", HEADER, "    if raw != write_header(entries, features)[8:]:", keys("keys of an entry in another order")),
-    _off("a newer version is refused", HEADER, "    if int(number) > FORMAT_VERSION:", layout("version '2'")),
-    _off("an unknown feature is refused", HEADER, "    if features:", layout("version '1 sparse'")),
-    _off("a plain header names nothing twice", HEADER, "    if len(found) != len(pairs):", keys("a tensor twice, plain")),
-    _off("a file of ours that another tool wrote is refused", HEADER, '    if "holdfast" in metadata or any(name.startswith("holdfast.") for name in entries):',
-         plain("our mark after other metadata"), f"{CONTAINER}::test_a_bit_in_the_mark_does_not_turn_a_model_into_a_dict_of_arrays"),
-    _off("a field of a structure lies inside the item", "values/dtypes.py", "        if any(offset + size > spec.itemsize for (_, _, offset, _), size in zip(spec.fields, sizes, strict=True)):",
-         dtype("an array of structures: a field far outside the item")),
-    _off("a frame of zstd is one and whole", "artifact/compression.py", "        if not decoder.eof or decoder.unused_data:", compressed("something after the frame")),
-    _off("names of tensors are bounded", HEADER, '        if len(name.encode("utf-8", "surrogatepass")) > limits.TENSOR_NAME_BYTES:', layout("a name of 513 bytes")),
-    _off("axes are bounded", HEADER, "        if len(entry.shape) > limits.DIMENSIONS:", plain("65 axes")),
-    _off("lengths are not negative", HEADER, "            if length < 0:", plain("two negative lengths")),
-    _off("shapes do not overflow", HEADER, "            if count > limits.TENSOR_ELEMENTS or length > limits.TENSOR_ELEMENTS:", layout("a shape whose product overflows")),
-    _off("tensors follow one another without gap or overlap", HEADER, "        if begin != position or end < begin:", plain("a gap"), plain("an overlap")),
-    _off("a tensor has the bytes of its shape", HEADER, "        if (end - begin) * 8 != count * bits:", plain("a shape that does not fit")),
-    _off("a tensor ends inside the file", HEADER, "        if end > available:", plain("fewer bytes than declared")),
-    _off("nothing follows the last tensor", HEADER, "    if position != available:", plain("bytes after the last")),
-    _off("only regular files are opened", "artifact/source.py", "        if not stat.S_ISREG(status.st_mode):", f"{CONTAINER}::test_only_a_regular_file_is_opened_and_no_more_of_it_is_read_than_needed"),
-    Guard("a model never writes to its file", "artifact/source.py", "access=mmap.ACCESS_COPY", "access=mmap.ACCESS_READ", (f"{CONTAINER}::test_a_model_never_writes_back_to_its_file",)),
-    Guard("a suffix that contradicts the bytes is refused", "foreign/sniff.py", "    if allowed is None or found in allowed", "    if True or found in allowed", (f"{CONTAINER}::test_the_bytes_decide_what_a_file_is[a holdfast file called .pkl]",)),
-    Guard("what a file would call is never made", PLAN, "            if CALL in table.fields:", "            if False:", ("tests/foreign/test_calls.py::test_a_call_of_a_class_that_the_caller_trusts_is_refused_too",)),
-    # manifest, seal, digests
-    _off("header and manifest are sealed", CONTENT, "    if check_seal and seal(raw_header, raw) != sealed:", flipped("loads", "manifest and seal")),
-    _off("a manifest has one form", CONTENT, "    if not same:", fragment("key twice, in a manifest")),
-    _off("nothing is in a file that its manifest does not name", CONTENT, "    if rest is not None:", layout("an extra tensor that the manifest does not name")),
-    _off("the content digest is of the content", CONTENT, "    if part.digest != content_digest(part.tree, part.tensors):", keys("content digest of something else")),
-    _off("digests are of the one kind", CONTENT, "    if not is_digest(text):", layout("a digest like sha256:00000")),
-    _off("tensors are aligned", CONTENT, "    if begin % ALIGN:", layout("a tensor that is not aligned")),
-    _off("header and manifest agree", CONTENT, "        if entry.dtype != dtype or (shape is not None and entry.shape != shape):", layout("a tensor of another dtype than its manifest says")),
-    _off("a tree matches its digest", "artifact/load.py", "        if PREFIX + blake3(raw).hexdigest() != place.digest:", flipped("loads", "tree")),
-    Guard("tensors match their digests", "artifact/tensors.py", "    if PREFIX + blake3(np.frombuffer(raw, np.uint8) if len(raw) else b\"\").hexdigest() != place.digest:", "    if False:", (flipped("loads", "tensors"),)),
-    _off("padding is zero", "artifact/load.py", "                if any(self.source.private(self.header.data_start + begin, end - begin)):", flipped("verify", "padding")),
-    # compression
-    _off("a compressed tensor is not larger than its bytes can be", "artifact/compression.py", "    if size > limits.SMALL_DECODED and size > limits.DECODED_BYTES_PER_STORED * len(stored):", compressed("a tensor that declares 8 TiB")),
-    # the tree
-    _off("a tree has one encoding", "native/codec.py", "    if not same:", encoding("an integer in two bytes")),
-    _off("a newer tree is refused", "native/codec.py", "        if version is not None and version != t.TREE_VERSION:", encoding("a tree of version 2")),
-    _off("tables have rows", GRAPH, "        if counts and min(counts) < 1:", structure("a table without rows")),
-    _off("nodes are bounded", GRAPH, "        if self.total > limits.NODES:", structure("a tree of 300 million nodes")),
-    _off("tables are in order", GRAPH, "            if now < phase:", structure("a list before a tuple")),
-    _off("fields are named once", GRAPH, "            if len(set(names)) != len(names):", structure("a key twice")),
-    _off("every field has a column", GRAPH, "            if len(table.columns) != len(names):", structure("a field without a column")),
-    _off("shapes fit their axes", GRAPH, "            if not 0 <= table.ndim <= limits.DIMENSIONS or len(table.shapes) != rows * table.ndim:", structure("an array of 65 axes"), structure("an array of -1 axes")),
-    _off("tensors are used in order and once", GRAPH, "            if table.tensor != taken:", structure("a tensor that starts below zero"), structure("a tensor that starts elsewhere")),
-    _off("every tensor is used", GRAPH, "        if taken != tensors:", structure("a tensor that no table uses")),
-    _off("numbers have their bytes", GRAPH, "            if len(table.data) != rows * parse_dtype(table.dtype).itemsize:", structure("numbers of fewer rows than bytes")),
-    _off("columns have their rows", GRAPH, "            if len(column.values) != rows:", structure("a column that is too short")),
-    _off("references lead somewhere", GRAPH, "        if nodes and (min(nodes) < 0 or max(nodes) >= self.total):", structure("a reference that dangles"), structure("a reference below zero")),
-    _off("references lead to what is there already", GRAPH, "        if below < self.total and any(below <= node < self.shells for node in nodes):", structure("a tuple of itself"), structure("a tuple of a later tuple")),
-    _off("windows stay inside their bytes", GRAPH, "            if low < 0 or high + itemsize > size:", structure("a view that ends behind its bytes"), structure("a view that begins before its bytes")),
-    _off("a small tree cannot ask for much", GRAPH, "        if nbytes is not None and self.cells_seen > limits.FREE_CELLS + limits.CELLS_PER_BYTE * nbytes:", bomb("a list of 2**34 times None")),
-    _off("keys can be hashed in time", GRAPH, "        if self.keyed:", f"{TREE}::test_a_key_that_takes_for_ever_to_hash_is_refused[a key of 2**60 parts]"),
-    # building
-    _off("sets and dicts hold what the file says", "frameworks/making.py", "    if len(made) != count:", structure("a set with an item twice")),
-    _off("attributes shadow nothing", "frameworks/objects.py", "        if found is not None and field not in slots and (callable(found) or hasattr(type(found), \"__get__\")):", state("the attribute predict of an estimator")),
-    _off("dunder attributes are refused", "frameworks/objects.py", "        if field.startswith(\"__\") and field.endswith(\"__\"):", state("the attribute __del__ of an estimator"), state("the attribute __call__ of an estimator")),
-    Guard("classes with hooks of their own are refused", BUILDING, "else problem(cls)", "else None", (state("a trusted class with __setstate__"),)),
-    _off("a name is the defining name", "frameworks/names.py", "    if name_of(found) != name:", state("a trusted alias of a class")),
-    # dtypes
-    _off("a dtype has one form", "values/dtypes.py", "    if dtype_text(dtype) != text:", dtype("an array of structures: white space")),
-    # trust
-    _off("nothing untrusted is built", PLAN, "    if refused:", untrusted("an object of os.system"), untrusted("the function builtins.eval")),
-    _off("a type is built in its own way", PLAN, '            if (entry.how == "record") is not (type(table) is t.Records):', state("an estimator as a value")),
-    Guard("state is checked against the list", PLAN, "            check_table(view, index, entry)\n    for index", "            pass\n    for index", (state("coef_ is missing"), state("coef_ is 'x'"))),
-    _off("native state is checked", PLAN, "            if validator is not None:", sparse("csr_matrix: an index behind the last")),
-    _off("attributes are there", "trust/schema.py", "    if missing:", state("coef_ is missing")),
-    _off("lengths agree", "trust/schema.py", "        if a is not None and b is not None and a != b:", state("n_features_in_ is not the width of coef_")),
-    Guard("an attribute has one of its kinds", "trust/schema.py", "        if not _fits(kind, allowed):\n            row =", "        if False:\n            row =", (state("n_iter_ is True"),)),
-    _off("an attribute beside the class is plain data", "trust/schema.py", '        if kind not in PLAIN_KINDS and not kind.startswith(("array:", "number:", "type:pandas.", "type:datetime.", "type:collections.")):', state("an attribute that is not of the class, and no plain data")),
-    _off("pointers of sparse matrices ascend", SPARSE, "    if (wrong := indptr[1:] < indptr[:-1]).any():", sparse("csr_matrix: pointers that go back and end right")),
-    _off("pointers of sparse matrices end with the entries", SPARSE, "    if indptr[-1] != len(indices):", sparse("csr_matrix: pointers that end early")),
-    _off("pointers of sparse matrices start at zero", SPARSE, "    if indptr[0] != 0:", sparse("csr_matrix: pointers that start late")),
-    Guard("trees are not too deep", "trust/state/tree_levels.py", '    else:\n        refuse(', "    if False:\n        refuse(", ("tests/trust/test_state_xgboost.py::test_levels_are_counted_and_a_circle_has_no_end",)),
-    Guard("a recurrent layer has a mode of its class", "trust/state/torch_layers.py", 'MODES[kind])]\n    inputs, hidden, layers = (integer(fields, name, where, 1, MOST) for name in ("input_size", "hidden_size", "num_layers"))\n    projected', 'tuple(GATES))]\n    inputs, hidden, layers = (integer(fields, name, where, 1, MOST) for name in ("input_size", "hidden_size", "num_layers"))\n    projected', ("tests/trust/test_state_torch.py::test_a_layer_that_does_not_fit_is_refused[a GRU, plain as LSTM]",)),
-    _off("there is no switch that trusts everything", "trust/policy.py", "    if given is True or given is False:", policy("True")),
-    _off("a bare string is no list", "trust/policy.py", "    if isinstance(given, str):", policy("'acme.Model'")),
-    _off("there are no wildcards", "trust/policy.py", "    if \"*\" in name:", policy("['acme.*']")),
-    _off("__main__ is given as a class", "trust/policy.py", '    if name.startswith("__main__."):', policy("['__main__.Model']")),
-    # text
-    Guard("what is shown is escaped", "errors.py", "shown = shown.translate(_CONTROL)", "shown = shown", (f"{TEXT}::test_an_inspection_shows_text_escaped_and_keeps_it_as_data[a colour]",)),
-)  # fmt: skip
-
-
-_STATE = "trust/state/"
-_FIELDS = "tests/trust/test_state_fields.py"
-_OTHERS = "tests/trust/test_state_others.py"
-MODULES: dict[str, tuple[str, ...]] = {
-    HEADER: (LIMITS, JSON, ARRAYS, CONTAINER),
-    CONTENT: (LIMITS, CONTAINER, JSON, ARRAYS),
-    "native/codec.py": (LIMITS, TREE),
-    GRAPH: (LIMITS, TREE),
-    "values/dtypes.py": (LIMITS, ARRAYS, "tests/foreign/test_dtypes.py"),
-    "values/hashes.py": (TREE,),
-    BUILD: (TREE, TYPES, TEXT, ARRAYS),
-    BUILDING: (TREE, TYPES, TEXT, ARRAYS),
-    "frameworks/making.py": (TREE, TYPES, TEXT, ARRAYS),
-    "artifact/compression.py": (ARRAYS,),
-    "artifact/source.py": (LIMITS, CONTAINER),
-    PLAN: (TYPES,),
-    "trust/policy.py": (TYPES,),
-    "trust/schema.py": (TYPES,),
-    **{
-        f"{_STATE}{name}.py": (f"tests/trust/test_state_{tests}.py", _FIELDS)
-        for name, tests in {
-            "tree": "tree", "tree_walk": "tree", "hist_gradient_boosting": "hist_gradient_boosting", "neighbors": "neighbors",
-            "binary_tree": "neighbors", "sparse": "sparse", "svm": "svm", "clusters": "others", "encoders": "others", "others": "others",
-            "random_states": "others", "splines": "others", "columns": "others", "linear": "others", "fields": "tree",
-        }.items()
-    },
-    **{
-        f"{_STATE}{name}.py": (f"tests/trust/test_state_{tests}.py",)
-        for name, tests in {
-            "xgboost": "xgboost", "lightgbm": "lightgbm", "tree_levels": "xgboost", "catboost": "catboost", "catboost_info": "catboost", "flatbuffers": "catboost",
-            "keras": "keras", "torch_layers": "torch",
-        }.items()
-    },
-    f"{_STATE}torch_program.py": ("tests/hostile/test_hostile_programs.py",),
-    f"{_STATE}formula.py": ("tests/formula/test_files.py",),
-    "formula/parse.py": ("tests/formula/test_language.py",),
-    **{f"formula/{name}.py": ("tests/formula/test_language.py", "tests/formula/test_transformer.py", "tests/formula/test_files.py") for name in ("kinds", "columns", "state", "transformer")},
-    "formula/onnx_.py": ("tests/formula/test_onnx.py",),
-    "formula/pmml_.py": ("tests/formula/test_pmml.py",),
-}  # fmt: skip
-"""Modules of which every refusal is tried -> the files of tests that have to notice."""
-
-SECOND: dict[tuple[str, str], str] = {
-    (CONTENT, "found[1].data_offsets[1] % ALIGN"): "second: what follows the padding is looked at for its own alignment",
-    (BUILDING, "adapter is not None"): "second: the plan has compared the kind of table with the list",
-    ("artifact/compression.py", "len(raw) != size"): "second: a whole frame that declares its size decodes to that size, or is refused by zstd",
-    ("artifact/source.py", "isinstance(error, IsADirectoryError)"): "only where a folder cannot even be opened, as on Windows",
-    ("artifact/source.py", "closing.errno != errno.EBADF"): "only when closing a descriptor fails",
-}
-"""(module, condition) of a refusal behind another one -> why no test can reach it."""
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 def refusals(file: str) -> list[Guard]:
-    """Return every ``if`` of a module that does nothing but refuse."""
+    """Return every ``if`` of a module that does nothing but refuse. Its condition is still asked when it is taken away: what asking does is not the guard's."""
     text = (SOURCES / "holdfast" / file).read_text()
     found = []
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.If) and len(node.body) == 1 and not node.orelse and _refuses(node.body[0]):
             condition = ast.get_source_segment(text, node.test) or ""
             # the number of its line before it, since the same condition may stand in several places
-            found.append(Guard(" ".join(condition.split()), file, f"{node.test.lineno}\0{condition}", "False", MODULES[file]))
+            found.append(Guard(" ".join(condition.split()), file, f"{node.test.lineno}\0{condition}", f"(({condition}) and False)", MODULES[file]))
     return sorted(found, key=lambda guard: int(guard.old.partition("\0")[0]))
 
 
@@ -294,7 +68,7 @@ def without(guard: Guard, text: str) -> str | None:
 
 
 class Result(NamedTuple):
-    """What came of one guard."""
+    """What came of one guard: a problem, or the test that misses it, or neither where ``SECOND`` says why there is no such test."""
 
     guard: Guard
     problem: str
@@ -302,61 +76,88 @@ class Result(NamedTuple):
 
 
 def copied(folder: str) -> Path:
-    """Return a copy of the sources, without compiled files."""
-    target = Path(folder) / "src"
-    shutil.copytree(SOURCES, target, ignore=shutil.ignore_patterns("__pycache__"))
+    """Return a copy of the project, without what is made in it: with a guard taken away, a test may write wherever it runs."""
+    target = Path(folder) / "project"
+    shutil.copytree(ROOT, target, ignore=lambda place, names: [one for one in names if one == "__pycache__" or (place == str(ROOT) and one.startswith(".") and one != ".ci")])
     return target
 
 
-def run_tests(sources: Path, tests: list[str], first: bool = False) -> tuple[int, set[str], str]:
-    """Run tests against some sources; return the exit code, the node ids that failed, and the last lines. The code -1 is a run without end, or one that a signal ended."""
-    environment = dict(os.environ, PYTHONPATH=str(sources), PYTHONDONTWRITEBYTECODE="1", OPENBLAS_NUM_THREADS="1", OMP_NUM_THREADS="1")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=no", "-rfE", "-m", "not long", *(["-x"] if first else []), *tests]
-    try:
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return -1, set(tests), ""
-    if done.returncode < 0:  # a missing guard may end the process, or hang it
-        return -1, set(tests), ""
-    lines = [line.split(" ", 1)[1] for line in done.stdout.splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    return done.returncode, {line.partition(" - ")[0] for line in lines}, " / ".join((done.stdout + done.stderr).strip().splitlines()[-12:])
-
-
-def try_guard(guard: Guard, sources: Path, healthy: set[str]) -> Result:
-    """Take one guard away and see what its tests say."""
-    path = sources / "holdfast" / guard.file
+def try_guard(guard: Guard, warm: Warm, tests: list[str]) -> Result:
+    """Take one guard away and see what some tests say."""
+    path = warm.project / "src" / "holdfast" / guard.file
     text = path.read_text()
     changed = without(guard, text)
     if changed is None:
         return Result(guard, f"its text is not once in {guard.file}", "")
-    sick = [test for test in guard.tests if test not in healthy]
-    if sick:
-        return Result(guard, f"its test does not pass as it is: {sick[0]}", "")
     try:
-        path.write_text(changed)
-        code, failed, said = run_tests(sources, list(guard.tests), first=True)
+        warm.write(path, changed)
+        ran = warm.run(tests, first=True)
     finally:
-        path.write_text(text)
-    if code not in (0, 1, -1):
-        return Result(guard, f"the tests did not run without it (exit code {code}): {said}", "")
-    return Result(guard, "" if failed else "no test fails without it", sorted(failed)[0] if failed else "")
+        warm.write(path, text)
+    if ran.failed and ran.code in (1, -1):
+        return Result(guard, "", ran.failed[0])
+    return Result(guard, MISSED if ran.code in (0, 1, 4) else f"the tests did not run without it (exit code {ran.code}): {ran.said}", "")
+
+
+MISSED = "no test fails without it"
+REACHED = """
+import os
+def reached(number):
+    try:
+        with open({log!r}, "a") as log:
+            log.write(f"{{number}} {{os.environ.get('PYTEST_CURRENT_TEST', '').rpartition(' ')[0]}}\\n")
+    except OSError:
+        pass
+    return True
+"""
+
+
+def reaching(guards: list[Guard], warms: list[Warm]) -> dict[Guard, list[str]]:
+    """Return the tests that come to some refusals, by one run of all tests of their modules. A refusal that no test comes to is one that no test can miss."""
+    logs = [warm.project.parent / "reached" for warm in warms]
+    places: dict[str, list[tuple[int, Guard]]] = {}
+    for number, guard in enumerate(guards):
+        places.setdefault(guard.file, []).append((number, guard))
+    changed = []
+    for warm, log in zip(warms, logs, strict=True):
+        log.write_text("")
+        (warm.project / "src" / "holdfast" / "reached.py").write_text(REACHED.format(log=str(log)))
+        for file, found in places.items():
+            path = warm.project / "src" / "holdfast" / file
+            changed.append((warm, path, path.read_text()))
+            text = changed[-1][-1]
+            # from the last to the first, so that the numbers of lines stay true
+            for number, guard in reversed(found):
+                condition = guard.old.partition("\0")[2]
+                text = without(guard._replace(new=f"(({condition}) and __import__('holdfast.reached', fromlist=['reached']).reached({number}))"), text) or text
+            warm.write(path, text)
+    try:
+        share(warms, dict.fromkeys(test for guard in guards for test in guard.tests), lambda test, warm: warm.run([test]))
+    finally:
+        for warm, path, text in changed:
+            warm.write(path, text)
+    tests: dict[Guard, list[str]] = {}
+    for line in "".join(log.read_text() for log in logs).splitlines():
+        number, _, test = line.partition(" ")
+        own = tests.setdefault(guards[int(number)], [])
+        if test and test not in own:
+            own.append(test)
+    return tests
 
 
 def table(results: list[Result]) -> str:
     """Return the page: one line a guard."""
+    own = [one for one in results if _found(one.guard)]
+    missed = sum(bool(one.failed) for one in own)
     lines = [
         "# Guards, and the test that misses each",
         "",
-        "Made by `python tools/guards.py`, which takes every guard out of a copy of the sources in turn and runs its test.",
+        "Made by `python tools/guards.py`, which takes every guard out of a copy of the sources in turn and runs the test that stands here; where that one",
+        "does not fail, those that come to the guard.",
         "",
         "| what holds | where | the test that fails without it |",
         "| --- | --- | --- |",
-    ]
-    for one in results:
-        lines += [] if _found(one.guard) else [f"| {one.guard.what} | `{one.guard.file}` | {_outcome(one)} |"]
-    own = [one for one in results if _found(one.guard)]
-    missed = sum(bool(one.failed) for one in own)
-    lines += [
+        *(_row(one.guard.what, one) for one in results if not _found(one.guard)),
         "",
         "## Every refusal in these modules",
         "",
@@ -364,7 +165,7 @@ def table(results: list[Result]) -> str:
         "",
         "| taken away | where | a test that fails without it |",
         "| --- | --- | --- |",
-        *(f"| `{_cell(one.guard.what[:90])}` | `{one.guard.file}` | {_outcome(one)} |" for one in own),
+        *(_row(f"`{one.guard.what}`", one) for one in own),
     ]
     return "\n".join(lines) + "\n"
 
@@ -373,52 +174,111 @@ def _found(guard: Guard) -> bool:
     return "\0" in guard.old
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+def _row(what: str, one: Result) -> str:
+    said = f"`{one.failed}`" if one.failed else SECOND.get((one.guard.file, one.guard.what)) or f"**{one.problem}**"
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in (what, f"`{one.guard.file}`", said)) + " |"
 
 
-def _outcome(one: Result) -> str:
-    if one.failed:
-        return f"`{_cell(one.failed.partition('::')[2] or one.failed)[:110]}`"
-    why = SECOND.get((one.guard.file, one.guard.what))
-    return why or f"**{one.problem}**"
+def remembered() -> dict[tuple[str, str], list[str]]:
+    """Return (module, condition) -> the tests that missed it, as the page has them."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for line in PAGE.read_text().splitlines() if PAGE.exists() else ():
+        cells = [cell.replace("\\|", "|") for cell in re.split(r"(?<!\\) \| ", line.removeprefix("| ").removesuffix(" |"))]
+        if len(cells) == 3 and cells[2].startswith("`tests/"):
+            found.setdefault((cells[1].strip("`"), cells[0].removeprefix("`").removesuffix("`")), []).append(cells[2].strip("`"))
+    return found
+
+
+def _as_it_was(guard: Guard, known: dict[tuple[str, str], list[str]]) -> Result:
+    """Return what the page has of a guard that is not tried now."""
+    tests = list(guard.tests) if not _found(guard) else known.get((guard.file, guard.what), [])
+    return Result(guard, "" if tests else "not tried", tests.pop(0) if tests else "")
+
+
+def share(warms: list[Warm], work: Iterable[T], do: Callable[[T, Warm], R]) -> list[R]:
+    """Do all work, each piece in a process that is idle."""
+    idle: SimpleQueue[Warm] = SimpleQueue()
+    for warm in warms:
+        idle.put(warm)
+
+    def one(piece: T) -> R:
+        warm = idle.get()
+        try:
+            return do(piece, warm)
+        finally:
+            idle.put(warm)
+
+    with ThreadPoolExecutor(len(warms)) as pool:
+        return list(pool.map(one, work))
+
+
+def sick(tests: set[str], warms: list[Warm]) -> dict[str, str]:
+    """Return the tests that fail although no guard is taken away -> what is said of them. Such a test misses nothing."""
+    files: dict[str, list[str]] = {}
+    for test in sorted(tests):
+        files.setdefault(test.partition("::")[0], []).append(test)
+
+    def run(tests: list[str], warm: Warm) -> dict[str, str]:
+        ran = warm.run(tests)
+        return dict.fromkeys(tests if ran.code not in (0, 1) else ran.failed, ran.said)
+
+    return {test: said for found in share(warms, files.values(), run) for test, said in found.items()}
 
 
 def main() -> int:
     """Try all guards, or those whose line holds a word."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--only", default="", help="try only guards whose text or file holds this")
+    parser.add_argument("--only", default="", help="try only guards whose file or text holds this, and leave the other lines of the page as they are")
+    parser.add_argument("--fresh", action="store_true", help="forget which test missed a guard the last time, and try those too that SECOND has a reason for")
     arguments = parser.parse_args()
     every = [*GUARDS, *(guard for file in MODULES for guard in refusals(file))]
-    chosen = [guard for guard in every if arguments.only in f"{guard.what} {guard.file}"]
+    chosen = [guard for guard in every if arguments.only in f"{guard.file} {guard.what}"]
+    known = remembered()
+
+    def told(result: Result) -> Result:
+        sys.stdout.write(f"{'MISS' if result.problem else 'ok  '} {result.guard.file} {result.guard.what}{': ' if result.problem else ''}{result.problem}\n")
+        sys.stdout.flush()
+        return result
+
+    def attempt(guard: Guard, warm: Warm) -> Result:
+        key = (guard.file, guard.what)
+        if not _found(guard):
+            return told(try_guard(guard, warm, list(guard.tests)))
+        if key in SECOND and not arguments.fresh:
+            return Result(guard, "", "")
+        tests = [] if arguments.fresh else known.get(key, [])
+        result = try_guard(guard, warm, tests) if tests else Result(guard, MISSED, "")
+        return result if result.problem else told(result)
+
+    def again(guard: Guard, warm: Warm) -> Result:
+        # a test on PostgreSQL starts a server
+        tests = sorted(reached.get(guard, []), key=lambda test: "postgresql" in test)
+        if not tests:
+            return told(Result(guard, "no test comes to it", ""))
+        # the first ones by themselves, for nearly always one of them fails
+        result = try_guard(guard, warm, tests[:3])
+        return told(try_guard(guard, warm, tests[3:40]) if result.problem and tests[3:] else result)
+
     with tempfile.TemporaryDirectory() as first, tempfile.TemporaryDirectory() as second:
-        idle: SimpleQueue[Path] = SimpleQueue()
-        for folder in (first, second):
-            idle.put(copied(folder))
-        tests = list(dict.fromkeys(test for guard in chosen for test in guard.tests))
-        code, failed, said = run_tests(SOURCES, tests)
-        if code not in (0, 1):
-            sys.stderr.write(f"the tests do not run as it is (exit code {code}); is every one of them there? {said}\n")
-            return 1
-        healthy = {test for test in tests if not any(one == test or one.startswith((f"{test}::", f"{test}[")) for one in failed)}
-
-        def attempt(guard: Guard) -> Result:
-            sources = idle.get()
-            try:
-                result = try_guard(guard, sources, healthy)
-            finally:
-                idle.put(sources)
-            sys.stdout.write(f"{'MISS' if result.problem else 'ok  '} {guard.file} {guard.what}{': ' if result.problem else ''}{result.problem}\n")
-            sys.stdout.flush()
-            return result
-
-        with ThreadPoolExecutor(2) as pool:
-            results = list(pool.map(attempt, chosen))
-    missed = [one for one in results if one.problem and (one.guard.file, one.guard.what) not in SECOND]
-    if not arguments.only:
-        PAGE.write_text(table(results))
-    sys.stdout.write(f"{len(results) - len(missed)} of {len(results)} guards are missed by a test when they are taken away\n")
-    return 1 if missed else 0
+        warms = [Warm(copied(folder)) for folder in (first, second)]
+        try:
+            tried = share(warms, chosen, attempt)
+            missed = [one.guard for one in tried if one.problem and _found(one.guard)]
+            reached = reaching(missed, warms)
+            found = {one.guard: one for one in (*tried, *share(warms, missed, again))}
+            tried = [found[one.guard] for one in tried]
+            ill = sick({one.failed for one in tried if one.failed}, warms)
+        finally:
+            for warm in warms:
+                warm.close()
+    tried = [one._replace(problem=f"its test does not pass as it is: {one.failed}", failed="") if one.failed in ill else one for one in tried]
+    left = [one for one in tried if one.problem and (one.guard.file, one.guard.what) not in SECOND]
+    found = {one.guard: one for one in tried}
+    PAGE.write_text(table([found.get(guard) or _as_it_was(guard, known) for guard in every]))
+    sys.stdout.write("".join(f"{test} does not pass as it is: {said}\n" for test, said in ill.items()))
+    sys.stdout.write("".join(f"MISS {one.guard.file} {one.guard.what}: {one.problem}\n" for one in left))
+    sys.stdout.write(f"{len(tried) - len(left)} of {len(tried)} guards are missed by a test when they are taken away, or have a reason\n")
+    return 1 if left else 0
 
 
 if __name__ == "__main__":

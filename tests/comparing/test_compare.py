@@ -177,6 +177,18 @@ class Mean:
         return np.full(len(rows), 0.5)
 
 
+class Pair:
+    def predict(self, rows: Any) -> Any:
+        return np.full(len(rows), 0.5), np.zeros(len(rows))
+
+
+def test_outputs_of_other_names_are_said_and_not_compared() -> None:
+    found = holdfast.compare(Mean(), Pair(), on=X, trusted=[Mean, Pair], limits={"agreement": 0.0})
+    assert found.predictions == []
+    assert found.not_asked == ["given rows, predict: the answers cannot be compared (the outputs are one array and [0], [1])"]
+    assert not found.passed
+
+
 def test_a_model_that_cannot_be_loaded_here_is_said_and_not_raised() -> None:
     blob = holdfast.dumps(Mean(), example=X[:3])
     found = holdfast.compare(blob, pipeline(), limits={"agreement": 0.0})

@@ -24,6 +24,9 @@ class StubRegistry:
         busy: how many requests are answered with 503 first.
         realm: what is said of where tokens come from.
         mounts: whether a blob of one repository may be asked to stand in another; each has its own then. None: one holds what all hold.
+        token: what is given there.
+        says_where: whether it says where an upload goes on.
+        has: what it says that it has of an upload, when that is not so.
     """
 
     def __init__(self) -> None:
@@ -35,6 +38,9 @@ class StubRegistry:
         self.mounts: bool | None = None
         self.places: set[tuple[str, str]] = set()
         self.homes: dict[str, str] = {}
+        self.token: Any = "good"
+        self.says_where = True
+        self.has: str | None = None
         self.blobs: dict[str, bytes] = {}
         self.manifests: dict[tuple[str, str], bytes] = {}
         self.uploads: dict[str, bytearray] = {}
@@ -92,7 +98,7 @@ def _handler(stub: StubRegistry) -> Any:
                 if self.headers.get("Authorization") != "Basic " + base64.b64encode(b"ann:secret").decode():
                     self.answer(401, b"wrong password")
                 else:
-                    self.answer(200, json.dumps({"token": "good"}).encode())
+                    self.answer(200, json.dumps({"token": stub.token}).encode())
                 return
             if stub.busy:
                 stub.busy -= 1
@@ -115,7 +121,7 @@ def _handler(stub: StubRegistry) -> Any:
                 id_ = uuid.uuid4().hex
                 stub.uploads[id_] = bytearray()
                 stub.homes[id_] = found[1]
-                self.answer(202, Location=f"/up/{id_}?state=1")
+                self.answer(202, **({"Location": f"/up/{id_}?state=1"} if stub.says_where else {}))
             elif found := re.fullmatch(r"/up/(.+)", path):
                 self.upload(found[1], query, body)
             elif found := re.fullmatch(r"/(?:v2/.+/blobs|cdn)/(sha256:[0-9a-f]+)", path):
@@ -152,7 +158,7 @@ def _handler(stub: StubRegistry) -> Any:
             if held is None:
                 self.answer(404, b"{}")
             elif self.command == "GET":
-                self.answer(204, Location=f"/up/{id_}?state=2", Range=f"0-{max(0, len(held) - 1)}")
+                self.answer(204, Location=f"/up/{id_}?state=2", Range=stub.has or f"0-{max(0, len(held) - 1)}")
             elif self.command == "PATCH":
                 if not stub.chunks:
                     self.answer(405, b"{}")

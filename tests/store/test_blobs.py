@@ -14,13 +14,14 @@ import numpy as np
 import pytest
 from blake3 import blake3
 
-from holdfast.errors import NotFound, StoreError, Truncated, Unavailable
+from holdfast.errors import NoSpace, NotFound, StoreError, Truncated, Unavailable
 from holdfast.store.blobs import Blobs
 from holdfast.store.blobs.cached import CachedBlobs
 from holdfast.store.blobs.local import LocalBlobs
 from holdfast.store.blobs.memory import MemoryBlobs
 from holdfast.store.blobs.places import bucket
 from holdfast.store.blobs.probe import probe
+from holdfast.store.blobs.remote import _Counted
 from holdfast.store.blobs.wrapped import ReadOnlyBlobs, RetryingBlobs
 from tests.store.conftest import KEYS
 from tests.store.real import CREATES
@@ -102,6 +103,22 @@ def test_an_object_is_written_over(place: Blobs) -> None:
 def test_another_number_of_bytes_than_announced_leaves_nothing(place: Blobs, size: int) -> None:
     with pytest.raises((Truncated, Unavailable), match=r"bytes"):
         place.put("layouts/aa/x", [b"12", b"345"], size)
+    assert place.size("layouts/aa/x") is None
+
+
+@pytest.mark.parametrize(("size", "said"), [(4, "1 bytes more were given for the object x than announced"), (6, "1 bytes fewer were given")])
+def test_bytes_on_their_way_are_counted(size: int, said: str) -> None:
+    with pytest.raises(Truncated, match=said):
+        list(_Counted([b"12", b"", b"345"], size, "x", "there"))
+
+
+def test_what_the_giver_of_bytes_says_comes_through_as_it_is(place: Blobs) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield b"12"
+        raise NoSpace("the other disk is full", file="elsewhere")
+
+    with pytest.raises(NoSpace, match=r"^elsewhere: the other disk is full$"):
+        place.put("layouts/aa/x", pieces(), 5)
     assert place.size("layouts/aa/x") is None
 
 

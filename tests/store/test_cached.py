@@ -169,7 +169,7 @@ def test_a_folder_that_others_may_write_to_is_refused(inner: Counting, tmp_path:
     link.symlink_to(tmp_path)
     (tmp_path / "file").write_bytes(b"")
     for one in (folder, link, tmp_path / "file"):
-        with pytest.raises(Unavailable, match="not yours alone to write to; take it away, or connect with another one: cache="):
+        with pytest.raises(Unavailable, match=f"^{one}: this folder for the cache of blobs is not yours alone to write to; take it away, or connect with another one: cache="):
             CachedBlobs(inner, str(one))
     with pytest.raises(Unavailable, match="the cache of blobs cannot be made"):
         CachedBlobs(inner, str(tmp_path / "file" / "below"))
@@ -193,6 +193,18 @@ def test_a_full_disk_is_told_and_leaves_nothing(inner: Counting, place: CachedBl
     assert os.listdir(tmp_path / "cache" / "tmp") == []
     with pytest.raises(NotFound, match="is not there"):
         place.open("blobs/aa/" + "0" * 64)
+
+
+def test_what_a_bucket_says_is_not_said_of_the_cache(inner: Counting, place: CachedBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error of the server is an `OSError` as well, and is about the server."""
+    name = _put(inner, os.urandom(2 << 20))
+
+    def gone(*_: Any) -> str:
+        raise Unavailable("the server is gone", file="there")
+
+    monkeypatch.setattr(cached, "_transfer", gone)
+    with pytest.raises(Unavailable, match=r"^there: the server is gone$"):
+        place.open(name)
 
 
 def test_check_looks_at_the_bucket_and_not_at_the_cache(inner: Counting, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from sklearn.linear_model import LogisticRegression
 
 import holdfast
 from holdfast.errors import FormatError, NotFound, UnsupportedModel
+from holdfast.store import importing
 from holdfast.store.mlflow_registry import folder_of
 from holdfast.store.store import Store
 from tests.store.conftest import At
@@ -163,6 +164,17 @@ def test_a_number_that_is_taken_is_refused_or_counted_on(registry: Path, store: 
     assert (first.status, second.status) == ("refused", "imported")
     assert "churn:1 is another version there" in first.reason
     assert [one.ref for one in store.transfer.import_mlflow(registry, ["churn"], renumber=True)] == ["churn:4", "churn:3"]
+
+
+@pytest.mark.parametrize(("answers", "reason"), [((5, False), "does not answer to 5 rows as it did"), ((0, None), "")])
+def test_a_model_that_answers_otherwise_is_not_taken_in(registry: Path, store: Store, monkeypatch: pytest.MonkeyPatch, answers: tuple[int, bool | None], reason: str) -> None:
+    """One that cannot be asked comes in if it holds the same content."""
+    monkeypatch.setattr(importing, "asked", lambda *_: answers)
+    first = store.transfer.import_mlflow(registry, ["churn"])[0]
+    assert first.status == ("refused" if reason else "imported")
+    assert reason in first.reason
+    monkeypatch.setattr(importing, "told_digest", lambda _: "blake3:" + "0" * 64)
+    assert store.transfer.import_mlflow(registry, ["fraud"])[0].status == "refused"
 
 
 def test_a_registry_that_was_moved_is_found(registry: Path, store: Store, tmp_path: Path) -> None:

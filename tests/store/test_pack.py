@@ -16,11 +16,12 @@ import numpy as np
 import pytest
 
 import holdfast
-from holdfast.artifact.atomic import Sink
+from holdfast.artifact.atomic import Sink, replacing
 from holdfast.artifact.source import buffer_source
 from holdfast.errors import Conflict, Corrupt, FormatError, HoldfastError, LimitExceeded, NotFound, Truncated, Unavailable
 from holdfast.store.objects import Layout, to_json
 from holdfast.store.oci import documents, tar
+from holdfast.store.oci.pack import Pack
 from holdfast.store.store import Store
 from holdfast.store.transfer import Transfer
 from holdfast.values import limits
@@ -125,7 +126,7 @@ def test_a_number_that_is_taken_is_refused_and_then_counted_on(packed: Path, tmp
     there.close()
 
 
-def test_what_cannot_be_packed_is_refused(store: Store, tmp_path: Path, at: At) -> None:
+def test_what_cannot_be_packed_is_refused(store: Store, tmp_path: Path, at: At, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = holdfast.connect(at(tmp_path / "empty"))
     target = tmp_path / "x.tar"
     with pytest.raises(NotFound, match="there is no version churn:9"):
@@ -143,9 +144,16 @@ def test_what_cannot_be_packed_is_refused(store: Store, tmp_path: Path, at: At) 
         store.transfer.pack(target, exports={"churn:1": [tmp_path / "c.onnx"] * 2})
     with pytest.raises(LimitExceeded, match="500 layers"):
         store.transfer.pack(target, exports={"churn:1": [tmp_path / "c.onnx"] * 500})
+    with monkeypatch.context() as smaller:
+        smaller.setattr(documents, "MANIFEST_BYTES", 100)
+        with pytest.raises(LimitExceeded, match="bytes of manifest; registries take 500 and 100: give fewer exports"):
+            store.transfer.pack(target)
     large = max(store.blobs.list("blobs/"), key=lambda one: one.size)
     store.blobs.put(large.name, [bytes(large.size)], large.size)
     with pytest.raises(Corrupt, match="do not match their digest"):
+        store.transfer.pack(target)
+    store.blobs.delete(large.name)
+    with pytest.raises(NotFound, match="is not there; holdfast check names the versions that this hurts"):
         store.transfer.pack(target)
     assert not target.exists()
     assert [one.name for one in tmp_path.iterdir() if one.name.endswith(".tmp")] == []
@@ -387,7 +395,7 @@ def with_key(**more: Any) -> Callable[[Any], Any]:
         ("holdfast/blobs.json", lambda told: {"blobs": {"blake3:../../../x": next(iter(told["blobs"].values()))}}, "what is no blob"),
         ("holdfast/blobs.json", lambda told: {"blobs": {key: [one[0], 10**15, 10] for key, one in told["blobs"].items()}}, "no layer"),
         ("holdfast/blobs.json", lambda told: {"blobs": {key: [one[0], -5, 10] for key, one in told["blobs"].items()}}, "what is no blob"),
-        ("holdfast/blobs.json", lambda told: {"blobs": {key: [one[0], 0, 1] for key, one in told["blobs"].items()}}, "disagree|bytes"),
+        ("holdfast/blobs.json", lambda told: {"blobs": {key: [one[0], 0, 1] for key, one in told["blobs"].items()}}, "two versions disagree about the bytes of blobs/"),
         ("holdfast/blobs.json", lambda told: {"blobs": {}}, "is not there|a version needs it"),
         ("manifest", lambda told: told["layers"].pop(0), "no document|belongs to nothing"),
         ("manifest", lambda told: told["layers"][0].update(digest="sha256:../../x"), "no SHA-256"),
@@ -399,6 +407,34 @@ def with_key(**more: Any) -> Callable[[Any], Any]:
 def test_documents_that_lie_are_refused(packed: Path, tmp_path: Path, path: str, change: Callable[[Any], Any], match: str) -> None:
     """Whoever makes a pack can make its digests hold; what it says must still be something that a store could hold."""
     refused(rewritten(packed, lambda found: swap(found, path, change)), tmp_path, FormatError, match)
+
+
+def test_what_a_pack_lacks_is_said(packed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is read of a pack but what it was found to hold when it was opened."""
+    card = "blake3:" + "ab" * 32
+    refused(rewritten(packed, lambda found: swap(found, "holdfast/version.json", with_key(card=card))), tmp_path, Corrupt, "could not stand in one store .the object blobs/ab/.* is not there")
+    refused(rewritten(packed, lambda found: found.__delitem__(next(at for at, (one, _) in enumerate(found) if one.name.startswith("blobs/")))), tmp_path, Corrupt, "the member blobs/.* is not there; get the file again")
+    with monkeypatch.context() as smaller:
+        smaller.setattr(documents, "MANIFEST_BYTES", 100)
+        refused(packed, tmp_path, LimitExceeded, "the document sha256:.* has .* bytes, more than 100")
+    (tmp_path / "changed.tar").write_bytes(packed.read_bytes().replace(b'"note":"first"', b'"note":"First"'))
+    with pytest.raises(Corrupt, match=r"the member blobs/sha256/.* does not match its digest"):
+        Transfer.open_pack(tmp_path / "changed.tar")
+    with pytest.raises(NotFound, match="is not there"):
+        Transfer.open_pack(packed).blobs.open("blobs/ab/" + "ab" * 32)
+
+
+def test_a_file_that_goes_along_and_is_damaged_is_not_written(packed: Path, tmp_path: Path) -> None:
+    data = packed.read_bytes()
+    (tmp_path / "changed.tar").write_bytes(data.replace(b"not really onnx", b"Not really onnx", 1))
+    with pytest.raises(Corrupt, match=r"the file model.onnx does not match its digest: damaged; get the file again"):
+        Pack(tmp_path / "changed.tar").write_exports(tmp_path / "out")
+    assert [one for one in (tmp_path / "out").rglob("*") if one.is_file()] == []
+
+
+def test_a_file_that_changes_while_it_is_packed_is_no_member(tmp_path: Path) -> None:
+    with replacing(tmp_path / "x.tar") as sink, pytest.raises(Truncated, match="3 bytes came of 5: changed while it was packed"):
+        tar.TarWriter(sink).blob([b"abc"], 5)
 
 
 def test_a_pack_without_versions_of_ours_is_refused(packed: Path, tmp_path: Path) -> None:
@@ -452,6 +488,8 @@ def test_headers_that_hold_no_numbers_are_refused() -> None:
             bad[148:156] = b"%06o\0 " % sum(bad[:512])
         with pytest.raises(FormatError, match="where a number should be"):
             tar.members(buffer_source(bytes(bad)))
+    with pytest.raises(Truncated, match="the file ends at byte 300, in the middle of a pack"):
+        tar.members(buffer_source(bytes(good[:300])))
     for told in (b"5 a=b\n\n", b"99 comment=x\n", b"x comment=y\n", b"12 comment=x"):
         head = bytearray(tar._header("PaxHeaders/x", len(told), b"x"))
         with pytest.raises(FormatError, match="extended header"):

@@ -150,6 +150,14 @@ def test_who_asks_is_said_when_it_is_asked(stub: StubRegistry, stores: tuple[Sto
     assert "secret" not in repr(place(stub, user="ann", password="secret"))
 
 
+@pytest.mark.parametrize("token", ["a b", 3, "x\r\nHost: elsewhere", "é", ""])
+def test_a_token_that_is_none_is_not_sent(stub: StubRegistry, stores: tuple[Store, Store], token: Any) -> None:
+    stub.auth, stub.token = "bearer", token
+    with pytest.raises(Unavailable, match="answer to the request for a token cannot be read"):
+        stores[0].transfer.push(place(stub, user="ann", password="secret"))
+    assert not [one for one in stub.told if one.startswith("Bearer")]
+
+
 def test_a_password_goes_nowhere_else(stub: StubRegistry, stores: tuple[Store, Store]) -> None:
     here, there = stores
     here.transfer.push(place(stub))
@@ -221,6 +229,31 @@ def test_a_part_that_breaks_off_is_sent_from_where_it_broke(stub: StubRegistry, 
     assert stub.count("PATCH", "/up/") == 5
     there.transfer.pull(place(stub), "churn:1")
     np.testing.assert_array_equal(there.load("churn:1")["body"], BODY)
+
+
+def test_a_document_that_breaks_off_is_fetched_again(stub: StubRegistry, stores: tuple[Store, Store]) -> None:
+    here, there = stores
+    here.transfer.push(place(stub))
+    stub.cut = 50
+    there.transfer.pull(place(stub), "churn:1")
+    assert there["churn:1"]._replace(proof=None) == here["churn:1"]._replace(proof=None)
+
+
+def test_an_upload_goes_where_the_registry_says_and_no_further(stub: StubRegistry, stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    stub.says_where = False
+    with pytest.raises(Corrupt, match="took an upload and does not say where it goes on"):
+        stores[0].transfer.push(place(stub))
+    stub.says_where = True
+    monkeypatch.setattr(uploading, "CHUNK", 500_000)
+    monkeypatch.setattr("holdfast.store.arriving.CHUNK", 100_000)
+    stub.cut_patch, stub.has = 200_000, "0-99999999"
+    with pytest.raises(Corrupt, match="says that it has 100000000 bytes of an upload of which it was sent 0 to 500000"):
+        stores[0].transfer.push(place(stub))
+    assert stub.manifests == {}
+    # what is no number is taken for nothing, and the whole part is sent again
+    for has in ("0-" + "9" * 5000, "0-²"):
+        stub.cut_patch, stub.has = 0, has
+        stores[0].transfer.push(place(stub), "churn:1")
 
 
 def test_a_busy_registry_is_asked_again_and_a_dead_one_given_up(stub: StubRegistry, stores: tuple[Store, Store]) -> None:
@@ -321,6 +354,17 @@ def test_a_registry_that_lies_is_not_believed(stub: StubRegistry, stores: tuple[
     assert there.models() == []
 
 
+def test_documents_that_are_too_large_or_missing_are_said(stub: StubRegistry, stores: tuple[Store, Store]) -> None:
+    here, there = stores
+    here.transfer.push(place(stub))
+    changed(stub, None, lambda told: [one.update(size=10**12) for one in told["layers"]])
+    with pytest.raises(LimitExceeded, match="MANIFEST_BYTES"):
+        there.transfer.pull(place(stub), "churn:1")
+    changed(stub, None, lambda told: told.update(layers=[]))
+    with pytest.raises(Corrupt, match=r"team/churn:1 has no document holdfast/version\.json"):
+        here.transfer.push(place(stub), "churn:1")
+
+
 def test_bytes_of_a_registry_are_compared(stub: StubRegistry, stores: tuple[Store, Store]) -> None:
     here, there = stores
     here.transfer.push(place(stub))
@@ -339,6 +383,16 @@ def test_bytes_of_a_registry_are_compared(stub: StubRegistry, stores: tuple[Stor
         stub.blobs[digest] = data
     assert count == 12  # four documents and two blobs, twice each
     large = max(good, key=lambda one: len(good[one]))
+    told = next(digest for digest, data in good.items() if b'"note":"first"' in data)
+    # such bytes have a meaning, and a layer of the right length is whole
+    for digest, bad, match in (
+        (told, good[told].replace(b'"note":"first"', b'"note":"First"'), f"the document {told} of team/churn:1 does not match its digest"), (large, good[large] + b"x", "goes on behind its"),
+        (large, good[large][:-1] + b"x", f"the layer {large} does not match its digest"),
+    ):  # fmt: skip
+        stub.blobs[digest] = bad
+        with pytest.raises((Corrupt, LimitExceeded), match=match):
+            there.transfer.pull(place(stub), "churn:1")
+        stub.blobs[digest] = good[digest]
     stub.blobs[large] = good[large][:-10]
     with pytest.raises((Unavailable, Corrupt)):
         there.transfer.pull(place(stub), "churn:1")

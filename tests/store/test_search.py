@@ -257,7 +257,8 @@ def test_cursors_are_of_their_question_and_nothing_else_is_one(store: Store) -> 
         [mark, absent, "text", model, n], [mark, absent, None, model, n], [mark, True, None, model, n], [mark, 1, value, model, n], [mark, absent, value, model, 2**40],
         [mark, absent, value, -1, n], [mark, absent, float("inf"), model, n], [mark, absent, True, model, n], [mark, absent, value, model, n, 1], [], 3, None, {"a": 1},
     ]  # fmt: skip
-    bad = ["", "!!", "ä", "x" * 20_000, "A" * 500, *[base64.urlsafe_b64encode(json.dumps(one).encode()).decode() for one in made]]
+    long = json.dumps([mark, absent, value, model, n]).encode() + b" " * 20_000
+    bad = ["", "!!", "ä", "x" * 20_000, "A" * 500, base64.urlsafe_b64encode(long).decode(), *[base64.urlsafe_b64encode(json.dumps(one).encode()).decode() for one in made]]
     for text in bad:
         with pytest.raises(InvalidQuery, match="no cursor"):
             store.search("n > 1", after=text)

@@ -68,7 +68,9 @@ def test_aliases_move_back_the_way_they_came(catalog: Store) -> None:
         catalog.rollback("churn@production")
     assert catalog.alias("churn@production", "churn:3").n == 3
     assert catalog.rollback("churn@production").n == 1
+    assert catalog.alias("churn@production", 1, why="it is there already, which is no move").n == 1
     told = [(one.kind, one.old, one.new, one.why) for one in catalog.history("churn@production")]
+    assert told[0] == ("rollback", 3, 1, "")
     assert told[-4:] == [("rollback", 3, 2, "bad"), ("alias", 2, 3, "to 3"), ("alias", 1, 2, "to 2"), ("alias", None, 1, "to 1")]
     assert [one.seq for one in catalog.history("churn")] == list(range(len(told) + 3, 0, -1))
 

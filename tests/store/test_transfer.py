@@ -15,10 +15,11 @@ import pytest
 import sqlalchemy as sa
 
 import holdfast
-from holdfast.errors import Conflict, Corrupt, NotFound, Unavailable
+from holdfast.errors import Conflict, Corrupt, LimitExceeded, NotFound, Unavailable
 from holdfast.store import arriving, carrying
 from holdfast.store.objects import Layout, Record, artifact_name, blob_name, layout_name, read_layout, read_record, to_json
 from holdfast.store.store import Store
+from holdfast.values import limits
 from tests.store.conftest import At
 
 BODY = np.random.default_rng(0).normal(size=200_000)  # 1.6 MB: a blob of its own
@@ -274,6 +275,48 @@ def test_a_layout_that_swaps_two_tensors_is_refused(stores: tuple[Store, Store])
     with pytest.raises(Corrupt, match=r"the layout gives .* other bytes than the manifest says"):
         there.transfer.pull(here)
     assert there.models() == []
+
+
+def test_sizes_that_are_others_than_those_of_the_catalog_are_refused(stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch) -> None:
+    here, there = stores
+    version = here.save(net(1), "churn")
+    large = max(here.blobs.list("blobs/"), key=lambda one: one.size)
+    data = here.blobs.get(large.name)
+    here.blobs.put(large.name, [data[:-1]], len(data) - 1)
+    with pytest.raises(Corrupt, match=f"has {large.size - 1} bytes and not {large.size}"):
+        there.transfer.pull(here)
+    here.blobs.put(large.name, [data], len(data))
+    name = layout_name(version.artifact)
+    where = read_layout(here.blobs.get(name), version.artifact, "")
+    further = to_json(Layout(where.artifact, where.trees, [(blob, 64 if length == large.size else offset, length) for blob, offset, length in where.pieces], where.cuts))
+    kept = here.blobs.get(name)
+    here.blobs.put(name, [further], len(further))
+    with pytest.raises(Corrupt, match=r"the layout wants bytes of .* that it does not have"):
+        there.transfer.pull(here)
+    here.blobs.put(name, [kept], len(kept))
+    monkeypatch.setattr(limits, "MANIFEST_BYTES", 10)
+    with pytest.raises(LimitExceeded, match=r"the object artifacts/.* has \d+ bytes, more than 10 \(MANIFEST_BYTES\)"):
+        there.transfer.pull(here)
+    assert there.models() == []
+
+
+@pytest.mark.parametrize("renumber", [False, True])
+def test_a_number_that_somebody_takes_while_bytes_travel(stores: tuple[Store, Store], monkeypatch: pytest.MonkeyPatch, renumber: bool) -> None:
+    here, there = stores
+    here.save(net(1), "churn")
+    real = carrying._artifacts
+
+    def quicker(*given: Any) -> Any:
+        there.save({"own": 1}, "churn")
+        return real(*given)
+
+    monkeypatch.setattr(carrying, "_artifacts", quicker)
+    if renumber:
+        assert there.transfer.pull(here, renumber=True).versions[0].ref == "churn:2"
+    else:
+        with pytest.raises(Conflict, match="churn:1"):
+            there.transfer.pull(here)
+    assert there.load("churn:1") == {"own": 1}
 
 
 @pytest.mark.parametrize("blob", ["blake3:../../../../etc/passwd", "../x", "", "blake3:" + "A" * 64])

@@ -201,6 +201,7 @@ PARTS: dict[str, tuple[str, Callable[[State], Any], str]] = {
     "an array in a hundred places": (PLAIN, shared_array, "refers to the same parts too often"),
     "a field of Model": (PLAIN, lambda s: s["Model"].update(more=1), "Model has the field 'more', which is not known"),
     "a version of four numbers": (PLAIN, lambda s: s["Model"]["version"].append(0), "version has 4 elements"),
+    "a version that is no number": (PLAIN, lambda s: s["Model"]["version"].__setitem__(1, "x"), "version is not three numbers"),
     "a version below zero": (PLAIN, lambda s: s["Model"].update(version=[3, -1, 0]), "version is not three numbers"),
     "a version of text": (PLAIN, lambda s: s["Model"].update(version=["3", "2", "0"]), "version is not three numbers"),
     "a field of the learner": (PLAIN, lambda s: learner(s).update(more=1), "the learner has the field 'more'"),

@@ -110,7 +110,7 @@ def _compared(rows_of: str, method: str, rows: Any, both: list[Any], sides: list
         labels = x.dtype.kind not in "fiub" or y.dtype.kind not in "fiub" or (method == "predict" and (classes or x.dtype.kind != "f" or y.dtype.kind != "f"))
         found.append(_one(rows_of, f"{method}{name}", rows, x, y, labels))
     if set(a) != set(b):
-        raise ValueError(f"the outputs are {', '.join(a)} and {', '.join(b)}")
+        raise ValueError(f"the outputs are {' and '.join(', '.join(one) or 'one array' for one in (a, b))}")
     return found
 
 

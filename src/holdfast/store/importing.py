@@ -27,6 +27,7 @@ from holdfast.store.publish import Put, put
 from holdfast.store.said import WHO, shortened
 from holdfast.store.sessions import Session
 from holdfast.trust.policy import Policy, policy
+from holdfast.values.reference import NAME_LENGTH
 
 if TYPE_CHECKING:
     from holdfast.store.store import Store
@@ -96,7 +97,7 @@ def _import(store: Store, one: Registered, model: str, root: str, allowed: Polic
     origin = {"store": f"mlflow:{one.run}", "model": one.model, "n": one.n}
     # the artifact is not known yet, and none is made for a version that has no name or number here
     empty = "blake3:" + "0" * 64
-    tags = {key: shortened(value) for key, value in one.tags.items()}  # MLflow keeps longer ones
+    tags = {key: shortened(value) for key, value in one.tags.items() if len(key) <= NAME_LENGTH}  # MLflow keeps longer ones
     told = checked(Carried(model, one.n, empty, one.at, origin, one.who[:WHO], one.note, None, dict(one.metrics), tags, aliases=one.aliases), store.shown)
     target_id = store_id(store)
     known = known_of(store, model, target_id)

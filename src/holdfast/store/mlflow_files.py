@@ -13,7 +13,8 @@ from typing import Any
 
 from holdfast.artifact.mlflow import read_yaml
 from holdfast.errors import FormatError, quoted
-from holdfast.store.mlflow_registry import KEY, OF_MODEL, OF_RUN, TAG, Registered
+from holdfast.store.mlflow_registry import OF_MODEL, OF_RUN, Registered
+from holdfast.store.said import TEXT
 
 META = "meta.yaml"
 FILES = 10_000
@@ -68,7 +69,6 @@ def _version(root: str, model: str, n: int, folder: str, whole: dict[str, str], 
     tags.update(_texts(os.path.join(folder, "tags")))
     if told.get("current_stage") not in (None, "", "None"):
         tags.setdefault("mlflow.stage", str(told["current_stage"]))
-    tags = {key: value if len(value) <= TAG else value[: TAG - 1] + "…" for key, value in tags.items() if len(key) <= KEY}
     place = str(told.get("storage_location") or _logged(root, source) or source)
     return Registered(model, n, place, float(told.get("creation_timestamp") or 0) / 1000, str(told.get("user_id") or ""), str(told.get("description") or ""), run, tags, metrics, sorted(aliases))
 
@@ -109,7 +109,7 @@ def _files(place: str) -> Iterator[tuple[str, str]]:
 
 def _texts(place: str) -> Iterator[tuple[str, str]]:
     for key, path in _files(place):
-        yield key, _read(path, 0, 8 * TAG).decode("utf-8", "replace").rstrip("\n")
+        yield key, _read(path, 0, TEXT).decode("utf-8", "replace").rstrip("\n")
 
 
 def _metrics(place: str) -> Iterator[tuple[str, float]]:

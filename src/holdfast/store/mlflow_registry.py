@@ -17,8 +17,6 @@ from holdfast.errors import FormatError, NotFound, UnsupportedModel, quoted
 NAME = "mlflow.db"
 OF_MODEL, OF_RUN = "mlflow.model.", "mlflow.param."
 """What tags begin with that say what was said of the model as a whole, and what the run was given."""
-TAG, KEY = 1000, 200
-"""Characters of a tag that are kept, and of its key."""
 
 
 class Registered(NamedTuple):
@@ -130,7 +128,6 @@ def _versions(on: sqlite3.Connection) -> Iterator[Registered]:
         if told.get("current_stage") not in (None, "", "None"):
             own.setdefault("mlflow.stage", str(told["current_stage"]))
         name = str(told["name"]) if told.get("workspace") in (None, "default") else f"{told['workspace']} {told['name']}"
-        own = {key: value if len(value) <= TAG else value[: TAG - 1] + "…" for key, value in own.items() if len(key) <= KEY}
         yield Registered(
             name, int(told["version"]), str(told.get("storage_location") or places.get(source) or source), float(told.get("creation_time") or 0) / 1000, str(told.get("user_id") or ""), str(told.get("description") or ""), run, own,
             metrics.get(run, {}), sorted(aliases.get(_key(row), [])),

@@ -5,6 +5,7 @@ The one rule: whether a blob is there is what the registry says when it is asked
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from typing import Any
@@ -95,9 +96,9 @@ def _send_chunks(client: Client, where: str, scope: str, pieces: Pieces) -> str:
             answer = client.ask("GET", where, scope, fine=(204,))
             where = location(answer)
             end = answer.headers.get("range", "0-0").rpartition("-")[2]
-            have = int(end) + 1 - at if end.isdigit() and end != "0" else 0
+            have = int(end) + 1 - at if re.fullmatch("[1-9][0-9]{0,17}", end) else 0
             if not 0 <= have <= size:
-                raise Corrupt(f"the registry says that it has {end} bytes of an upload of which it was sent {at} to {at + size}", file=client.shown) from None
+                raise Corrupt(f"the registry says that it has {int(end) + 1} bytes of an upload of which it was sent {at} to {at + size}", file=client.shown) from None
             if have < size:
                 rest = b"".join(bytes(piece) for piece in chunk)[have:]
                 headers = {**headers, "Content-Length": str(len(rest)), "Content-Range": f"{at + have}-{at + size - 1}"}
