@@ -63,6 +63,15 @@ def test_a_folder_that_breaks_a_promise_is_refused(tmp_path: Path, monkeypatch: 
     refused("a folder cannot be flushed")
 
 
+def test_writes_that_are_cut_short_are_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:1]))
+    assert look(str(tmp_path)) == (None, True, True, True)
+    claim = Claim(str(tmp_path), "why")
+    assert json.loads((tmp_path / CLAIM).read_text())["pid"] == os.getpid()
+    claim.release()
+
+
 def test_links_that_do_not_hold_are_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def none(*_: Any) -> None:
         raise OSError(errno.EPERM, "Operation not permitted")

@@ -17,7 +17,7 @@ import sys
 import time
 from typing import NamedTuple
 
-from holdfast.artifact.atomic import sync_folder
+from holdfast.artifact.atomic import Sink, sync_folder
 from holdfast.errors import Unavailable, quoted
 
 # <linux/magic.h>, statfs(2), and the sources of Lustre, GPFS, BeeGFS and PanFS
@@ -98,7 +98,7 @@ def look(folder: str) -> Found:
 def _create(path: str, data: bytes, flush: bool = False) -> None:
     fd = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     try:
-        os.write(fd, data)
+        Sink(fd, path).write(data)
         if flush:
             os.fsync(fd)
     finally:
