@@ -435,6 +435,7 @@ def test_debians_registry_takes_and_gives_versions(tmp_path: Path, monkeypatch: 
         assert [Path(one).read_bytes() for one in there.transfer.pull(registry, "other", exports_to=tmp_path / "out").exports] == [b"not really onnx" * 1000]
         if shutil.which("skopeo") is not None:
             here.save(net(5), "packed", alias="best")
+            here.attach("packed:1", "model.sig", b"signed", "application/vnd.dev.sigstore.bundle.v0.3+json")
             here.transfer.pack(tmp_path / "x.tar", "packed", exports={"packed:1": [tmp_path / "m.onnx"]})
             copied = ("skopeo", "copy", "--insecure-policy", "--dest-tls-verify=false", "--src-tls-verify=false")
             subprocess.run([*copied, f"oci-archive:{tmp_path / 'x.tar'}", "docker://127.0.0.1:5917/team/packed:1"], check=True, capture_output=True)
@@ -442,6 +443,7 @@ def test_debians_registry_takes_and_gives_versions(tmp_path: Path, monkeypatch: 
             subprocess.run([*copied, "docker://127.0.0.1:5917/team/packed:1", f"oci-archive:{tmp_path / 'y.tar'}:packed"], check=True, capture_output=True)
             assert len(holdfast.connect(tmp_path / "third").transfer.unpack(tmp_path / "y.tar", exports_to=tmp_path / "out").exports) == 1
             np.testing.assert_array_equal(there.load("packed:1")["head"], net(5)["head"])
+            assert there.attached("packed:1", "model.sig") == b"signed"
             name = f"docker://127.0.0.1:5917/{registry.repository('many')}:1"
             raw = subprocess.run(["skopeo", "inspect", "--raw", "--tls-verify=false", name], capture_output=True, check=True).stdout
             assert len(json.loads(raw)["layers"]) <= 500
