@@ -1,4 +1,4 @@
-"""What a store costs: ``python -m bench.store [--quick]`` writes docs/bench_store.{md,json}.
+"""What a store costs: ``python -m bench.store [--quick] [--only PART ...]`` writes docs/bench_store.{md,json}.
 
 Beside each figure stands its peer from the same run: a file, a copy, MLflow with its SQLite store. The catalog of 100,000 versions is
 filled by its tables, as a store of many years has it.
@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from bench import store_catalog, store_transfer
 from bench.foreign import contest
 from bench.run import BUILD, machine
 
@@ -193,6 +194,8 @@ def page(found: dict[str, Any]) -> str:
         (f"{tuned_['versions']} versions of a net with a frozen body of {tuned_['body_mb']:.0f} MB: bytes without the heads, against one copy", f"{tuned_['ratio']:.3f}", "1.1", tuned_["ratio"] <= 1.1),
         *((f"save of {one['model']} to a folder, against a file", f"{one['ratio']:.2f}", "1.2", one["ratio"] <= 1.2) for one in large),
         ("load by alias: beyond loading the file", f"{load['more_ms']:.2f} ms ({load['alias_ms']:.2f}, {load['file_ms']:.2f})", "2 ms", load["more_ms"] <= 2),
+        *store_catalog.targets(found["catalog"]),
+        *store_transfer.targets(found["carried"]),
         *_mlflow_rows(flow),
     ]  # fmt: skip
     lines = [
@@ -201,25 +204,37 @@ def page(found: dict[str, Any]) -> str:
         "\n| saved | store, ms | file, ms | ratio |", "| --- | --- | --- | --- |",
         *(f"| {one['model']} | {one['store'] * 1e3:.1f} | {one['file'] * 1e3:.1f} | {one['ratio']:.2f} |" for one in found["saving"]),
         "\nA save of a small model waits for the disk: its blob, layout, manifest, record and the catalog's log are each flushed, a file is flushed once.",
+        *store_transfer.lines(found["carried"]),
+        *store_catalog.lines(found["catalog"]),
     ]  # fmt: skip
     return "\n".join(lines) + "\n"
+
+
+PARTS: dict[str, Callable[[Path, bool], Any]] = {
+    "tuned": tuned, "saving": saving, "loading": loading, "mlflow": mlflow,
+    "catalog": lambda folder, quick: store_catalog.measured(folder / "catalog", quick), "carried": lambda folder, quick: store_transfer.measured(folder, quick),
+}  # fmt: skip
 
 
 def main() -> None:
     """Run everything."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--quick", action="store_true", help="small models, written to build/bench only")
-    quick = options.parse_args().quick
+    options.add_argument("--only", nargs="+", choices=PARTS, help="measure these anew, and keep what docs/bench_store.json says of the others")
+    given = options.parse_args()
+    quick = given.quick
     warnings.simplefilter("ignore")
     os.environ.setdefault("OMP_NUM_THREADS", "2")
     out = BUILD / "bench" if quick else ROOT / "docs"
     out.mkdir(parents=True, exist_ok=True)
+    kept = out / "bench_store.json"
+    found = json.loads(kept.read_text()) if given.only else {}
     folder = Path(tempfile.mkdtemp(dir=BUILD))
     try:
-        found = {"machine": machine(), "tuned": tuned(folder, quick), "saving": saving(folder, quick), "loading": loading(folder, quick), "mlflow": mlflow(folder, quick)}
+        found |= {"machine": machine()} | {name: PARTS[name](folder, quick) for name in given.only or PARTS}
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    (out / "bench_store.json").write_text(json.dumps(found, indent=1) + "\n")
+    kept.write_text(json.dumps(found, indent=1) + "\n")
     (out / "bench_store.md").write_text(page(found))
     print(page(found))
 

@@ -141,10 +141,10 @@ def _more(store: Store, keys: list[tuple[str, int]]) -> dict[tuple[str, int], _M
     with store.database.reading() as on:
         for start in range(0, len(keys), 300):
             chosen = sa.select(c.model.c.name, v.n, v.origin, v.card).join_from(c.version, c.model, c.model.c.id == v.model)
-            for row in on.execute(chosen.where(c.these(c.model.c.name, v.n, keys[start : start + 300]))):
+            for row in on.execute(chosen.where(c.these(on, c.model.c.name, v.n, keys[start : start + 300]))):
                 found[(row.name, row.n)] = json.loads(row.origin), row.card, {}
             chosen = sa.select(c.model.c.name.label("of"), of.n, of.name, of.blob, of.media_type).join_from(c.attachment, c.model, c.model.c.id == of.model)
-            for row in on.execute(chosen.where(c.these(c.model.c.name, of.n, keys[start : start + 300]))):
+            for row in on.execute(chosen.where(c.these(on, c.model.c.name, of.n, keys[start : start + 300]))):
                 if (row.of, row.n) in found:
                     found[row.of, row.n][2][row.name] = (row.blob, row.media_type)
     return found

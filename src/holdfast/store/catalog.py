@@ -171,16 +171,20 @@ def guard(on: Any, shared: bool) -> None:
         on.execute(sa.select(about.c.value).where(about.c.key == "format").with_for_update(read=shared))
 
 
-def these(model: Any, n: Any, wanted: Iterable[tuple[Any, int]]) -> Any:
+def these(on: Any, model: Any, n: Any, wanted: Iterable[tuple[Any, int]]) -> Any:
     """Return the condition that a row is of one of some versions.
 
-    Pairs are grouped by their models: SQLite looks through the whole table for pairs in a list, and in an index for numbers in one.
+    For SQLite, pairs are grouped by their models: it looks through the whole table for pairs in a list, and in an index for numbers in one. PostgreSQL takes
+    pairs, and a quarter of the time.
 
     Args:
+        on: a connection.
         model: the column that says of which model.
         n: the column of the number.
         wanted: model and number of each.
     """
+    if on.engine.dialect.name == "postgresql":
+        return sa.tuple_(model, n).in_(list(wanted))
     groups: dict[Any, list[int]] = {}
     for one, number in wanted:
         groups.setdefault(one, []).append(number)

@@ -61,6 +61,6 @@ def _of(on: Any, models: dict[int, str], versions: list[tuple[int, int]]) -> Hur
     a = c.alias.c
     aliases: list[str] = []
     for start in range(0, len(versions), 300):
-        rows = on.execute(sa.select(a.model, a.name).where(c.these(a.model, a.n, versions[start : start + 300])))
+        rows = on.execute(sa.select(a.model, a.name).where(c.these(on, a.model, a.n, versions[start : start + 300])))
         aliases += [f"{models[row.model]}@{row.name}" for row in rows]
     return Hurt(tuple(f"{models[model]}:{n}" for model, n in versions), tuple(sorted(aliases)))

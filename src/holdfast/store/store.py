@@ -461,7 +461,7 @@ class Store:
         def of(table: Any, *columns: Any) -> dict[tuple[int, int], list[Any]]:
             found: dict[tuple[int, int], list[Any]] = {}
             for start in range(0, len(wanted), 300):
-                chosen = c.these(table.c.model, table.c.n, wanted[start : start + 300])
+                chosen = c.these(on, table.c.model, table.c.n, wanted[start : start + 300])
                 for row in on.execute(sa.select(table.c.model, table.c.n, *columns).where(chosen).order_by(*columns[:1])):
                     found.setdefault((row[0], row[1]), []).append(row[2:])
             return found
@@ -472,7 +472,7 @@ class Store:
         rows: dict[tuple[int, int], Any] = {}
         for start in range(0, len(wanted), 300):
             chosen = sa.select(c.model.c.name, v.model, v.n, v.artifact, v.at, v.who, v.note, v.parent, v.data, v.code, a.content, a.type, a.size)
-            chosen = chosen.join_from(c.version, c.artifact).join(c.model, c.model.c.id == v.model).where(c.these(v.model, v.n, wanted[start : start + 300]))
+            chosen = chosen.join_from(c.version, c.artifact).join(c.model, c.model.c.id == v.model).where(c.these(on, v.model, v.n, wanted[start : start + 300]))
             rows.update({(row.model, row.n): row for row in on.execute(chosen)})
         return [
             Version(
