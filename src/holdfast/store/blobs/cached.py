@@ -11,7 +11,6 @@ import stat
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from typing import Any
 
 from blake3 import blake3
@@ -57,16 +56,7 @@ class CachedBlobs(Wrapped):
         self._counting = threading.Lock()
         self._new = 0  # bytes fetched since the folder was counted, and how many more there may be before it is counted again
         self._free = 0
-        self._told: Callable[[int], None] = _nobody
         self._claim()
-
-    @property
-    def tells(self) -> Callable[[Callable[[int], None] | None], None]:
-        """See `Wrapped`; bytes that are here already come at once."""
-        return self._tell
-
-    def _tell(self, told: Callable[[int], None] | None) -> None:
-        self._told = told or _nobody
 
     def _claim(self) -> None:
         try:
@@ -104,7 +94,6 @@ class CachedBlobs(Wrapped):
             if found is None:
                 with self.inner.open(name) as source:
                     return self._fetched(name, source)
-            self._told(found.size)
         return found
 
     def open_once(self, name: str) -> Any:
@@ -147,7 +136,7 @@ class CachedBlobs(Wrapped):
         try:
             fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0), 0o400)
             try:
-                found = _transfer(source, Sink(fd, temporary), self._told)
+                found = _transfer(source, Sink(fd, temporary))
                 os.fsync(fd)  # a mark of a file whose bytes a power cut took would be worth nothing
             finally:
                 os.close(fd)
@@ -227,11 +216,7 @@ def _mark(status: os.stat_result) -> str:
     return f"{status.st_dev} {status.st_ino} {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
 
 
-def _nobody(count: int) -> None:
-    pass
-
-
-def _transfer(source: Source, sink: Sink, told: Callable[[int], None]) -> str:
+def _transfer(source: Source, sink: Sink) -> str:
     """Write an object into a file by ranges, several on their way at once, and return the digest of what was written.
 
     Not through a mapping: a full disk would end the process there, instead of raising.
@@ -241,5 +226,4 @@ def _transfer(source: Source, sink: Sink, told: Callable[[int], None]) -> str:
         for part in pieces:
             sink.write(part)
             hasher.update(part)
-            told(len(part))
     return hasher.hexdigest()
