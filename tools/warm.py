@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, TextIO
 
 SECONDS = 600
 """Longest run of tests."""
-QUIET = 90
+QUIET = 40
 """Longest single test: with a guard taken away, one may never come to its end."""
 LIBRARIES = ("numpy", "scipy", "pandas", "pyarrow", "sklearn", "joblib", "sqlalchemy", "alembic", "mako", "msgspec", "obstore", "rich", "click", "xgboost", "lightgbm", "catboost", "torch", "onnx", "skl2onnx", "onnxmltools", "psutil", "narwhals")
 """What is loaded before the fork as soon as one run has loaded it. No library that starts threads when it is imported, for those do not come along."""
