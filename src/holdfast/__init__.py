@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from holdfast.comparing.result import Comparison
     from holdfast.errors import *  # noqa: F403
     from holdfast.exports.about import Exported
-    from holdfast.store.store import Store, Version
+    from holdfast.store.store import Store
+    from holdfast.store.version import Version
     from holdfast.values.predictor import Predictor
 
 __version__ = "0.1.0"

@@ -21,7 +21,6 @@ from holdfast.artifact.source import buffer_source
 from holdfast.errors import Conflict, Corrupt, FormatError, HoldfastError, LimitExceeded, NotFound, Truncated, Unavailable
 from holdfast.store.objects import Layout, to_json
 from holdfast.store.oci import documents, tar
-from holdfast.store.oci.pack import Pack
 from holdfast.store.store import Store
 from holdfast.store.transfer import Transfer
 from holdfast.values import limits

@@ -17,7 +17,8 @@ import holdfast
 from holdfast.errors import InvalidQuery
 from holdfast.store import catalog as c
 from holdfast.store.query import parse, parse_order
-from holdfast.store.store import Store, Version
+from holdfast.store.store import Store
+from holdfast.store.version import Version
 from holdfast.values import limits
 from tests.store.conftest import address
 

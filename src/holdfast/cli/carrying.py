@@ -17,7 +17,8 @@ from holdfast.cli.stores import opened
 from holdfast.errors import NotFound
 
 if TYPE_CHECKING:
-    from holdfast.store.store import Store, Version
+    from holdfast.store.store import Store
+    from holdfast.store.version import Version
 
 USER, PASSWORD = "HOLDFAST_REGISTRY_USER", "HOLDFAST_REGISTRY_PASSWORD"
 PAGE = 500

@@ -11,7 +11,7 @@ from holdfast.cli.output import give, give_json, say, table
 from holdfast.cli.stores import REF, json_option, metrics_text, opened, short, store_option, usage
 
 if TYPE_CHECKING:
-    from holdfast.store.store import Moved, Version
+    from holdfast.store.version import Moved, Version
 
 COLOURS = {"version": "green", "alias": "cyan", "rollback": "yellow", "delete": "red"}
 

@@ -18,7 +18,8 @@ from holdfast.errors import HoldfastError, NotFound
 
 if TYPE_CHECKING:
     from holdfast.store.keeping import Deleted
-    from holdfast.store.store import Store, Version
+    from holdfast.store.store import Store
+    from holdfast.store.version import Version
 
 STORE = "HOLDFAST_STORE"
 WHO = "HOLDFAST_WHO"

@@ -21,7 +21,8 @@ from holdfast.values import limits
 from holdfast.values.digest import digest
 
 if TYPE_CHECKING:
-    from holdfast.store.store import Store, Version
+    from holdfast.store.store import Store
+    from holdfast.store.version import Version
 
 
 class Attachment(NamedTuple):

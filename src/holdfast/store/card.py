@@ -23,7 +23,8 @@ from holdfast.values import limits
 from holdfast.values.manifest import Feature
 
 if TYPE_CHECKING:
-    from holdfast.store.store import Store, Version
+    from holdfast.store.store import Store
+    from holdfast.store.version import Version
 
 ROWS = 100
 """Rows of a table in a card."""

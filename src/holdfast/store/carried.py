@@ -21,7 +21,8 @@ from holdfast.values.digest import is_digest
 from holdfast.values.reference import LATEST, checked_name, reference
 
 if TYPE_CHECKING:
-    from holdfast.store.store import Store, Version
+    from holdfast.store.store import Store
+    from holdfast.store.version import Version
 
 DOCUMENT_BYTES = 16 * 1024 * 1024
 """Bytes of one version's document: ten thousand tags of a thousand characters."""

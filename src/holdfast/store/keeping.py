@@ -15,7 +15,8 @@ from holdfast.store.database import now
 from holdfast.values.reference import checked_name
 
 if TYPE_CHECKING:
-    from holdfast.store.store import Store, Version
+    from holdfast.store.store import Store
+    from holdfast.store.version import Version
 
 DAY = 86400.0
 

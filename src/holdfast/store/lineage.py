@@ -17,7 +17,8 @@ from holdfast.values.digest import is_digest
 from holdfast.values.reference import reference
 
 if TYPE_CHECKING:
-    from holdfast.store.store import Store, Version
+    from holdfast.store.store import Store
+    from holdfast.store.version import Version
 
 GIT_SECONDS = 20
 """How long git may take for one question."""

@@ -1,0 +1,204 @@
+"""What a store finds and lists: versions by what they are called, pages of them, and the history.
+
+The one rule: nothing here reads an object; the catalog answers alone.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import sqlalchemy as sa
+
+from holdfast.errors import NotFound
+from holdfast.store import catalog as c
+from holdfast.store.database import Database
+from holdfast.store.version import Moved, Page, Version
+from holdfast.values.reference import LATEST, Reference, checked_name, reference
+
+
+class Listing:
+    """The part of a store that asks the catalog."""
+
+    database: Database
+    shown: str
+
+    def find(self, ref: str | Version) -> Version:
+        """Return the version that a reference names."""
+        if isinstance(ref, Version):
+            return ref
+        wanted = reference(ref)
+        with self.database.reading() as on:
+            return self._find(on, wanted)
+
+    __getitem__ = find
+
+    def _find(self, on: Any, wanted: Reference) -> Version:
+        model = on.execute(sa.select(c.model.c.id, c.model.c.latest).where(c.model.c.name == wanted.model)).one_or_none()
+        if model is None:
+            raise NotFound(f"there is no model {wanted.model!r}{self._near(on, wanted.model)}", file=self.shown)
+        n = wanted.number
+        if wanted.alias == LATEST:
+            n = model.latest
+        elif wanted.alias is not None:
+            n = on.scalar(sa.select(c.alias.c.n).where(c.alias.c.model == model.id, c.alias.c.name == wanted.alias))
+        if n is None or wanted == Reference(wanted.model):
+            aliases = on.execute(sa.select(c.alias.c.name, c.alias.c.n).where(c.alias.c.model == model.id).order_by(c.alias.c.name)).all()
+            known = ", ".join([f"{wanted.model}@{row.name} (:{row.n})" for row in aliases[:10]] + ([f"{wanted.model}@latest (:{model.latest})"] if model.latest else []))
+            said = f"{wanted} names no version" if wanted.alias is None else f"there is no alias {wanted}"
+            raise NotFound(f"{said}; there are {known or 'no versions'}", file=self.shown)
+        return self._read(on, model.id, wanted.model, n)
+
+    def _read(self, on: Any, model: int, name: str, n: int) -> Version:
+        found = self._read_many(on, [(model, n)])
+        if not found:
+            raise NotFound(f"there is no version {name}:{n}", file=self.shown)
+        return found[0]
+
+    def _read_many(self, on: Any, wanted: list[tuple[int, int]]) -> list[Version]:
+        """Return versions in the order in which they are wanted, in five questions however many they are."""
+        v, a = c.version.c, c.artifact.c
+
+        def of(table: Any, *columns: Any) -> dict[tuple[int, int], list[Any]]:
+            found: dict[tuple[int, int], list[Any]] = {}
+            for start in range(0, len(wanted), 300):
+                chosen = c.these(on, table.c.model, table.c.n, wanted[start : start + 300])
+                for row in on.execute(sa.select(table.c.model, table.c.n, *columns).where(chosen).order_by(*columns[:1])):
+                    found.setdefault((row[0], row[1]), []).append(row[2:])
+            return found
+
+        metrics = of(c.metric, c.metric.c.key, c.metric.c.number, c.metric.c.text)
+        tags = of(c.tag, c.tag.c.key, c.tag.c.value)
+        aliases = of(c.alias, c.alias.c.name)
+        rows: dict[tuple[int, int], Any] = {}
+        for start in range(0, len(wanted), 300):
+            chosen = sa.select(c.model.c.name, v.model, v.n, v.artifact, v.at, v.who, v.note, v.parent, v.data, v.code, a.content, a.type, a.size)
+            chosen = chosen.join_from(c.version, c.artifact).join(c.model, c.model.c.id == v.model).where(c.these(on, v.model, v.n, wanted[start : start + 300]))
+            rows.update({(row.model, row.n): row for row in on.execute(chosen)})
+        return [
+            Version(
+                row.name, row.n, row.artifact, row.content, row.type, row.size, row.at, row.who, row.note, row.parent,
+                {key: _number_or_text(number, text) for key, number, text in metrics.get(key_, [])},
+                dict(tags.get(key_, [])), tuple(name for (name,) in aliases.get(key_, [])), json.loads(row.data), json.loads(row.code),
+            )._of(self)
+            for key_ in wanted if (row := rows.get(key_)) is not None
+        ]  # fmt: skip
+
+    def _version(self, name: str, n: int) -> Version:
+        with self.database.reading() as on:
+            return self._find(on, Reference(name, n))
+
+    def _near(self, on: Any, name: str) -> str:
+        names = on.scalars(sa.select(c.model.c.name).where(c.model.c.latest.is_not(None)).order_by(c.model.c.changed.desc()).limit(8)).all()
+        return f"; there are {', '.join(sorted(names))}" if names else "; the store is empty"
+
+    def models(self, *, limit: int = 100, after: str | None = None) -> list[str]:
+        """Return the names of models that have versions, in order, a page at a time.
+
+        Args:
+            limit: names of a page.
+            after: the last name of the page before.
+        """
+        of = c.model.c
+        wanted = sa.select(of.name).where(of.latest.is_not(None)).order_by(of.name).limit(_page(limit))
+        with self.database.reading() as on:
+            return list(on.scalars(wanted if after is None else wanted.where(of.name > after)))
+
+    def versions(self, name: str, *, limit: int = 100, before: int | None = None) -> list[Version]:
+        """Return versions of a model, the newest first, a page at a time.
+
+        Args:
+            name: the model's name.
+            limit: versions of a page.
+            before: the number of the last version of the page before.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        with self.database.reading() as on:
+            model = self._model(on, checked_name(name))
+            v = c.version.c
+            wanted = sa.select(v.model, v.n).where(v.model == model).order_by(v.n.desc()).limit(_page(limit))
+            return self._read_many(on, [tuple(row) for row in on.execute(wanted if before is None else wanted.where(v.n < before))])
+
+    def numbered(self, name: str, numbers: Iterable[int]) -> list[Version]:
+        """Return the versions of a model that have these numbers, the smallest first; those that are not there are left out.
+
+        Raises:
+            NotFound: there is no such model.
+        """
+        with self.database.reading() as on:
+            model = self._model(on, checked_name(name))
+            return self._read_many(on, [(model, n) for n in sorted(set(numbers))])
+
+    def next_number(self, name: str) -> int:
+        """Return the number that the next version of a name will have, if nobody saves one before."""
+        with self.database.reading() as on:
+            return on.scalar(sa.select(c.model.c.next_number).where(c.model.c.name == checked_name(name))) or 1
+
+    def search(self, query: str = "", *, order: str = "at desc", limit: int = 50, after: str | None = None) -> Page:
+        """Find versions of all models, a page at a time.
+
+        Args:
+            query: such as ``"metrics.auc > 0.9 and tags.team = 'risk'"``; the language is in ``docs/store.md``. All versions when it is empty.
+            order: a field, and ``desc`` for the largest first. Versions that have no such metric or tag come last.
+            limit: versions of a page, at most 1000.
+            after: the cursor of the page before.
+
+        Returns:
+            A list of versions, whose ``after`` is the cursor of the next page, or None.
+
+        Raises:
+            InvalidQuery: it is no question; shows where. Or the cursor is none, or of another question.
+        """
+        from holdfast.store.search import asked
+
+        wanted = asked(query, order, limit, after)
+        with self.database.reading() as on:
+            found, cursor = wanted.page(on)
+            return Page(self._read_many(on, found), cursor)
+
+    def history(self, ref: str, *, limit: int = 100, before: int | None = None) -> list[Moved]:
+        """Return what was changed of a model, or of one alias of it: who, when, why, from where, to where; the newest first.
+
+        Args:
+            ref: a model such as ``churn``, or an alias such as ``churn@production``.
+            limit: entries of a page.
+            before: ``seq`` of the last entry of the page before.
+
+        Raises:
+            NotFound: there is no such model, or never was such an alias or version.
+        """
+        wanted = reference(ref)
+        with self.database.reading() as on:
+            model = self._model(on, wanted.model)
+            e = c.event.c
+            chosen = sa.select(e.seq, e.kind, e.at, e.who, e.why, e.n, e.alias, e.old, e.new, e.key, e.value).where(e.model == model).order_by(e.seq.desc()).limit(_page(limit))
+            if wanted.alias is not None:
+                chosen = chosen.where(e.alias == wanted.alias)
+            if wanted.number is not None:
+                chosen = chosen.where(sa.or_(e.n == wanted.number, e.old == wanted.number, e.new == wanted.number))
+            if before is not None:
+                chosen = chosen.where(e.seq < before)
+            found = [Moved(*row) for row in on.execute(chosen)]
+            if not found and before is None and wanted != Reference(wanted.model):
+                self._find(on, wanted)  # nothing was ever said of it: is it there at all?
+            return found
+
+    def _model(self, on: Any, name: str) -> int:
+        found = on.scalar(sa.select(c.model.c.id).where(c.model.c.name == name))
+        if found is None:
+            raise NotFound(f"there is no model {name!r}{self._near(on, name)}", file=self.shown)
+        return int(found)
+
+
+def _number_or_text(number: float | None, text: str | None) -> Any:
+    return text if number is None else number
+
+
+def _page(limit: Any) -> int:
+    """Return the length of a page; a negative one would be everything on SQLite, and an error on PostgreSQL."""
+    if not isinstance(limit, int) or limit < 1:
+        raise ValueError(f"limit={limit!r} is no number of a page; give 1 or more")
+    return limit
