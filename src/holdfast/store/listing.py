@@ -18,6 +18,35 @@ from holdfast.store.version import Moved, Page, Version
 from holdfast.values.reference import LATEST, Reference, checked_name, reference
 
 
+def _versions(chosen: Any) -> Any:
+    v, a = c.version.c, c.artifact.c
+    wanted = sa.select(c.model.c.name, v.model, v.n, v.artifact, v.at, v.who, v.note, v.parent, v.data, v.code, a.content, a.type, a.size)
+    return wanted.join_from(c.version, c.artifact).join(c.model, c.model.c.id == v.model).where(chosen(v.model, v.n))
+
+
+def _said(chosen: Any) -> Any:
+    """Ask for metrics, tags and aliases at once: a database elsewhere takes longer to be asked than to answer."""
+    m, t, a = c.metric.c, c.tag.c, c.alias.c
+    parts = (
+        sa.select(sa.literal_column("0").label("what"), m.model, m.n, m.key, m.number, m.text).where(chosen(m.model, m.n)),
+        sa.select(sa.literal_column("1"), t.model, t.n, t.key, sa.null(), t.value).where(chosen(t.model, t.n)),
+        sa.select(sa.literal_column("2"), a.model, a.n, a.name, sa.null(), sa.null()).where(chosen(a.model, a.n)),
+    )
+    return sa.union_all(*parts).order_by("what", "key")
+
+
+def _one(model: Any, n: Any) -> Any:
+    return sa.and_(model == sa.bindparam("model"), n == sa.bindparam("n"))
+
+
+_POINTED = (
+    sa.select(c.model.c.id, c.model.c.latest, c.alias.c.n)
+    .join_from(c.model, c.alias, sa.and_(c.alias.c.model == c.model.c.id, c.alias.c.name == sa.bindparam("alias")), isouter=True)
+    .where(c.model.c.name == sa.bindparam("model"))
+)
+_ONE_VERSION, _ONE_SAID = _versions(_one), _said(_one)
+
+
 class Listing:
     """The part of a store that asks the catalog."""
 
@@ -35,14 +64,14 @@ class Listing:
     __getitem__ = find
 
     def _find(self, on: Any, wanted: Reference) -> Version:
-        model = on.execute(sa.select(c.model.c.id, c.model.c.latest).where(c.model.c.name == wanted.model)).one_or_none()
+        model = on.execute(_POINTED, {"model": wanted.model, "alias": wanted.alias or ""}).one_or_none()
         if model is None:
             raise NotFound(f"there is no model {wanted.model!r}{self._near(on, wanted.model)}", file=self.shown)
         n = wanted.number
         if wanted.alias == LATEST:
             n = model.latest
         elif wanted.alias is not None:
-            n = on.scalar(sa.select(c.alias.c.n).where(c.alias.c.model == model.id, c.alias.c.name == wanted.alias))
+            n = model.n
         if n is None or wanted == Reference(wanted.model):
             aliases = on.execute(sa.select(c.alias.c.name, c.alias.c.n).where(c.alias.c.model == model.id).order_by(c.alias.c.name)).all()
             known = ", ".join([f"{wanted.model}@{row.name} (:{row.n})" for row in aliases[:10]] + ([f"{wanted.model}@latest (:{model.latest})"] if model.latest else []))
@@ -57,33 +86,33 @@ class Listing:
         return found[0]
 
     def _read_many(self, on: Any, wanted: list[tuple[int, int]]) -> list[Version]:
-        """Return versions in the order in which they are wanted, in five questions however many they are."""
-        v, a = c.version.c, c.artifact.c
-
-        def of(table: Any, *columns: Any) -> dict[tuple[int, int], list[Any]]:
-            found: dict[tuple[int, int], list[Any]] = {}
-            for start in range(0, len(wanted), 300):
-                chosen = c.these(on, table.c.model, table.c.n, wanted[start : start + 300])
-                for row in on.execute(sa.select(table.c.model, table.c.n, *columns).where(chosen).order_by(*columns[:1])):
-                    found.setdefault((row[0], row[1]), []).append(row[2:])
-            return found
-
-        metrics = of(c.metric, c.metric.c.key, c.metric.c.number, c.metric.c.text)
-        tags = of(c.tag, c.tag.c.key, c.tag.c.value)
-        aliases = of(c.alias, c.alias.c.name)
+        """Return versions in the order in which they are wanted, in two questions for each 300."""
         rows: dict[tuple[int, int], Any] = {}
+        said: dict[tuple[int, int], tuple[dict[str, Any], dict[str, str], list[str]]] = {}
         for start in range(0, len(wanted), 300):
-            chosen = sa.select(c.model.c.name, v.model, v.n, v.artifact, v.at, v.who, v.note, v.parent, v.data, v.code, a.content, a.type, a.size)
-            chosen = chosen.join_from(c.version, c.artifact).join(c.model, c.model.c.id == v.model).where(c.these(on, v.model, v.n, wanted[start : start + 300]))
-            rows.update({(row.model, row.n): row for row in on.execute(chosen)})
-        return [
-            Version(
-                row.name, row.n, row.artifact, row.content, row.type, row.size, row.at, row.who, row.note, row.parent,
-                {key: _number_or_text(number, text) for key, number, text in metrics.get(key_, [])},
-                dict(tags.get(key_, [])), tuple(name for (name,) in aliases.get(key_, [])), json.loads(row.data), json.loads(row.code),
-            )._of(self)
-            for key_ in wanted if (row := rows.get(key_)) is not None
-        ]  # fmt: skip
+            some = wanted[start : start + 300]
+            if len(some) == 1:
+                ask: list[Any] = [(one, {"model": some[0][0], "n": some[0][1]}) for one in (_ONE_VERSION, _ONE_SAID)]
+            else:
+                ask = [(make(lambda model, n, some=some: c.these(on, model, n, some)), {}) for make in (_versions, _said)]
+            rows.update({(row.model, row.n): row for row in on.execute(*ask[0])})
+            for what, model, n, key, number, text in on.execute(*ask[1]):
+                metrics, tags, aliases = said.setdefault((model, n), ({}, {}, []))
+                if what == 0:
+                    metrics[key] = text if number is None else number
+                elif what == 1:
+                    tags[key] = text
+                else:
+                    aliases.append(key)
+        found = []
+        for key_ in wanted:
+            if (row := rows.get(key_)) is not None:
+                metrics, tags, aliases = said.get(key_, ({}, {}, []))
+                found.append(Version(
+                    row.name, row.n, row.artifact, row.content, row.type, row.size, row.at, row.who, row.note, row.parent, metrics, tags, tuple(aliases),
+                    json.loads(row.data), json.loads(row.code),
+                )._of(self))  # fmt: skip
+        return found
 
     def _version(self, name: str, n: int) -> Version:
         with self.database.reading() as on:
@@ -191,10 +220,6 @@ class Listing:
         if found is None:
             raise NotFound(f"there is no model {name!r}{self._near(on, name)}", file=self.shown)
         return int(found)
-
-
-def _number_or_text(number: float | None, text: str | None) -> Any:
-    return text if number is None else number
 
 
 def _page(limit: Any) -> int:

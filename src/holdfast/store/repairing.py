@@ -5,8 +5,7 @@ The one rule: what takes its place is compared with its digest, or with the rows
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 from blake3 import blake3
@@ -15,6 +14,7 @@ from holdfast.errors import HoldfastError, NotFound
 from holdfast.store import catalog as c
 from holdfast.store.apply import value_text
 from holdfast.store.blobs import Blobs
+from holdfast.store.blobs.ranges import pieces_of
 from holdfast.store.blobs.wrapped import opened_there
 from holdfast.store.lines import lines
 from holdfast.store.objects import FORMAT, FORMAT_NAME, blobs_of, digest_in, place_in_log, read_format, read_layout, read_record
@@ -22,15 +22,6 @@ from holdfast.values.digest import PREFIX
 
 if TYPE_CHECKING:
     from holdfast.store.store import Store
-
-PIECE = 8 * 1024 * 1024
-"""Bytes of a large object that are read at a time."""
-
-
-def pieces_of(source: Any) -> Iterator[Any]:
-    """Yield the bytes of a source; read, not mapped, so that a file that shrinks meanwhile ends in an error and not in a signal."""
-    for start in range(0, source.size, PIECE):
-        yield source.private(start, min(PIECE, source.size - start))
 
 
 def fault(blobs: Blobs, name: str) -> str | None:
