@@ -13,9 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder
 
 import holdfast
 from holdfast.artifact.load import open_buffer
@@ -298,3 +299,20 @@ def test_answers_of_another_shape_are_infinitely_far_and_asked_once() -> None:
     assert "they have other shapes" in str(found)
     assert not found.passed
     found.to_html()
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "name", "said"),
+    [
+        (TfidfVectorizer(ngram_range=(1, 1)), TfidfVectorizer(ngram_range=(1, 2)), "ngram_range", ("(1, 1)", "(1, 2)")),
+        (OneHotEncoder(dtype=np.float64), OneHotEncoder(dtype=np.float32), "dtype", ("numpy.float64", "numpy.float32")),
+        (OneHotEncoder(categories=[["a", "b"]]), OneHotEncoder(categories=[["a", "c"]]), "categories", ("[['a', 'b']]", "[['a', 'c']]")),
+        (FunctionTransformer(np.log1p), FunctionTransformer(np.expm1), "func", ("numpy.log1p", "numpy.expm1")),
+    ],
+)
+def test_settings_that_are_no_numbers_are_told_apart(tmp_path: Path, one: Any, other: Any, name: str, said: tuple[str, str]) -> None:
+    holdfast.save(one, tmp_path / "one.safetensors")
+    holdfast.save(other, tmp_path / "other.safetensors")
+    text = str(holdfast.compare(tmp_path / "one.safetensors", tmp_path / "other.safetensors"))
+    line = next(line for line in text.splitlines() if name in line)
+    assert all(part in line for part in said), text

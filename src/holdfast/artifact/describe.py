@@ -6,6 +6,7 @@ The one rule: describing never fails a save. A property of the user's class that
 from __future__ import annotations
 
 import inspect
+import types
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,6 +25,8 @@ class _Names(NamedTuple):
 
 _PARAMS = 500
 _known: dict[type, _Names] = {}
+_NAMED = (types.FunctionType, types.BuiltinFunctionType, np.ufunc, type(np.mean))
+"""Types of functions, which are told by their names."""
 _GIVEN = {"xgboost": ("kwargs",), "lightgbm": ("_other_params", "params"), "catboost": ("_init_params",)}
 """Where estimators of a library keep parameters that their constructors do not name."""
 
@@ -64,8 +67,21 @@ def _params(model: Any, prefix: str, found: dict[str, str], depth: int) -> None:
             _params(value, key + "__", found, depth + 1)
         elif isinstance(value, np.generic):
             found[key] = quoted(repr(value.item()), 200)
+        elif kind in (list, tuple, dict) and _plain(value):
+            found[key] = quoted(repr(value), 200)
+        elif kind in _NAMED or issubclass(kind, type):
+            found[key] = quoted(f"{value.__module__}.{value.__name__}", 200)
         else:
             found[key] = f"<{quoted(kind.__qualname__, 100)}>"
+
+
+def _plain(value: Any, depth: int = 0) -> bool:
+    """Say whether a short container holds nothing but plain values, so that its text is the same in every process."""
+    kind = type(value)
+    if kind in (list, tuple, dict):
+        parts = [*value, *value.values()] if kind is dict else value
+        return depth < 4 and len(value) <= 50 and all(_plain(part, depth + 1) for part in parts)
+    return kind in (int, float, bool, str) or value is None
 
 
 def _names_of(cls: type) -> _Names:
