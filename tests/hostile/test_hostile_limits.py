@@ -69,6 +69,7 @@ def test_a_tree_alone_is_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
         (b"\x01\x02", 2, Truncated, "ends after 2 bytes"),
         ((1000).to_bytes(8, "little") + b"{", 30, Truncated, "the header claims 1000 bytes, and only 22 follow"),
         ((1).to_bytes(8, "little") + b"{", 30, FormatError, "fewer than any header has"),
+        (b"a,b\n1,2\n", 8, FormatError, r"this is text and no model: it begins with 'a,b\\n1,2\\n'"),
     ],
 )
 def test_first_bytes_are_refused_for_what_they_are(start: bytes, size: int, error: type[Exception], words: str) -> None:

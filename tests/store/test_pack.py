@@ -130,8 +130,12 @@ def test_what_cannot_be_packed_is_refused(store: Store, tmp_path: Path, at: At, 
     target = tmp_path / "x.tar"
     with pytest.raises(NotFound, match="there is no version churn:9"):
         store.transfer.pack(target, "churn:9")
-    with pytest.raises(NotFound, match="no version to pack"):
+    with pytest.raises(NotFound, match="no version to pack; the store is empty"):
         empty.transfer.pack(target)
+    with pytest.raises(NotFound, match="no version to pack; refs names none"):
+        store.transfer.pack(target, [])
+    with pytest.raises(TypeError, match="exports is a mapping"):
+        store.transfer.pack(target, exports=[tmp_path / "c.onnx"])  # type: ignore[arg-type]
     empty.close()
     (tmp_path / "a b.onnx").write_bytes(b"x")
     (tmp_path / "c.onnx").write_bytes(b"x")

@@ -70,6 +70,8 @@ def header_length(start: bytes, size: int) -> int:
             raise Truncated("the file is empty")
         raise Truncated(f"the file ends after {size} bytes; a header alone takes 8")
     length = int.from_bytes(start[:8], "little")
+    if length > limits.HEADER_BYTES and start[:8].isascii() and start[:8].decode().replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
+        raise FormatError(f"this is text and no model: it begins with {start[:8].decode()!r}")
     if length > limits.HEADER_BYTES:
         raise LimitExceeded(f"the header claims {length} bytes, more than the limit of {limits.HEADER_BYTES} (HEADER_BYTES)")
     if 8 + length > size:

@@ -158,8 +158,11 @@ def exports_of(store: Store, items: Iterable[Carried], exports: Exports | None) 
     Raises:
         NotFound: a reference names nothing.
         ValueError: a version is named that does not travel, or a file has a name that not every file system takes.
+        TypeError: it is no mapping.
     """
     files: dict[str, list[str]] = {}
+    if exports is not None and not isinstance(exports, Mapping):
+        raise TypeError(f"exports is a mapping such as {{'churn:1': ['model.onnx']}}, and not {type(exports).__name__}")
     for ref, paths in (exports or {}).items():
         listed = [paths] if isinstance(paths, str | os.PathLike) else paths
         files.setdefault(str(store.find(ref)), []).extend(os.fspath(path) for path in listed)

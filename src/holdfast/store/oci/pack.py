@@ -50,7 +50,7 @@ def pack(
     """Write versions into one file; see `holdfast.store.transfer.Transfer.pack`."""
     items = carried_of(store, refs)
     if not items:
-        raise NotFound("there is no version to pack; the store is empty", file=store.shown)
+        raise NotFound(f"there is no version to pack; {'the store is empty' if refs is None else 'refs names none: leave it out for all of them'}", file=store.shown)
     files = exports_of(store, items, exports)
     with replacing(path) as sink:
         tar = TarWriter(sink)
