@@ -141,6 +141,8 @@ def test_a_writer_who_is_killed_while_it_gives_a_name_stops_nobody(tmp_path: Pat
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # threads of libraries that other tests brought in: the child asks none of them
 def test_a_fork_that_lives_on_does_not_keep_others_from_giving_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(local, "TURN_SECONDS", 0.05)
     place = LocalBlobs(str(tmp_path), links=False)

@@ -19,6 +19,8 @@ import holdfast
 from holdfast.errors import Conflict, NotFound
 from holdfast.store.store import Store
 
+# threads of libraries that other tests brought in: the children here ask none of them
+pytestmark = [pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning"), pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")]
 needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
 
@@ -40,7 +42,6 @@ def ended_well(pid: int) -> bool:
 
 
 @needs_fork
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_forked_process_writes_on_when_its_parent_has_closed(tmp_path: Path) -> None:
     # the locks of SQLite are a process's own: on a connection that came along, the parent would be the last one out for the system, and take away the log that the child writes to
     store = holdfast.connect(tmp_path / "models")
@@ -68,7 +69,6 @@ def test_a_forked_process_writes_on_when_its_parent_has_closed(tmp_path: Path) -
 
 
 @needs_fork
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 def test_a_forked_process_has_connections_of_its_own(catalog: Store) -> None:
     # two processes that talk over one connection read the answers of the other one
     if catalog.shown.startswith("memory"):

@@ -86,6 +86,8 @@ def checked_metric(key: str, value: Any) -> Any:
     """
     what = f"the metric {quoted(repr(key), 80)}"
     found = measured.checked_metric(value, what)
+    if isinstance(found, float) and not math.isfinite(found):
+        raise ValueError(f"{what} is {found}, which has no place in an order; give None to take it away, or text")
     return _text(found, what, TEXT) if isinstance(found, str) else found
 
 

@@ -5,7 +5,6 @@ The one rule: what a file or a record could not be read back with is refused bef
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,8 +19,7 @@ def checked_metric(value: Any, what: str) -> Any:
         what: how messages call it.
 
     Raises:
-        TypeError: it is of another type.
-        ValueError: it is a number that has no place in an order.
+        TypeError: it is of another type, or too large for a number of 64 bits.
 
     >>> checked_metric(0.5, "the metric 'auc'")
     0.5
@@ -30,10 +28,8 @@ def checked_metric(value: Any, what: str) -> Any:
         value = value.item()
     if value is not None and not isinstance(value, bool | int | float | str):
         raise TypeError(f"{what} is a number, text, a truth or None, and not {type(value).__name__}; versions are ordered by it, so put the rest into extra=")
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(f"{what} is {value}, which has no place in an order; give None or text")
     if isinstance(value, int) and not -1.7e308 < value < 1.7e308:
-        raise ValueError(f"{what} is a whole number that no number of 64 bits comes near to; give it as text")
+        raise TypeError(f"{what} is a whole number that no number of 64 bits comes near to; give it as text")
     return value
 
 
@@ -41,7 +37,7 @@ def checked_metrics(given: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return metrics that somebody gave, with numbers of numpy as numbers of Python.
 
     Raises:
-        TypeError, ValueError: they are no mapping of text to what a metric can be; says which.
+        TypeError: they are no mapping of text to what a metric can be; says which.
 
     >>> import numpy as np
     >>> checked_metrics({"auc": np.float64(0.5), "rows": 100})
