@@ -231,10 +231,12 @@ def main() -> None:
     found = json.loads(kept.read_text()) if given.only else {}
     folder = Path(tempfile.mkdtemp(dir=BUILD))
     try:
-        found |= {"machine": machine()} | {name: PARTS[name](folder, quick) for name in given.only or PARTS}
+        found["machine"] = machine()
+        for name in given.only or PARTS:
+            found[name] = PARTS[name](folder, quick)
+            kept.write_text(json.dumps(found, indent=1) + "\n")  # what was measured is kept, whatever comes next
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    kept.write_text(json.dumps(found, indent=1) + "\n")
     (out / "bench_store.md").write_text(page(found))
     print(page(found))
 
