@@ -41,7 +41,8 @@ test: lint
 	@echo "left out here, and run by .ci/run: tests marked long, the fuzz run (atheris), other Python versions"
 
 long: $(LIBRARIES)
-	PYTHONHASHSEED=0 $(BIN)/python -m pytest -m long -k "not settings" -n 2 -rs
+	@# some take minutes: a worker that has none left takes those of the other
+	PYTHONHASHSEED=0 $(BIN)/python -m pytest -m long -k "not settings" -n 2 --dist worksteal -rs
 
 # every estimator in thousands of settings with another seed than the lists were made from; five minutes on two cores
 sweep: $(LIBRARIES)

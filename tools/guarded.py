@@ -192,10 +192,10 @@ GUARDS = (
 
 _STORE = {
     "store": "refusals store admin search card lineage transfer verified",
-    "store/apply": "refusals admin catalog store", "store/arriving": "transfer pack registry", "store/card": "card", "store/carried": "refusals transfer pack registry", "store/checking": "admin",
-    "store/collecting": "admin store", "store/coming": "transfer pack", "store/connecting": "refusals store filesystem admin cached", "store/database": "catalog store admin refusals",
-    "store/datadigest": "lineage", "store/filing": "filing", "store/importing": "import_mlflow", "store/journal": "refusals admin store transfer", "store/keeping": "admin", "store/lineage": "lineage",
-    "store/mlflow_registry": "import_mlflow", "store/objects": "refusals admin store transfer pack", "store/pieces": "refusals store admin transfer", "store/publish": "admin store",
+    "store/apply": "refusals admin catalog store", "store/arriving": "transfer pack registry", "store/beside": "attachments card", "store/card": "card", "store/carried": "refusals transfer pack registry", "store/checking": "admin",
+    "store/collecting": "admin store", "store/coming": "transfer pack", "store/changing": "refusals store", "store/connecting": "refusals store filesystem admin cached threats format_object", "store/database": "catalog store admin refusals format_object",
+    "store/datadigest": "lineage", "store/filing": "filing", "store/importing": "import_mlflow", "store/journal": "refusals admin store transfer", "store/keeping": "admin", "store/lineage": "lineage said", "store/listing": "refusals store threats search", "store/mlflow_files": "import_mlflow", "store/said": "said",
+    "store/mlflow_registry": "import_mlflow", "store/objects": "refusals admin store transfer pack", "store/pieces": "refusals store admin transfer", "store/publish": "admin store", "store/sessions": "admin clocks",
     "store/query": "search", "store/replaying": "refusals admin store transfer", "store/search": "search", "store/times": "search", "store/transfer": "transfer registry",
     "store/blobs": "blobs remote", "store/blobs/cached": "cached", "store/blobs/filesystem": "filesystem", "store/blobs/local": "filesystem blobs store", "store/blobs/places": "remote blobs",
     "store/blobs/probe": "remote filesystem", "store/blobs/remote": "blobs remote cached",
@@ -263,6 +263,7 @@ SECOND: dict[tuple[str, str], str] = {
     (CONTENT, "found[1].data_offsets[1] % ALIGN"): "second: what follows the padding is looked at for its own alignment",
     (BUILDING, "adapter is not None"): "second: the plan has compared the kind of table with the list",
     ("artifact/compression.py", "len(raw) != size"): "second: a whole frame that declares its size decodes to that size, or is refused by zstd",
+    ("store/oci/shelf.py", "size is None"): "second: the layers of cards and attachments were compared with what the version says",
     ("store/oci/http.py", "response.length"): "second: who takes a layer as it comes counts its bytes",
     ("artifact/source.py", "isinstance(error, IsADirectoryError)"): "only where a folder cannot even be opened, as on Windows",
     ("artifact/source.py", "closing.errno != errno.EBADF"): "only when closing a descriptor fails",

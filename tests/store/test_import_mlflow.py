@@ -146,6 +146,18 @@ def test_a_file_store_is_imported_like_a_database(tmp_path: Path, store: Store) 
     assert [one.status for one in store.transfer.import_mlflow(root)] == ["there", "there", "refused"]
 
 
+def test_a_folder_of_too_many_files_is_refused(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = tmp_path / "mlruns" / "models" / "churn" / "version-1"
+    (version / "tags").mkdir(parents=True)
+    (version.parent / "meta.yaml").write_text("name: churn\n")
+    (version / "meta.yaml").write_text("version: 1\nsource: /absent\n")
+    for number in range(3):
+        (version / "tags" / f"t{number}").write_text("x")
+    monkeypatch.setattr("holdfast.store.mlflow_files.FILES", 2)
+    with pytest.raises(FormatError, match="tags: there are more than"):
+        store.transfer.import_mlflow(tmp_path)
+
+
 def test_what_one_version_cannot_do_stops_none_of_the_others(registry: Path, store: Store) -> None:
     done = {one.source: one for one in store.transfer.import_mlflow(registry / "mlflow.db")}
     assert [name for name, one in done.items() if one.status == "imported"] == ["churn:1", "churn:3", "fraud:1"]

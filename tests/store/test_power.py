@@ -132,7 +132,8 @@ def cut_at(driver: Driver, command: str, disk: str, full: bool) -> None:
     assert fired == len(numbers) - 1
 
 
-CUT = ("save", "unlinked", "first", "alias", "push", "unpack", "collect", "migrate")
+EVERY, SOME = ("save", "alias", "push"), ("unlinked", "first", "unpack", "collect", "migrate")
+"""Commands whose power goes at every call, and those that write in the same ways."""
 
 
 @pytest.mark.parametrize("command", ["save", "first", "push"])
@@ -142,10 +143,17 @@ def test_the_power_goes_at_some_calls(driver: Driver, command: str, disk: str) -
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("command", CUT)
+@pytest.mark.parametrize("command", EVERY)
 @pytest.mark.parametrize("disk", DISKS)
 def test_the_power_goes_at_every_call(driver: Driver, command: str, disk: str) -> None:
     cut_at(driver, command, disk, True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("command", SOME)
+@pytest.mark.parametrize("disk", DISKS)
+def test_the_power_goes_at_some_calls_of_the_others(driver: Driver, command: str, disk: str) -> None:
+    cut_at(driver, command, disk, False)
 
 
 @pytest.mark.parametrize(("without", "disk"), [("folder", DISKS[0]), ("file", DISKS[0]), ("file", DISKS[1])])

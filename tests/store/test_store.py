@@ -115,6 +115,15 @@ def test_the_history_of_what_never_was_is_not_found(catalog: Store) -> None:
             catalog.history(ref)
 
 
+def test_a_page_has_a_length(catalog: Store) -> None:
+    catalog.save({"a": 1}, "m")
+    for ask in (lambda limit: catalog.models(limit=limit), lambda limit: catalog.versions("m", limit=limit), lambda limit: catalog.history("m", limit=limit)):
+        assert len(ask(1)) == 1
+        for limit in (0, -1, 1.5, None):
+            with pytest.raises(ValueError, match="is no number of a page; give 1 or more"):
+                ask(limit)
+
+
 def test_tags_metrics_and_notes_are_written_later(catalog: Store) -> None:
     version = catalog.save(LINEAR, "churn", metrics={"auc": 0.9})
     assert catalog.tag(version, team="risk", stage="test").tags == {"team": "risk", "stage": "test"}
