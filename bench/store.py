@@ -83,8 +83,10 @@ def saving(folder: Path, quick: bool) -> list[dict[str, Any]]:
                 array[:: max(1, len(array) // 7)] = float(next(turn))
             return model
 
-        rounds = 15 if each < 10_000 else 5
-        ours, theirs = contest(lambda: store.save(changed(), "m"), lambda: holdfast.save(changed(), folder / "m.safetensors"), rounds)
+        rounds = 25 if each < 10_000 else 11  # a disk has its moods
+        names = iter(range(10_000))
+        # each file stays, as each version does: one that takes the place of another has its memory, too
+        ours, theirs = contest(lambda: store.save(changed(), "m"), lambda names=names, each=each: holdfast.save(changed(), folder / f"{each}-{next(names)}.safetensors"), rounds)
         rows.append({"model": name, "store": ours, "file": theirs, "ratio": ours / theirs})
         print(rows[-1], flush=True)
         store.load("m@latest")
@@ -192,7 +194,7 @@ def page(found: dict[str, Any]) -> str:
     large = [one for one in found["saving"] if "MB" in one["model"]]
     targets = [
         (f"{tuned_['versions']} versions of a net with a frozen body of {tuned_['body_mb']:.0f} MB: bytes without the heads, against one copy", f"{tuned_['ratio']:.3f}", "1.1", tuned_["ratio"] <= 1.1),
-        *((f"save of {one['model']} to a folder, against a file", f"{one['ratio']:.2f}", "1.2", one["ratio"] <= 1.2) for one in large),
+        *((f"save of {one['model']} to a folder, against files that stay, too", f"{one['ratio']:.2f}", "1.2", one["ratio"] <= 1.2) for one in large),
         ("load by alias: beyond loading the file", f"{load['more_ms']:.2f} ms ({load['alias_ms']:.2f}, {load['file_ms']:.2f})", "2 ms", load["more_ms"] <= 2),
         *store_catalog.targets(found["catalog"]),
         *store_transfer.targets(found["carried"]),
