@@ -24,7 +24,7 @@ def store(tmp_path: Path) -> Store:
     return holdfast.connect(tmp_path / "models")
 
 
-def added(store: Store, folder: Path, model: Any) -> float:
+def added(store: Store, model: Any) -> float:
     """Save, and return the bytes of blobs that this added, as a part of the model's."""
     before = sum(one.size for one in store.blobs.list("blobs/"))
     version = store.save(model, "m")
@@ -34,14 +34,14 @@ def added(store: Store, folder: Path, model: Any) -> float:
 
 @pytest.mark.parametrize("place", [0, 1500, 3000])
 @pytest.mark.parametrize("what", ["put in", "taken out", "changed"])
-def test_one_item_of_a_pool_costs_the_blocks_around_it(store: Store, tmp_path: Path, place: int, what: str) -> None:
-    added(store, tmp_path, SMALL)
+def test_one_item_of_a_pool_costs_the_blocks_around_it(store: Store, place: int, what: str) -> None:
+    added(store, SMALL)
     place = min(place, len(SMALL) - (what != "put in"))
     other = [*SMALL[:place], *([] if what == "taken out" else [np.arange(500.0)]), *SMALL[place + (what != "put in") :]]
-    assert 0 < added(store, tmp_path, other) < 3 * LEAST / sum(one.nbytes for one in SMALL)
+    assert 0 < added(store, other) < 3 * LEAST / sum(one.nbytes for one in SMALL)
 
 
-def test_blocks_are_neither_too_small_nor_too_large(store: Store, tmp_path: Path) -> None:
+def test_blocks_are_neither_too_small_nor_too_large(store: Store) -> None:
     store.save(SMALL, "m")
     store.save([np.zeros(500) for _ in range(3000)], "zeros")  # no item says that a block ends, or each does
     sizes = sorted(one.size for one in store.blobs.list("blobs/"))
@@ -54,15 +54,15 @@ def test_a_large_model_does_not_lie_in_more_and_more_blocks() -> None:
     assert [_least(megabytes * 1024 * 1024) // 1024 for megabytes in (1, 63, 64, 127, 128, 256, 10_000)] == [256, 256, 512, 512, 1024, 2048, 2048]
 
 
-def test_a_forest_that_grew_shares_the_trees_that_it_had(store: Store, tmp_path: Path) -> None:
+def test_a_forest_that_grew_shares_the_trees_that_it_had(store: Store) -> None:
     X, y = load_digits(return_X_y=True)
     forest = RandomForestClassifier(300, warm_start=True, random_state=0).fit(X, y)
-    added(store, tmp_path, forest)
+    added(store, forest)
     forest.set_params(n_estimators=310).fit(X, y)
-    assert added(store, tmp_path, forest) < 0.25
+    assert added(store, forest) < 0.25
 
 
-def test_layers_that_were_not_trained_are_stored_once(store: Store, tmp_path: Path) -> None:
+def test_layers_that_were_not_trained_are_stored_once(store: Store) -> None:
     body, head = RNG.normal(size=1_000_000), RNG.normal(size=200_000)
-    added(store, tmp_path, {"body": body, "head": head})
-    assert added(store, tmp_path, {"body": body, "head": head + 1}) == pytest.approx(head.nbytes / (head.nbytes + body.nbytes), rel=0.01)
+    added(store, {"body": body, "head": head})
+    assert added(store, {"body": body, "head": head + 1}) == pytest.approx(head.nbytes / (head.nbytes + body.nbytes), rel=0.01)

@@ -154,7 +154,7 @@ def test_a_folder_of_too_many_files_is_refused(tmp_path: Path, store: Store, mon
     for number in range(3):
         (version / "tags" / f"t{number}").write_text("x")
     monkeypatch.setattr("holdfast.store.mlflow_files.FILES", 2)
-    with pytest.raises(FormatError, match="tags: there are more than"):
+    with pytest.raises(FormatError, match="there are more than 2 files in one folder"):
         store.transfer.import_mlflow(tmp_path)
 
 

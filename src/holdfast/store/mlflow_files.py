@@ -48,6 +48,8 @@ def registered_in(root: str) -> list[Registered]:
                 number = re.fullmatch(r"version-([1-9][0-9]{0,11})", os.path.basename(folder))
                 if number is not None and os.path.isfile(os.path.join(folder, META)):
                     found.append(_version(root, name, int(number[1]), folder, whole, aliases.get(int(number[1]), []), runs))
+    except FormatError:
+        raise  # it says which file and why
     except (ValueError, TypeError, KeyError, OverflowError) as error:
         raise FormatError(f"this is no file store of MLflow, or a damaged one ({quoted(error, 120)})", file=root) from None
     return sorted(found, key=lambda one: (one.model, one.n))

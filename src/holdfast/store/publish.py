@@ -36,7 +36,6 @@ class Put(NamedTuple):
     raw: bytes
     layout: Layout
     parts: Parts
-    written: int
 
 
 def put(blobs: Blobs, session: Session, ready: Prepared, on_bytes: Callable[[int], None] | None = None) -> Put:
@@ -52,14 +51,13 @@ def put(blobs: Blobs, session: Session, ready: Prepared, on_bytes: Callable[[int
     planned = cut(made)
     digests: list[str] = []
     slots = dict.fromkeys(range(len(made)), _EMPTY)
-    written = 0
     *first, last = _batches(planned)
     for batch, found in _hashed(made, [*first, last]):
         for digest, ended in found:
             digests.append(digest)
             slots.update(ended)
         if batch is not last:
-            written += _write(blobs, session, batch, digests[-len(batch) :], None, [], on_bytes)
+            _write(blobs, session, batch, digests[-len(batch) :], None, [], on_bytes)
     manifest = closed(ready.manifest, {made[number].slot: digest for number, digest in slots.items()})  # type: ignore[misc]
     raw = manifest_bytes(manifest)
     id_ = artifact_id(raw)
@@ -67,11 +65,11 @@ def put(blobs: Blobs, session: Session, ready: Prepared, on_bytes: Callable[[int
     sizes = {digest: one.nbytes for digest, one in zip(digests, planned, strict=True)}
     stands = blobs.size(layout_name(id_)) is not None
     beside = [] if stands else [(layout_name(id_), to_json(layout))]  # whoever else writes it at this moment writes the same
-    written += _write(blobs, session, last, digests[-len(last) :], id_, [*beside, (artifact_name(id_), raw)], on_bytes)
+    _write(blobs, session, last, digests[-len(last) :], id_, [*beside, (artifact_name(id_), raw)], on_bytes)
     if stands:
         layout, sizes = put_layout(blobs, session, layout, sizes)
     parts = Parts(manifest.content.digest, manifest.type, sum(one.nbytes for one in made), sizes)
-    return Put(id_, manifest, raw, layout, parts, written)
+    return Put(id_, manifest, raw, layout, parts)
 
 
 def _batches(planned: list[Blob]) -> Iterator[list[Blob]]:
@@ -106,16 +104,16 @@ def _hashed(made: list[Section], batches: list[list[Blob]]) -> Iterator[tuple[li
                 future.cancel()
 
 
-def _write(blobs: Blobs, session: Session, batch: list[Blob], digests: list[str], artifact: str | None, beside: list[tuple[str, bytes]], on_bytes: Callable[[int], None] | None) -> int:
-    """Write the blobs of a batch that are not there, and what belongs beside the last; returns bytes of the blobs that were written."""
+def _write(blobs: Blobs, session: Session, batch: list[Blob], digests: list[str], artifact: str | None, beside: list[tuple[str, bytes]], on_bytes: Callable[[int], None] | None) -> None:
+    """Write the blobs of a batch that are not there, and what belongs beside the last."""
     wanted = dict(zip(digests, batch, strict=True))
     new = session.pin({digest: one.nbytes for digest, one in wanted.items()}, artifact)
-    absent = {digest: one for digest, one in wanted.items() if digest in new or blobs.size(blob_name(digest)) != one.nbytes}
-    objects: list[tuple[str, Any, int]] = [(blob_name(digest), session.alive(one.pieces()), one.nbytes) for digest, one in absent.items()]
+    objects: list[tuple[str, Any, int]] = [
+        (blob_name(digest), session.alive(one.pieces()), one.nbytes) for digest, one in wanted.items() if digest in new or blobs.size(blob_name(digest)) != one.nbytes
+    ]
     put_all(blobs, [*objects, *((name, [data], len(data)) for name, data in beside)])
     if on_bytes is not None:
         on_bytes(sum(one.nbytes for one in batch))
-    return sum(one.nbytes for one in absent.values())
 
 
 def put_layout(blobs: Blobs, session: Session, layout: Layout, sizes: dict[str, int]) -> tuple[Layout, dict[str, int]]:
