@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -153,6 +153,28 @@ def driving(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driver]:
         made.process.wait(30)
         made.process.stdout.close()
         shutil.rmtree(folder)
+
+
+def at_call(n: int, attempt: Callable[[int], tuple[bool, int]]) -> int:
+    """Have a command end badly at its n-th call; at its last one when it makes fewer than the run that was traced. Return 1 when it did.
+
+    Threads that want the same folder at once each try to make it, so one run may have some calls more than another.
+
+    Args:
+        n: which call of the traced run.
+        attempt: runs the command; returns whether it ended badly, and how many calls it made.
+    """
+    while n > 0:
+        ended, made = attempt(n)
+        if ended or made >= n:
+            return int(ended)
+        n = made
+    return 0
+
+
+def calls_made(said: list[str]) -> int:
+    """Return how many calls a command says that it made; a killed one says nothing, and 0 is returned."""
+    return next((int(one.split()[1]) for one in said if one.startswith("count ")), 0)
 
 
 def sample(count: int, full: bool) -> list[int]:

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tests.store.shimmed import Call, Driver, driving, sample
+from tests.store.shimmed import Call, Driver, at_call, calls_made, driving, sample
 
 
 @pytest.fixture(scope="module")
@@ -103,15 +103,15 @@ def _written(dead: Path, inode: int, alive: Path, flushed: Path, disk: str) -> N
     alive.write_bytes(kept.read_bytes() if kept.exists() else b"")
 
 
-def after_a_cut(driver: Driver, command: str, n: int, disk: str, **more: Any) -> tuple[bool, list[str]]:
-    """Cut the power at a call; return whether there was that call, and what a fresh process finds wrong."""
+def after_a_cut(driver: Driver, command: str, n: int, disk: str, **more: Any) -> tuple[bool, int, list[str]]:
+    """Cut the power at a call; return whether there was that call, how many there were if not, and what a fresh process finds wrong."""
     flushed = driver.folder / "flushed"
     shutil.rmtree(flushed, ignore_errors=True)
     flushed.mkdir()
     driver.begin(command)
     found = driver.ask(command, armed=True, n=n, mode="kill", watch=str(driver.folder), flushed=str(flushed), **more)
     cut(driver, flushed, disk)
-    return found["killed"], driver.wrong(command, found["said"])
+    return found["killed"], calls_made(found["said"]), driver.wrong(command, found["said"])
 
 
 def in_memory(driver: Driver) -> None:
@@ -122,14 +122,17 @@ def in_memory(driver: Driver) -> None:
 def cut_at(driver: Driver, command: str, disk: str, full: bool) -> None:
     in_memory(driver)
     count = len(driver.trace(command, watch=str(driver.folder)))
-    numbers = [*sample(count, full), count + 1]  # the last one comes when all has ended well
-    fired = 0
-    for n in numbers:
-        stopped, wrong = after_a_cut(driver, command, n, disk)
-        fired += stopped
+    numbers = sample(count, full)
+
+    def attempt(n: int) -> tuple[bool, int]:
+        stopped, made, wrong = after_a_cut(driver, command, n, disk)
         assert not wrong, (n, wrong)
+        return stopped, made
+
+    fired = sum(at_call(n, attempt) for n in numbers)
     print(f"{command}, {disk}: {fired} power cuts at {count} calls, and one behind them")
-    assert fired == len(numbers) - 1
+    assert fired == len(numbers)
+    assert not attempt(count + 10)[0]
 
 
 EVERY, SOME = ("save", "alias", "push"), ("unlinked", "first", "unpack", "collect", "migrate")
@@ -159,6 +162,6 @@ def test_the_power_goes_at_some_calls_of_the_others(driver: Driver, command: str
 @pytest.mark.parametrize(("without", "disk"), [("folder", DISKS[0]), ("file", DISKS[0]), ("file", DISKS[1])])
 def test_a_version_is_lost_without_a_flush(driver: Driver, without: str, disk: str) -> None:
     in_memory(driver)
-    assert after_a_cut(driver, "save", 0, disk) == (False, [])
-    _, wrong = after_a_cut(driver, "save", 0, disk, without=[without])
+    assert after_a_cut(driver, "save", 0, disk)[::2] == (False, [])
+    _, _, wrong = after_a_cut(driver, "save", 0, disk, without=[without])
     assert wrong
