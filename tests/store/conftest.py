@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import os
-import shutil
 import socket
 import subprocess
 import sys
@@ -79,14 +77,11 @@ def at(request: pytest.FixtureRequest) -> Iterator[At]:
 @pytest.fixture(scope="session")
 def moto() -> Iterator[str]:
     """The endpoint of a server of moto, with a bucket."""
-    program = shutil.which("moto_server") or shutil.which("moto_server", path=os.path.dirname(sys.executable))
-    if program is None:
-        if importlib.util.find_spec("moto") is None:
-            pytest.skip("moto is not installed; it is in requirements-libraries.txt")
-        pytest.fail("moto is installed without its server")
+    if importlib.util.find_spec("moto") is None:
+        pytest.skip("moto is not installed; it is in requirements-libraries.txt")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    with subprocess.Popen([program, "-H", "127.0.0.1", "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+    with subprocess.Popen([sys.executable, str(Path(__file__).parent / "moto_server.py"), str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         try:
             endpoint = f"http://127.0.0.1:{port}"
             ask = urllib.request.build_opener(urllib.request.ProxyHandler({})).open

@@ -91,6 +91,10 @@ class Machine(RuleBasedStateMachine):
     @rule(data=st.data(), key=st.sampled_from(["v", "team"]), value=st.none() | st.text(max_size=5))
     def tag(self, data: Any, key: str, value: str | None) -> None:
         name, n = self.some(data)
+        if value is not None and "\0" in value:
+            with pytest.raises(ValueError, match="number 0"):
+                self.store.tag(f"{name}:{n}", **{key: value})
+            return
         self.store.tag(f"{name}:{n}", **{key: value})
         if value is None:
             self.tags[name, n].pop(key, None)

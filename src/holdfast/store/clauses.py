@@ -28,6 +28,8 @@ class Clauses:
         self.source: Any = c.version
         self.where: list[Any] = []
         self.joined: set[str] = set()
+        self.sorted_by: tuple[Field, Any] | None = None
+        """A metric or a tag, and the columns of its row, which every version that comes out has."""
 
     def select(self, needed: Sequence[Node], first: int | None, order: Field, down: bool, absent: bool, after: tuple[Any, int, int] | None) -> Any:
         """Return the statement.
@@ -53,6 +55,7 @@ class Clauses:
             # the index of the key is in this order: its last columns go along
             other = self._join(_table(order), order.key)
             key, ends = other[_column(order)], [other.model, other.n]
+            self.sorted_by = order, other
             self.where.append(key.is_not(None))
             key = self._text(key) if order.kind == "tags" else key
         self.where += [self._begun(one) if place == first else self.clause(one) for place, one in enumerate(needed)]
@@ -108,9 +111,12 @@ class Clauses:
 
     def _absent(self, table: Any, *where: Any) -> Any:
         """Return the condition that a version has no such row, of which there is one at most."""
-        found = self._exists(table, *where)
-        # PostgreSQL takes the other form for a join, of which it believes that next to nothing comes out, and so makes all of it
-        return ~found if self.sqlite else sa.select(table.c.n).where(table.c.model == c.version.c.model, table.c.n == c.version.c.n, *where).correlate(c.version).scalar_subquery().is_(None)
+        if self.sqlite:
+            return ~self._exists(table, *where)
+        found = sa.select(table.c.n).where(table.c.model == c.version.c.model, table.c.n == c.version.c.n, *where).correlate(c.version).scalar_subquery()
+        # PostgreSQL takes the other form for a join, and a bare IS NULL for next to nothing: either way it makes all of it before it gives a page.
+        # Of a CASE it believes that half of them fit
+        return sa.case((found.is_(None), sa.true()), else_=sa.false())
 
     # -- conditions -----------------------------------------------------------------------------------------------------
 
@@ -133,11 +139,13 @@ class Clauses:
     def clause(self, node: Node) -> Any:
         """Return a condition that is true or false, and never unknown."""
         if isinstance(node, Not):
-            return sa.not_(self.clause(node.of))
+            return self._opposite(node.of)
         if isinstance(node, Both):
             parts = [self.clause(one) for one in node.parts]
             return sa.or_(*parts) if node.any else sa.and_(*parts)
         kind = node.field.kind
+        if self.sorted_by is not None and node.field == self.sorted_by[0]:
+            return sa.false() if node.op == "null" else self.keyed(self.sorted_by[1], node)
         if node.field.key:
             table = _table(node.field)
             tests = [table.c.key == node.field.key]
@@ -151,6 +159,17 @@ class Clauses:
             return column.is_(None) if kind == "parent" else column == "" if kind in ("who", "note") else sa.false()
         test = self.test(column, node)
         return sa.and_(column.is_not(None), test) if kind == "parent" else test
+
+    def _opposite(self, node: Node) -> Any:
+        """Return the condition that another does not hold: what it is made of is turned, so that each is one that a database knows how to look up."""
+        if isinstance(node, Not):
+            return self.clause(node.of)
+        if isinstance(node, Both):
+            return self.clause(Both(tuple(Not(one) for one in node.parts), not node.any))
+        if node.field.key and node.op != "null" and (self.sorted_by is None or node.field != self.sorted_by[0]):
+            table = _table(node.field)
+            return self._absent(table, table.c.key == node.field.key, self.keyed(table.c, node))
+        return sa.not_(self.clause(node))
 
     def _alias(self, node: Condition) -> Any:
         if node.op == "null":
