@@ -177,6 +177,6 @@ def calls_made(said: list[str]) -> int:
     return next((int(one.split()[1]) for one in said if one.startswith("count ")), 0)
 
 
-def sample(count: int, full: bool) -> list[int]:
-    """Return all numbers, or some that are spread over them."""
-    return list(range(1, count + 1)) if full else list(range(2, count + 1, max(1, count // 4)))
+def sample(count: int, step: int | None) -> list[int]:
+    """Return every so-manieth number, or four or five that are spread over them."""
+    return list(range(1, count + 1, step)) if step else list(range(2, count + 1, max(1, count // 4)))
