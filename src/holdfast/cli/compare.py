@@ -10,7 +10,7 @@ import click
 
 from holdfast.cli.commands import lists, trust_options
 from holdfast.cli.output import give, give_json
-from holdfast.cli.stores import json_option, looks_like_ref, opened, store_option
+from holdfast.cli.stores import json_option, looks_like_ref, opened, store_option, usage
 
 
 @click.command()
@@ -24,6 +24,7 @@ from holdfast.cli.stores import json_option, looks_like_ref, opened, store_optio
 @trust_options
 @json_option
 @click.pass_context
+@usage
 def command(
     ctx: click.Context, first: str, second: str, rows: str | None, limits: tuple[str, ...], html: str | None, store: str | None, no_predictions: bool,
     trusted: tuple[str, ...], trusted_functions: tuple[str, ...], as_json: bool,

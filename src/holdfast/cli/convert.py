@@ -12,6 +12,7 @@ import click
 
 from holdfast.cli.commands import lists, trust_options
 from holdfast.cli.output import give, give_json, say
+from holdfast.cli.stores import usage
 from holdfast.errors import quoted
 
 
@@ -27,6 +28,7 @@ from holdfast.errors import quoted
     help="Run what cannot be read as data, in a child process: no network, no programs, nothing writable but the new file; and report what it did.",
 )  # fmt: skip
 @trust_options
+@usage
 def command(
     old: str, new: str, as_json: bool, dry_run: bool, replace: bool, workers: int | None, allow_pickle: bool, trusted: tuple[str, ...], trusted_functions: tuple[str, ...]
 ) -> int:

@@ -8,7 +8,7 @@ import click
 
 from holdfast.cli.commands import lists, trust_options
 from holdfast.cli.output import give, give_json, notices
-from holdfast.cli.stores import REF, artifact, store_option
+from holdfast.cli.stores import REF, artifact, store_option, usage
 
 
 @click.command()
@@ -21,6 +21,7 @@ from holdfast.cli.stores import REF, artifact, store_option
 @click.option("--json", "as_json", is_flag=True, help="Print the proof as one JSON document.")
 @trust_options
 @click.pass_context
+@usage
 def command(ctx: click.Context, file: str, out: str, store: str | None, rows: str | None, tolerance: float | None, allow_changed_labels: int, as_json: bool, trusted: tuple[str, ...], trusted_functions: tuple[str, ...]) -> int:
     """Translate the model in FILE, or with --store a version such as churn@production, to OUT (.onnx or .pmml), replay it in its runtime, and write it with its proof; nothing is written when it deviates."""
     from holdfast.api import export

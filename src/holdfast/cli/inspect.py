@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from holdfast.cli.output import give, give_json
-from holdfast.cli.stores import REF, artifact, store_option
+from holdfast.cli.stores import REF, artifact, store_option, usage
 
 
 @click.command()
@@ -13,6 +13,7 @@ from holdfast.cli.stores import REF, artifact, store_option
 @store_option
 @click.option("--json", "as_json", is_flag=True, help="Print everything as one JSON document.")
 @click.pass_context
+@usage
 def command(ctx: click.Context, file: str, store: str | None, as_json: bool) -> int:
     """Say what FILE, or with --store a version such as churn@production, holds: model, types, verdict, libraries, signature, and a tree of the model.
 

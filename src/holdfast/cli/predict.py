@@ -10,7 +10,7 @@ import click
 
 from holdfast.cli.commands import lists, trust_options
 from holdfast.cli.output import give_json
-from holdfast.cli.stores import REF, artifact, store_option
+from holdfast.cli.stores import REF, artifact, store_option, usage
 from holdfast.errors import EnvironmentMissing, FormatError, NotFound, UnsupportedOperation, quoted
 from holdfast.frameworks.asking import CALLS, METHODS
 
@@ -23,6 +23,7 @@ from holdfast.frameworks.asking import CALLS, METHODS
 @click.option("--json", "as_json", is_flag=True, help="Print the answers as one JSON document instead of CSV.")
 @trust_options
 @click.pass_context
+@usage
 def command(ctx: click.Context, file: str, rows: str, store: str | None, method: str | None, as_json: bool, trusted: tuple[str, ...], trusted_functions: tuple[str, ...]) -> int:
     """Load the model in FILE, or with --store a version such as churn@production, and answer ROWS: a .csv, .parquet or .json file (a list of records), or - for CSV on stdin."""
     from holdfast.api import predictor

@@ -8,7 +8,7 @@ import click
 
 from holdfast.cli.commands import lists, trust_options
 from holdfast.cli.output import give, give_json, progress
-from holdfast.cli.stores import REF, artifact, store_option
+from holdfast.cli.stores import REF, artifact, store_option, usage
 
 
 @click.command()
@@ -18,6 +18,7 @@ from holdfast.cli.stores import REF, artifact, store_option
 @click.option("--tolerance", type=float, default=1e-9, show_default=True, help="Absolute deviation up to which a row counts as the same.")
 @trust_options
 @click.pass_context
+@usage
 def command(ctx: click.Context, file: str, store: str | None, as_json: bool, tolerance: float, trusted: tuple[str, ...], trusted_functions: tuple[str, ...]) -> int:
     """Check every digest of FILE, or with --store of a version such as churn@production, load it, and ask it its stored example again."""
     import msgspec
