@@ -53,8 +53,26 @@ def test_the_name_alone_is_no_version(catalog: Store) -> None:
         catalog.load("chrn:1")
     with pytest.raises(NotFound, match="there is no alias churn@staging"):
         catalog.load("churn@staging")
-    with pytest.raises(NotFound, match="there is no version churn:9"):
+    with pytest.raises(NotFound, match="there is no version churn:9; the latest is churn:1"):
         catalog.load("churn:9")
+    with pytest.raises(NotFound, match=r"there is no alias churn@1; the version is written churn:1; there are churn@production \(:1\)"):
+        catalog.load("churn@1")
+
+
+def test_of_a_version_that_was_deleted_it_is_said(catalog: Store) -> None:
+    """And of one whose number was never given, or was left out when others arrived, it is not."""
+    for _ in range(3):
+        catalog.save(LINEAR, "churn")
+    catalog.delete("churn:2")
+    with pytest.raises(NotFound, match="there is no version churn:2 any more: it was deleted, as holdfast log tells; the latest is churn:3"):
+        catalog.load("churn:2")
+    with holdfast.connect("memory://") as other:
+        other.transfer.pull(catalog, ["churn:3"])
+        with pytest.raises(NotFound, match="there is no version churn:2; the latest is churn:3"):
+            other.load("churn:2")
+        other.delete("churn:3")
+        with pytest.raises(NotFound, match="it was deleted, as holdfast log tells; churn has no versions"):
+            other.load("churn:3")
 
 
 def test_aliases_move_back_the_way_they_came(catalog: Store) -> None:

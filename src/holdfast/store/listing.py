@@ -76,13 +76,18 @@ class Listing:
             aliases = on.execute(sa.select(c.alias.c.name, c.alias.c.n).where(c.alias.c.model == model.id).order_by(c.alias.c.name)).all()
             known = ", ".join([f"{wanted.model}@{row.name} (:{row.n})" for row in aliases[:10]] + ([f"{wanted.model}@latest (:{model.latest})"] if model.latest else []))
             said = f"{wanted} names no version" if wanted.alias is None else f"there is no alias {wanted}"
-            raise NotFound(f"{said}; there are {known or 'no versions'}", file=self.shown)
+            meant = f"; the version is written {wanted.model}:{wanted.alias}" if (wanted.alias or "").isdecimal() else ""
+            raise NotFound(f"{said}{meant}; there are {known or 'no versions'}", file=self.shown)
         return self._read(on, model.id, wanted.model, n)
 
     def _read(self, on: Any, model: int, name: str, n: int) -> Version:
         found = self._read_many(on, [(model, n)])
         if not found:
-            raise NotFound(f"there is no version {name}:{n}", file=self.shown)
+            latest = on.scalar(sa.select(c.model.c.latest).where(c.model.c.id == model))
+            e = c.event.c
+            gone = on.scalar(sa.select(e.seq).where(e.model == model, e.kind == "delete", e.n == n).limit(1)) is not None
+            why = " any more: it was deleted, as holdfast log tells" if gone else ""
+            raise NotFound(f"there is no version {name}:{n}{why}; {f'the latest is {name}:{latest}' if latest else f'{name} has no versions'}", file=self.shown)
         return found[0]
 
     def _read_many(self, on: Any, wanted: list[tuple[int, int]]) -> list[Version]:
