@@ -207,3 +207,11 @@ def test_the_demo_proves_every_model_in_a_fresh_process(tmp_path: Path) -> None:
     assert len(rows) >= 8
     assert {row["proof"] for row in rows} == {"bit-equal"}
     assert len(list(tmp_path.glob("*.safetensors"))) == len(rows)
+
+
+@pytest.mark.parametrize(("typed", "meant"), [("serch", "search"), ("inspct", "inspect"), ("verison", "versions")])
+def test_a_command_that_is_mistyped_is_told_the_one_that_is_near(typed: str, meant: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([typed]) == 2
+    assert f"No such command '{typed}'. Did you mean '{meant}'?" in capsys.readouterr().err
+    assert main(["qqqqqq"]) == 2
+    assert "mean" not in capsys.readouterr().err

@@ -54,6 +54,16 @@ class _Commands(click.Group):
         found: Any = importlib.import_module(f"holdfast.cli.{cmd_name.replace('-', '_')}").command
         return found  # type: ignore[no-any-return]
 
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, 1)
+            error.message += f" Did you mean {near[0]!r}?" if near and not error.message.endswith("?") else ""
+            raise
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
