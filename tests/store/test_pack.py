@@ -493,6 +493,8 @@ def test_headers_that_hold_no_numbers_are_refused() -> None:
             tar.members(buffer_source(bytes(bad)))
     with pytest.raises(Truncated, match="the file ends at byte 300, in the middle of a pack"):
         tar.members(buffer_source(bytes(good[:300])))
+    with pytest.raises(FormatError, match="no tar, and so no pack"):
+        tar.members(buffer_source(b"a,b\n1,2\n"))
     for told in (b"5 a=b\n\n", b"99 comment=x\n", b"x comment=y\n", b"12 comment=x"):
         head = bytearray(tar._header("PaxHeaders/x", len(told), b"x"))
         with pytest.raises(FormatError, match="extended header"):

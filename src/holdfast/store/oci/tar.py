@@ -137,6 +137,8 @@ def members(source: Source) -> dict[str, Member]:
     at = 0
     size: int | None = None
     while True:
+        if at == 0 and source.size < BLOCK and 0 not in bytes(source.private(0, source.size)):
+            raise FormatError("this is no tar, and so no pack", file=source.name)  # a text: a header is filled with zeros
         raw = _bytes(source, at, BLOCK)
         if not any(raw):
             _check_end(source, at)
