@@ -98,7 +98,7 @@ def test_collect_frees_what_the_last_version_needed_alone_and_nothing_else(store
     assert store.admin.collect(grace=3600).freed == 0
     assert blob_states(store).count("condemned") == 1
     held = store.admin.collect(grace=3600).held
-    assert [one.by for one in held] == ["the grace of 3600 s"]
+    assert [one.by for one in held] == ["the grace of 1 h (--grace)"]
     assert held[0].size == said.frees
     tried = store.admin.collect(grace=0, dry_run=True)
     assert (tried.freed, tried.blobs, tried.artifacts) == (said.frees, 1, 1)

@@ -185,12 +185,21 @@ def _doom(before: float) -> Any:
     return sa.update(c.blob).where(c.blob.c.digest.in_(wanted)).values(state="deleting")
 
 
+def _length(seconds: float) -> str:
+    """Return a length of time as people say it.
+
+    >>> _length(86400.0), _length(90.0)
+    ('24 h', '90 s')
+    """
+    return f"{seconds / 3600:g} h" if seconds >= 3600 else f"{seconds:g} s"
+
+
 def _held(on: Any, grace: float) -> tuple[Held, ...]:
     count, size = sa.func.count(), sa.func.coalesce(sa.func.sum(c.blob.c.size), 0)
     found = []
     waiting = on.execute(sa.select(count, size, sa.func.min(c.blob.c.condemned)).where(c.blob.c.state == "condemned")).one()
     if waiting[0]:
-        found.append(Held(f"the grace of {grace:g} s", waiting[2] + grace, waiting[0], int(waiting[1])))
+        found.append(Held(f"the grace of {_length(grace)} (--grace)", waiting[2] + grace, waiting[0], int(waiting[1])))
     s = c.session.c
     free = ~c.needs(c.blob.c.digest)
     pinned = sa.select(s.id, s.kind, s.ends, count, size).join_from(c.session, c.session_blob).join(c.blob).where(free).group_by(s.id, s.kind, s.ends).order_by(s.began)

@@ -82,7 +82,7 @@ def place_of(one: Carried, known: Known, renumber: bool, target: Store) -> Place
 
 def _taken(one: Carried, there: bool) -> str:
     said = "is another version there" if there else "was deleted there, and numbers are not given again"
-    return f"{one} {said}; nothing was changed. To let it have the next number there, give renumber=True"
+    return f"{one} {said}; nothing was changed. To let it have the next number there, give renumber=True (--renumber)"
 
 
 def parent_of(one: Carried, numbers: dict[str, int], known: dict[str, Known], source: Store) -> str | None:
