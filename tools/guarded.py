@@ -125,7 +125,8 @@ GUARDS = (
     _off("a tensor ends inside the file", HEADER, "        if end > available:", plain("fewer bytes than declared")),
     _off("nothing follows the last tensor", HEADER, "    if position != available:", plain("bytes after the last")),
     _off("only regular files are opened", "artifact/source.py", "        if not stat.S_ISREG(status.st_mode):", f"{CONTAINER}::test_only_a_regular_file_is_opened_and_no_more_of_it_is_read_than_needed"),
-    Guard("a model never writes to its file", "artifact/source.py", "access=mmap.ACCESS_COPY", "access=mmap.ACCESS_READ", (f"{CONTAINER}::test_a_model_never_writes_back_to_its_file",)),
+    Guard("a model never writes to its file", "artifact/source.py", "else memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_COPY))", "else memoryview(mmap.mmap(fd, size, access=mmap.ACCESS_READ))", (f"{CONTAINER}::test_a_model_never_writes_back_to_its_file",)),
+    Guard("a version's model never writes to its blobs", "artifact/source.py", "mmap.MAP_PRIVATE", "mmap.MAP_SHARED", ("tests/store/test_store.py::test_a_model_of_a_store_never_writes_to_its_blobs",)),
     Guard("a suffix that contradicts the bytes is refused", "foreign/sniff.py", "    if allowed is None or found in allowed", "    if True or found in allowed", (f"{CONTAINER}::test_the_bytes_decide_what_a_file_is[a holdfast file called .pkl]",)),
     Guard("what a file would call is never made", PLAN, "            if CALL in table.fields:", "            if False:", ("tests/foreign/test_calls.py::test_a_call_of_a_class_that_the_caller_trusts_is_refused_too",)),
     # manifest, seal, digests

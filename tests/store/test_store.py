@@ -225,6 +225,15 @@ for digests in ("once", "all", "never"):
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="there is no /proc here")
+def test_a_model_of_a_store_never_writes_to_its_blobs(tmp_path: Path) -> None:
+    store = holdfast.connect(tmp_path / "store")
+    store.save({"w": np.zeros(500_000)}, "m")
+    blobs = {path: path.read_bytes() for path in (tmp_path / "store" / "blobs").rglob("*") if path.is_file()}
+    store.load("m:1")["w"][:] = 5
+    assert {path: path.read_bytes() for path in blobs} == blobs
+    assert store.load("m:1")["w"][0] == 0
+
+
 def test_a_model_of_more_blobs_than_descriptors_is_mapped_in_place(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", MANY_BLOBS, str(tmp_path / "m")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
