@@ -18,6 +18,13 @@ FORMAT = 1
 tables = sa.MetaData(
     naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s", "fk": "fk_%(table_name)s_%(column_0_N_name)s", "pk": "pk_%(table_name)s"}
 )
+
+
+def _ordered(length: int) -> Any:
+    """Return the type of text that is sorted by: by code points everywhere, as SQLite has it; the order of a server's own language may differ from host to host."""
+    return sa.String(length).with_variant(sa.String(length, collation="C"), "postgresql")
+
+
 _NAME = sa.String(200)
 _DIGEST = sa.String(80)
 _BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -27,7 +34,7 @@ about = sa.Table("about", tables, sa.Column("key", sa.String(40), primary_key=Tr
 model = sa.Table(
     "model", tables,
     sa.Column("id", sa.Integer, primary_key=True),
-    sa.Column("name", _NAME, nullable=False, unique=True),
+    sa.Column("name", _ordered(200), nullable=False, unique=True),
     sa.Column("seq", sa.Integer, nullable=False, default=0),  # of its last record
     sa.Column("next_number", sa.Integer, nullable=False, default=1),  # never given twice, so rows of models stay
     sa.Column("latest", sa.Integer),  # the largest number that is there
@@ -47,7 +54,7 @@ artifact = sa.Table(
     "artifact", tables,
     sa.Column("id", _DIGEST, primary_key=True),
     sa.Column("content", _DIGEST, nullable=False, index=True),
-    sa.Column("type", sa.String(300), nullable=False),
+    sa.Column("type", _ordered(300), nullable=False),
     sa.Column("size", _BIG, nullable=False, index=True),
 )  # fmt: skip
 
@@ -63,7 +70,7 @@ version = sa.Table(
     sa.Column("n", sa.Integer, primary_key=True),
     sa.Column("artifact", _DIGEST, sa.ForeignKey("artifact.id", ondelete="RESTRICT"), nullable=False, index=True),
     sa.Column("at", sa.Float, nullable=False, index=True),
-    sa.Column("who", _NAME, nullable=False, default=""),
+    sa.Column("who", _ordered(200), nullable=False, default=""),
     sa.Column("note", sa.Text, nullable=False, default=""),
     sa.Column("parent", sa.String(300)),
     sa.Column("data", sa.Text, nullable=False, default="{}"),
@@ -105,7 +112,7 @@ tag = sa.Table(
     sa.Column("model", sa.Integer, primary_key=True),
     sa.Column("n", sa.Integer, primary_key=True),
     sa.Column("key", _NAME, primary_key=True),
-    sa.Column("value", sa.String(1000), nullable=False),
+    sa.Column("value", _ordered(1000), nullable=False),
     sa.ForeignKeyConstraint(*_of_version, ondelete="CASCADE"),
 )  # fmt: skip
 sa.Index("ix_tag_key_value_model_n", tag.c.key, tag.c.value, tag.c.model, tag.c.n)
@@ -116,7 +123,7 @@ metric = sa.Table(
     sa.Column("n", sa.Integer, primary_key=True),
     sa.Column("key", _NAME, primary_key=True),
     sa.Column("number", sa.Float),
-    sa.Column("text", sa.String(1000)),
+    sa.Column("text", _ordered(1000)),
     sa.ForeignKeyConstraint(*_of_version, ondelete="CASCADE"),
 )  # fmt: skip
 sa.Index("ix_metric_key_number_model_n", metric.c.key, metric.c.number, metric.c.model, metric.c.n)

@@ -46,7 +46,7 @@ class Clauses:
         ends: list[Any] = [v.model, v.n]
         key: Any = None
         if not order.key:
-            key = self._text(self._column(order.kind)) if order.kind in ("model", "type", "who") else self._column(order.kind)
+            key = self._column(order.kind)
             if order.kind == "at" and first is not None:
                 key = key + 0.0  # no index is in this order, so that SQLite does not go along it after all
         elif absent:
@@ -57,7 +57,6 @@ class Clauses:
             key, ends = other[_column(order)], [other.model, other.n]
             self.sorted_by = order, other
             self.where.append(key.is_not(None))
-            key = self._text(key) if order.kind == "tags" else key
         self.where += [self._begun(one) if place == first else self.clause(one) for place, one in enumerate(needed)]
         if order.key and not absent and first is not None:
             # what to sort by is looked up once for each version that fits: SQLite opens no SELECT that has a LIMIT, and repeats nothing of it
@@ -79,10 +78,6 @@ class Clauses:
         table = _table(order)
         column = table.c[_column(order)]
         return sa.select(column).where(table.c.model == c.version.c.model, table.c.n == c.version.c.n, table.c.key == order.key, column.is_not(None)).correlate(c.version)
-
-    def _text(self, column: Any) -> Any:
-        # one order everywhere: that of code points, as SQLite has it; a server's own may differ from host to host
-        return column if self.sqlite else column.collate("C")
 
     def _column(self, kind: str) -> Any:
         """Return the column of a plain field; its table is joined once."""
@@ -210,8 +205,6 @@ class Clauses:
             return column.op("GLOB", is_comparison=True)(_glob(str(value))) if self.sqlite else column.like(str(value).replace("\\", "\\\\"), escape="\\")
         if node.field.kind in LARGEST:
             return _of_integer(column, node.op, value, LARGEST[node.field.kind])
-        if isinstance(value, str) and node.op != "=":
-            return _COMPARE[node.op](self._text(column), value)
         return _COMPARE[node.op](column, value)
 
 

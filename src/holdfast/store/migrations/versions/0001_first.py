@@ -19,7 +19,7 @@ def upgrade() -> None:
     op.create_table('artifact',
     sa.Column('id', sa.String(length=80), nullable=False),
     sa.Column('content', sa.String(length=80), nullable=False),
-    sa.Column('type', sa.String(length=300), nullable=False),
+    sa.Column('type', sa.String(length=300).with_variant(sa.String(length=300, collation='C'), 'postgresql'), nullable=False),
     sa.Column('size', sa.BigInteger().with_variant(sa.Integer(), 'sqlite'), nullable=False),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_artifact'))
     )
@@ -34,7 +34,7 @@ def upgrade() -> None:
     )
     op.create_table('model',
     sa.Column('id', sa.Integer(), nullable=False),
-    sa.Column('name', sa.String(length=200), nullable=False),
+    sa.Column('name', sa.String(length=200).with_variant(sa.String(length=200, collation='C'), 'postgresql'), nullable=False),
     sa.Column('seq', sa.Integer(), nullable=False),
     sa.Column('next_number', sa.Integer(), nullable=False),
     sa.Column('latest', sa.Integer(), nullable=True),
@@ -100,7 +100,7 @@ def upgrade() -> None:
     sa.Column('n', sa.Integer(), nullable=False),
     sa.Column('artifact', sa.String(length=80), nullable=False),
     sa.Column('at', sa.Float(), nullable=False),
-    sa.Column('who', sa.String(length=200), nullable=False),
+    sa.Column('who', sa.String(length=200).with_variant(sa.String(length=200, collation='C'), 'postgresql'), nullable=False),
     sa.Column('note', sa.Text(), nullable=False),
     sa.Column('parent', sa.String(length=300), nullable=True),
     sa.Column('data', sa.Text(), nullable=False),
@@ -138,7 +138,7 @@ def upgrade() -> None:
     sa.Column('n', sa.Integer(), nullable=False),
     sa.Column('key', sa.String(length=200), nullable=False),
     sa.Column('number', sa.Float(), nullable=True),
-    sa.Column('text', sa.String(length=1000), nullable=True),
+    sa.Column('text', sa.String(length=1000).with_variant(sa.String(length=1000, collation='C'), 'postgresql'), nullable=True),
     sa.ForeignKeyConstraint(['model', 'n'], ['version.model', 'version.n'], name=op.f('fk_metric_model_n'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('model', 'n', 'key', name=op.f('pk_metric'))
     )
@@ -147,7 +147,7 @@ def upgrade() -> None:
     sa.Column('model', sa.Integer(), nullable=False),
     sa.Column('n', sa.Integer(), nullable=False),
     sa.Column('key', sa.String(length=200), nullable=False),
-    sa.Column('value', sa.String(length=1000), nullable=False),
+    sa.Column('value', sa.String(length=1000).with_variant(sa.String(length=1000, collation='C'), 'postgresql'), nullable=False),
     sa.ForeignKeyConstraint(['model', 'n'], ['version.model', 'version.n'], name=op.f('fk_tag_model_n'), ondelete='CASCADE'),
     sa.PrimaryKeyConstraint('model', 'n', 'key', name=op.f('pk_tag'))
     )
