@@ -302,6 +302,8 @@ def test_whole_numbers_become_what_a_net_takes() -> None:
     predictor = holdfast.predictor(holdfast.dumps(net))
     for rows in ([[1, 2], [3, 4]], np.array([[1, 2], [3, 4]]), pd.DataFrame({"a": [1, 3], "b": [2, 4]}), [{"a": 1, "b": 2}, {"a": 3, "b": 4}]):
         assert (predictor.predict(rows) == expected).all()
+    for rows in (torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[1, 2], [3, 4]]), torch.tensor([[1.0, 2.0], [3.0, 4.0]], dtype=torch.float64)):
+        assert (predictor.predict(rows) == expected).all()
     ids = torch.nn.Sequential(torch.nn.Embedding(5, 2))
     assert holdfast.predictor(ids).predict([[1, 2]]).shape == (1, 2, 2)
 

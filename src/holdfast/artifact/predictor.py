@@ -195,7 +195,8 @@ class ModelPredictor:
             rows = rows.to_numpy()
         array = rows if hasattr(rows, "shape") else np.asarray(rows)
         expected, wanted = signature.inputs[0].shape, signature.inputs[0].dtype
-        if wanted.startswith("float") and getattr(array.dtype, "kind", "") in "iub":
+        # a tensor's dtype has no kind, and its library makes of it what the model takes
+        if wanted.startswith("float") and getattr(array.dtype, "kind", "f") in "iub":
             array = array.astype(wanted)
         fits = len(array.shape) == len(expected) and all(want is None or want == have for want, have in zip(expected[1:], array.shape[1:], strict=True))
         if not fits and signature.inputs[0].dtype == "numeric":
