@@ -389,3 +389,11 @@ def test_an_address_that_says_too_little_is_an_error_of_usage_for_every_command(
     for given in ("s3://team/models", "s3://team", "s3://team/m.safetensors?colour=red", "s3:///m"):
         shell(words[0], given, *[shell.folder / one for one in words[1:]], code=2, store=False)
         assert "Error: s3://" in shell.err
+
+
+def test_what_a_store_warns_of_is_a_plain_notice(three: Shell) -> None:
+    """No line of ours, and no path of the package, stands in it."""
+    (three.folder / "models" / "format.json").unlink()
+    assert "churn" in three("models")
+    assert three.err.startswith("notice: ")
+    assert "HoldfastWarning" not in three.err

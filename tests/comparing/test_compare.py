@@ -316,3 +316,16 @@ def test_settings_that_are_no_numbers_are_told_apart(tmp_path: Path, one: Any, o
     text = str(holdfast.compare(tmp_path / "one.safetensors", tmp_path / "other.safetensors"))
     line = next(line for line in text.splitlines() if name in line)
     assert all(part in line for part in said), text
+
+
+def test_two_nets_are_asked_once_and_nothing_is_said_to_be_asked_of_one_side(tmp_path: Path) -> None:
+    """Their ``predict`` is their ``forward``; tensors are rows as well as arrays are."""
+    torch = pytest.importorskip("torch")
+    rows = torch.tensor([[1.0, 2.0], [3.0, 400.0]])
+    for name in ("a", "b"):
+        torch.manual_seed(ord(name))
+        holdfast.save(torch.nn.Sequential(torch.nn.Linear(2, 1)), tmp_path / f"{name}.safetensors", example=rows)
+    found = holdfast.compare(tmp_path / "a.safetensors", tmp_path / "b.safetensors", on=rows)
+    assert (found.notes, found.not_asked) == ([], [])
+    assert [(one.method, one.rows) for one in found.predictions] == [("forward", 2), ("forward", 2)]
+    assert "deviation (relative beyond 1): " in str(found)

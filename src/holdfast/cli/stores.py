@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from holdfast.cli.output import notices
 from holdfast.errors import HoldfastError, NotFound
 
 if TYPE_CHECKING:
@@ -128,7 +129,8 @@ def opened(url: str | None, *, who: str = "", read_only: bool = False, create: b
         raise click.UsageError(f"where is the store? Give --store URL (a folder, or the address of a database), or set {STORE}")
     if not create:
         _check_there(url)
-    store = connect(url, who=who, read_only=read_only)
+    with notices():
+        store = connect(url, who=who, read_only=read_only)
     try:
         yield store.trial() if dry_run else store
     finally:

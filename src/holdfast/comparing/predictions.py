@@ -67,9 +67,9 @@ def ask_both(first: Side, second: Side, given: Any, examples: bool, policy: Poli
     if len(sides) < 2:
         return found
     methods = [name for name in sides[0].methods if name in sides[1].methods]
+    alone = [name for name in (*sides[0].methods, *sides[1].methods) if name not in methods]
     if all(getattr(one, "predict_is", None) in methods for one in sides):
         methods.remove("predict")  # it would be asked under its own name again
-    alone = [name for name in (*sides[0].methods, *sides[1].methods) if name not in methods]
     if alone:
         found.notes.append(f"asked of one side alone, and not compared: {', '.join(alone)}")
     if not methods:

@@ -75,7 +75,7 @@ def question(one: Answers) -> str:
     if one.quantiles and min(one.quantiles.values()) == math.inf:
         return f"{said}; no answer can be set beside the other: they have other shapes, or one is no number"
     quantiles = ", ".join(f"{float(name):.0%} up to {value:.3g}" for name, value in one.quantiles.items())
-    return f"{said}; deviation: {quantiles}" if one.worst else said
+    return f"{said}; deviation (relative beyond 1): {quantiles}" if one.worst else said
 
 
 def share(part: float) -> str:
