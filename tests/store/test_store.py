@@ -13,7 +13,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.tree import DecisionTreeClassifier
 
 import holdfast
-from holdfast.errors import Conflict, NotFound
+from holdfast.errors import Conflict, NotFound, UntrustedType
 from holdfast.store.store import Store
 
 X = np.random.default_rng(0).normal(size=(60, 3))
@@ -57,6 +57,21 @@ def test_the_name_alone_is_no_version(catalog: Store) -> None:
         catalog.load("churn:9")
     with pytest.raises(NotFound, match=r"there is no alias churn@1; the version is written churn:1; there are churn@production \(:1\)"):
         catalog.load("churn@1")
+
+
+class Mean:
+    def __init__(self) -> None:
+        self.mean = 3.0
+
+
+def test_the_line_that_would_allow_a_type_is_one_of_the_store(catalog: Store) -> None:
+    """Typed as it is printed, it works."""
+    catalog.save(Mean(), "mean")
+    with pytest.raises(UntrustedType) as refused:
+        catalog.load("mean@latest")
+    (line,) = [one.partition(":  ")[2] for one in str(refused.value).splitlines() if one.startswith("To allow it")]
+    assert line == "store.load('mean:1', trusted=['tests.store.test_store.Mean'])"
+    assert eval(line, {"store": catalog}).mean == 3.0
 
 
 def test_of_a_version_that_was_deleted_it_is_said(catalog: Store) -> None:

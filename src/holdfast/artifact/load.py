@@ -157,7 +157,7 @@ class Opening:
                 if self.opened.example is not None:
                     self.graph(self.opened.example)
                     self.tensors(self.opened.example, False).check_everything()
-            return build(make_plan(graph, policy, tensors, self.source.name))
+            return build(make_plan(graph, policy, tensors, self.source.name, self.source.call))
         except HoldfastError as error:
             raise error.at(self.source.name) from None
         except MemoryError:

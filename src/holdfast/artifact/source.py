@@ -31,7 +31,10 @@ class Source:
         name: how messages name it.
         size: bytes.
         whole: whether everything is in private memory already.
+        call: what loads it, up to its further arguments, where that is not ``holdfast.load(name``.
     """
+
+    call = ""
 
     def __init__(self, name: str, size: int, memory: memoryview | None, fd: int = -1, one_of_many: bool = False) -> None:
         self.name = name

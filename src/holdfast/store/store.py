@@ -253,7 +253,9 @@ class Store(Changing):
         if digest(raw) != id_:
             raise Corrupt(f"the manifest of {wanted} does not match its id; holdfast check says what is hurt", file=self.shown)
         where = read_layout(self.blobs.get(layout_name(id_)), id_, self.shown)
-        return Opening(as_file(read_manifest(raw), raw, where, f"{self.shown}#{wanted}", self._open_compared if digests == "once" else self._open_blob))
+        source = as_file(read_manifest(raw), raw, where, f"{self.shown}#{wanted}", self._open_compared if digests == "once" else self._open_blob)
+        source.call = f"store.load({wanted!r}"
+        return Opening(source)
 
     def _artifact_of(self, ref: str | Version) -> tuple[str, str]:
         """Return how a version is called, and its artifact, by one question."""

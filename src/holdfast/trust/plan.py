@@ -76,7 +76,7 @@ class FrozenPlan:
         return self._view.looked_at(index)
 
 
-def make_plan(graph: Graph, policy: Policy, tensors: Tensors, path: str = "FILE") -> FrozenPlan:
+def make_plan(graph: Graph, policy: Policy, tensors: Tensors, path: str = "FILE", call: str = "") -> FrozenPlan:
     """Return the plan for a graph, or refuse.
 
     Args:
@@ -84,13 +84,14 @@ def make_plan(graph: Graph, policy: Policy, tensors: Tensors, path: str = "FILE"
         policy: what this call may trust beyond the lists.
         tensors: where arrays are read from.
         path: how the caller named the file, for the line that would allow a type.
+        call: what would load it, up to its further arguments; ``holdfast.load(path`` unless given.
 
     Raises:
         UntrustedType: names every type that is not trusted, where it sits, and the line that would allow it.
         InvalidState: the state of a trusted type cannot be genuine.
     """
     view = View(graph, tensors)
-    given = check_names(view, policy, path)
+    given = check_names(view, policy, path, call or f"holdfast.load({path!r}")
     known = catalog().types
     listed = []
     for index, table in enumerate(graph.tables):
@@ -165,7 +166,7 @@ class _NoTensors:
         raise NotImplementedError
 
 
-def check_names(view: View, policy: Policy, path: str) -> dict[str, Any]:
+def check_names(view: View, policy: Policy, path: str, call: str) -> dict[str, Any]:
     """Return the objects that the caller gave for names in the graph; refuse when a name is not trusted.
 
     Raises:
@@ -199,11 +200,11 @@ def check_names(view: View, policy: Policy, path: str) -> dict[str, Any]:
                 elif not (name in lists.values or name in policy.functions or name in policy.names):
                     refused.setdefault((name, "callable"), graph.bases[index] + row)
     if refused:
-        raise _refusal(view, refused, path)
+        raise _refusal(view, refused, path, call)
     return given
 
 
-def _refusal(view: View, refused: dict[tuple[str, str], int], path: str) -> UntrustedType:
+def _refusal(view: View, refused: dict[tuple[str, str], int], path: str, call: str) -> UntrustedType:
     count = len(refused)
     lines = [f"needs {count} type{'s' * (count > 1)} that {'are' if count > 1 else 'is'} not on the trusted list; nothing was loaded."]
     allowed: dict[str, list[str]] = {"class": [], "callable": [], "call": []}
@@ -232,12 +233,12 @@ def _refusal(view: View, refused: dict[tuple[str, str], int], path: str) -> Untr
         arguments.append(f"trusted_functions=[{', '.join(repr(name) for name in allowed['callable'])}]")
     calls = any(what == "call" for _, what in refused)
     if arguments and not calls:
-        lines.append(f"To allow {'them' if count > 1 else 'it'} after reviewing the code:  holdfast.load({path!r}, {', '.join(arguments)})")
+        lines.append(f"To allow {'them' if count > 1 else 'it'} after reviewing the code:  {call}, {', '.join(arguments)})")
     if calls and not any(name in NEVER for name, _ in refused):
         lines.append(f"To run what it calls all the same, in a child process without network:  holdfast convert --allow-pickle {path} new.safetensors")
     mains = [name.rpartition(".")[2] for (name, what), _ in refused.items() if name.startswith("__main__.") and what == "class"]
     if mains and not calls and len(mains) <= limits.SHOWN_TYPES and all(name.isidentifier() for name in mains):
-        lines.append(f"Where the class is defined:  holdfast.load({path!r}, trusted=[{', '.join(sorted(mains))}])")
+        lines.append(f"Where the class is defined:  {call}, trusted=[{', '.join(sorted(mains))}])")
     return UntrustedType("\n".join(lines), names=tuple(name for name, _ in refused))
 
 
