@@ -386,8 +386,8 @@ def test_shells_complete_names_from_the_store(three: Shell, monkeypatch: pytest.
 def test_an_address_that_says_too_little_is_an_error_of_usage_for_every_command(shell: Shell, words: tuple[str, ...]) -> None:
     """Each of them takes the address of a file in a bucket, and none answers with a traceback."""
     (shell.folder / "rows.csv").write_text("a,b,c\n1,2,3\n")
-    for given in ("s3://team/models", "s3://team", "s3://team/m.safetensors?colour=red", "s3:///m"):
-        shell(words[0], given, *[shell.folder / one for one in words[1:]], code=2, store=False)
+    for place in ("s3://team/models", "s3://team", "s3://team/m.safetensors?colour=red", "s3:///m"):
+        shell(words[0], place, *[shell.folder / one for one in words[1:]], code=2, store=False)
         assert "Error: s3://" in shell.err
 
 
