@@ -91,6 +91,7 @@ def test_names_are_shown_as_names_and_never_become_markup(store: Store, monkeypa
 
 def test_text_is_escaped_on_one_line() -> None:
     assert escaped("a\n\tb|c") == "a b\\|c"
+    assert (escaped("- scikit-learn"), escaped("+1-1"), escaped("---")) == ("\\- scikit-learn", "\\+1-1", "\\---")
     assert escaped("x" * 1000, 50)[-1] == "…"
 
 

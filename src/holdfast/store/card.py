@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 ROWS = 100
 """Rows of a table in a card."""
-_MARKUP = re.compile(r"([\\`*_{}\[\]()#+!|~$-])")
+_MARKUP = re.compile(r"[\\`*_{}\[\]()#!|~$]|^[+-]")  # a list or a line begins with the last two, which are plain elsewhere
 
 
 def escaped(text: object, limit: int = 300) -> str:
@@ -38,7 +38,7 @@ def escaped(text: object, limit: int = 300) -> str:
     '&lt;b&gt;\\\\|\\\\*x\\\\*'
     """
     shown = quoted(" ".join(str(text).split()), limit)
-    return _MARKUP.sub(r"\\\1", shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
+    return _MARKUP.sub(r"\\\g<0>", shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;"))
 
 
 def read(store: Store, version: Version) -> str:
