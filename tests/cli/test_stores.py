@@ -397,3 +397,12 @@ def test_what_a_store_warns_of_is_a_plain_notice(three: Shell) -> None:
     assert "churn" in three("models")
     assert three.err.startswith("notice: ")
     assert "HoldfastWarning" not in three.err
+
+
+def test_what_is_no_pack_makes_no_store(shell: Shell) -> None:
+    (shell.folder / "rows.csv").write_text("a,b\n1,2\n")
+    for name in ("rows.csv", "m.safetensors"):
+        shell("unpack", shell.folder / name, code=6)
+        assert "no tar, and so no pack" in shell.err
+    shell("unpack", shell.folder / "missing.tar", code=3)
+    assert not (shell.folder / "models").exists()

@@ -19,9 +19,9 @@ from holdfast.cli.stores import REF, json_option, opened, plain, store_option, u
 @usage
 def command(file: str, refs: tuple[str, ...], exports_to: str | None, aliases: bool, renumber: bool, dry_run: bool, store: str | None, as_json: bool) -> int:
     """Bring the versions in FILE, which holdfast pack wrote, into the store, which is made where there is none. The file is compared with its digests first."""
-    if dry_run:
-        from holdfast.store.transfer import Transfer
+    from holdfast.store.transfer import Transfer
 
+    if dry_run:
         packed = Transfer.open_pack(file)
         try:
             versions = [str(one) for one in chosen(packed, refs)]
@@ -32,6 +32,7 @@ def command(file: str, refs: tuple[str, ...], exports_to: str | None, aliases: b
         else:
             give("\n".join(f"{one} would be brought in" for one in versions))
         return 0
+    Transfer.open_pack(file).close()  # before a store is made for what is no pack
     with opened(store, create=True) as found, progress(None, "unpacking") as bar:
         done = found.transfer.unpack(file, list(refs) or None, aliases=aliases, renumber=renumber, exports_to=exports_to, on_bytes=bar, on_stage=bar.stage)
     if as_json:
