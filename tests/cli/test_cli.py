@@ -215,3 +215,18 @@ def test_a_command_that_is_mistyped_is_told_the_one_that_is_near(typed: str, mea
     assert f"No such command '{typed}'. Did you mean '{meant}'?" in capsys.readouterr().err
     assert main(["qqqqqq"]) == 2
     assert "mean" not in capsys.readouterr().err
+
+
+def test_a_method_that_the_model_has_not_is_not_blamed_on_the_rows(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    from sklearn.linear_model import LinearRegression
+
+    holdfast.save(LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0]), tmp_path / "line.safetensors")
+    (tmp_path / "rows.csv").write_text("a\n1\n")
+    (tmp_path / "wide.csv").write_text("a,b\n1,2\n")
+    words = ["predict", str(tmp_path / "line.safetensors")]
+    assert main([*words, str(tmp_path / "rows.csv"), "--method", "predict_proba"]) == 1
+    said = capsys.readouterr().err
+    assert "has no predict_proba; it has predict" in said
+    assert "compare the columns" not in said
+    assert main([*words, str(tmp_path / "wide.csv")]) == 1
+    assert "compare the columns" in capsys.readouterr().err

@@ -35,6 +35,8 @@ def command(ctx: click.Context, file: str, rows: str, store: str | None, method:
     try:
         answer = model.ask(method or "predict", table)
     except UnsupportedOperation as error:
+        if (method or "predict") not in model.methods:  # then it is not about the rows
+            raise
         raise UnsupportedOperation(f"{error.message}; compare the columns of {quoted(rows)!r} with: holdfast inspect {file}", file=file) from None
     give_answers(answer, method or "predict", model.classes, as_json)
     return 0
