@@ -13,7 +13,6 @@ import click
 COMMANDS = {
     "alias": "Point an alias of a store's model at a version, or take it away.",
     "attach": "Keep small files with a version of a store, such as signatures, or list them.",
-    "bom": "Print what a model is made of and where it comes from, as CycloneDX, SPDX or in-toto, or check such a document.",
     "card": "Print the model card of a version of a store, or keep another one.",
     "check": "Say whether a store is whole, and heal it from another one; exit code 6 when it is not.",
     "collect": "Delete the bytes of a store that no version needs any more.",
