@@ -6,14 +6,19 @@ import itertools
 import json
 import subprocess
 import sys
+import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 import holdfast
+from holdfast.store import catalog as c
+from holdfast.store.collecting import _strays
 from tests.store.conftest import address
 
 WORK = """
@@ -70,3 +75,23 @@ def test_nothing_is_lost_between_processes(kind: str, processes: int, rounds: in
         assert store[f"{name}@production"].n == moves[-1].new
     np.testing.assert_equal(len({(one.model, one.n) for name in store.models() for one in store.versions(name, limit=10_000)}), len(done))
     store.close()
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_two_collects_may_note_the_same_stray(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    """Objects of an artifact that no row names are noted by whoever comes first, and the second one goes on."""
+    url = address(kind, tmp_path, request)
+    ids = [f"blake3:{number:064x}" for number in range(20)]
+    with holdfast.connect(url) as one, holdfast.connect(url) as two, ThreadPoolExecutor(1) as beside:
+        with one.database.writing() as on:
+            assert _strays(on, dict.fromkeys(ids), 1.0, 1000.0) == []
+
+            def note() -> list[str]:
+                with two.database.writing() as other:
+                    return _strays(other, dict.fromkeys(reversed(ids)), 2000.0, 1000.0)
+
+            found = beside.submit(note)
+            time.sleep(0.3)  # it waits for the first one, or has not begun: both are well
+        assert set(found.result(60)) <= set(ids)
+        with one.database.reading() as on:
+            assert {row.artifact: row.since for row in on.execute(sa.select(c.stray))} == dict.fromkeys(ids, 1.0)

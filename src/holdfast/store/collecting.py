@@ -228,11 +228,10 @@ def _remove(store: Store, on_bytes: OnBytes | None) -> tuple[int, int]:
 def _strays(on: Any, found: dict[str | None, None], moment: float, grace: float) -> list[str]:
     """Note which artifacts have objects and no row; return those that had none for as long as the grace."""
     since = {row.artifact: row.since for row in on.execute(sa.select(c.stray.c.artifact, c.stray.c.since))}
-    for id_ in since.keys() - found.keys():
+    # two collects may note the same at once: neither fails, and both go in one order, so that neither waits for the other for ever
+    for id_ in sorted(since.keys() - found.keys()):
         on.execute(sa.delete(c.stray).where(c.stray.c.artifact == id_))
-    fresh = [{"artifact": id_, "since": moment} for id_ in found if id_ not in since]
-    if fresh:
-        on.execute(sa.insert(c.stray), fresh)
+    c.insert_missing(on, c.stray, "artifact", [{"artifact": id_, "since": moment} for id_ in sorted(one for one in found if one is not None) if id_ not in since])
     return [id_ for id_ in found if id_ is not None and since.get(id_, moment) <= moment - grace]
 
 
