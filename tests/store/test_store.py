@@ -239,7 +239,6 @@ for digests in ("once", "all", "never"):
 """
 
 
-@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="there is no /proc here")
 def test_a_model_of_a_store_never_writes_to_its_blobs(tmp_path: Path) -> None:
     store = holdfast.connect(tmp_path / "store")
     store.save({"w": np.zeros(500_000)}, "m")
@@ -249,6 +248,7 @@ def test_a_model_of_a_store_never_writes_to_its_blobs(tmp_path: Path) -> None:
     assert store.load("m:1")["w"][0] == 0
 
 
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="there is no /proc here")
 def test_a_model_of_more_blobs_than_descriptors_is_mapped_in_place(tmp_path: Path) -> None:
     done = subprocess.run([sys.executable, "-c", MANY_BLOBS, str(tmp_path / "m")], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
